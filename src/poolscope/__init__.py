@@ -1,0 +1,3 @@
+"""poolscope: what pooling does to convolutional networks."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,114 @@
+"""What one run leaves behind: a record, written whole or not at all, that the reading half turns into tables."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+import math
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from poolscope.errors import PoolscopeError
+
+VERSION = 1
+STATUSES = ("done", "diverged", "failed")
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One configuration trained with one seed.
+
+    scalars: final values, one per column of the runs table (accuracies in [0, 1], losses in nats, times in seconds).
+    curves: equally long lists, one value per epoch; "epoch" and "step" say where each was taken.
+    confusion: counts[true class][predicted class] on the test images, final weights.
+    test_correct: one bit per test image (1 = right), from `pack_bits`; the i-th bit is the i-th image of the split.
+    feature_maps: {"image": [[...]], "stages": [{"stage": 1, "before": [[[...]]], "after": [[[...]]]}, ...]} of one
+        test image, maps as [channel][row][column]; kept for the first seed of a configuration only, else empty.
+    provenance: git revision, versions, device, data set version and sizes, time stamps; never read by the statistics.
+    """
+
+    study: str
+    digest: str
+    seed: int
+    status: str
+    config: dict[str, Any]
+    reason: str = ""
+    scalars: dict[str, float] = field(default_factory=dict)
+    curves: dict[str, list[float]] = field(default_factory=dict)
+    confusion: list[list[int]] = field(default_factory=list)
+    test_correct: str = ""
+    feature_maps: dict[str, Any] = field(default_factory=dict)
+    provenance: dict[str, Any] = field(default_factory=dict)
+    version: int = VERSION
+
+
+def write_record(record: RunRecord, path: str | Path) -> None:
+    """Write a record atomically: a reader sees the old file or the whole new one. Non-finite numbers become null."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(_finite(dataclasses.asdict(record)), allow_nan=False, separators=(",", ":"))
+    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(scratch, path)
+    except BaseException:
+        Path(scratch).unlink(missing_ok=True)
+        raise
+
+
+def read_record(path: str | Path) -> RunRecord:
+    """Read a record back; null numbers become NaN.
+
+    Raises PoolscopeError naming the file where it is not a whole record of this version.
+    """
+    path = Path(path)
+    remedy = "delete the file and run the same command again to redo this run"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise PoolscopeError(f"The record {path} is damaged (not valid JSON); {remedy}.") from error
+    names = {entry.name for entry in dataclasses.fields(RunRecord)}
+    if not isinstance(content, dict) or set(content) != names:
+        raise PoolscopeError(f"The record {path} is damaged (it lacks fields or has unknown ones); {remedy}.")
+    if content["version"] != VERSION:
+        raise PoolscopeError(f"The record {path} has version {content['version']!r}, not {VERSION}; {remedy}.")
+    shapes = {"seed": int, "status": str, "config": dict, "scalars": dict, "curves": dict, "study": str, "digest": str}
+    if any(not isinstance(content[name], kind) for name, kind in shapes.items()) or content["status"] not in STATUSES:
+        raise PoolscopeError(f"The record {path} is damaged (a field has the wrong type); {remedy}.")
+    content["scalars"] = {name: _number(value) for name, value in content["scalars"].items()}
+    content["curves"] = {name: [_number(value) for value in values] for name, values in content["curves"].items()}
+    return RunRecord(**content)
+
+
+def pack_bits(bits: Sequence[bool]) -> str:
+    """Text of a sequence of bits: "<count>:<base64>", most significant bit first."""
+    padded = [*bits, *([False] * (-len(bits) % 8))]
+    octets = bytes(sum(bool(bit) << (7 - i) for i, bit in enumerate(padded[k : k + 8])) for k in range(0, len(padded), 8))
+    return f"{len(bits)}:{base64.b64encode(octets).decode('ascii')}"
+
+
+def unpack_bits(text: str) -> list[bool]:
+    """The bits of a text made by `pack_bits`."""
+    count, _, encoded = text.partition(":")
+    octets = base64.b64decode(encoded)
+    return [bool(octets[i // 8] >> (7 - i % 8) & 1) for i in range(int(count))]
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _number(value: Any) -> float:
+    return math.nan if value is None else value
