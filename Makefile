@@ -1,0 +1,74 @@
+# Every target sets up what it needs; `make` alone lists them. PYTHON chooses the interpreter for the first set-up:
+# `make quickstart PYTHON=python3.12`.
+PYTHON ?= python3
+ARGS ?=
+BIN := .venv/bin
+
+# What a set-up depends on. A stamp is newer than these, or the environment is brought up to date.
+PINS := pyproject.toml constraints.txt
+
+# The pins also hold where the package is built (PIP_* for pip, old and new; --build-constraints for uv).
+UV_INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt --build-constraints constraints.txt -e
+PIP_INSTALL = PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet -e
+
+.DEFAULT_GOAL := help
+.PHONY: help quickstart setup test smoke lint format types imports pins check constraints clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+quickstart: .venv/.installed ## compare 12 pooling operators on handwritten digits: results/quickstart
+	$(BIN)/poolscope train experiment=quickstart
+	$(BIN)/poolscope report quickstart
+
+setup: .venv/.installed-dev ## environment for working on poolscope, in .venv
+
+test: .venv/.installed-dev ## all tests, on all cores; ARGS="-k pooling" chooses some
+	$(BIN)/python -m pytest -n logical --maxprocesses 8 $(ARGS)
+
+smoke: .venv/.installed-dev ## train, sweep and report a few steps in a temporary folder
+	scripts/smoke.sh $(BIN)/poolscope
+
+lint: .venv/.installed-dev ## style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: .venv/.installed-dev ## put style and formatting right where a tool can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: .venv/.installed-dev ## static types
+	$(BIN)/mypy
+
+imports: .venv/.installed-dev ## the floors of the house: who may import whom
+	$(BIN)/lint-imports
+
+pins: ## constraints.txt names versions and no address
+	@! grep -n '://' constraints.txt || { echo "constraints.txt must not contain an address."; exit 1; }
+
+check: lint types imports pins smoke test ## everything that CI checks
+
+constraints: .venv/.installed-dev ## resolve the pins again from pyproject.toml; ARGS=--upgrade takes newer versions
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
+	  --all-extras $(ARGS) --output-file constraints.txt pyproject.toml
+
+clean: ## remove the environment, caches and build products; results stay
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "poolscope needs Python 3.11 or newer, and PYTHON=$(PYTHON) is" \
+	    "$$($(PYTHON) --version 2>&1 || true); name a newer one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/.installed: .venv/.python $(PINS)
+	@echo "Installing poolscope and its pinned dependencies in .venv ..."
+	@$(BIN)/python -m pip install --quiet -c constraints.txt uv && $(UV_INSTALL) . || $(PIP_INSTALL) .
+	@touch $@
+
+.venv/.installed-dev: .venv/.python $(PINS)
+	@echo "Installing poolscope, its pinned dependencies and the development tools in .venv ..."
+	@$(BIN)/python -m pip install --quiet -c constraints.txt uv && $(UV_INSTALL) '.[dev]' || $(PIP_INSTALL) '.[dev]'
+	@touch .venv/.installed $@
