@@ -1,0 +1,186 @@
+"""Summaries, paired contrasts, intervals, corrections and verdicts, on arrays and tidy frames.
+
+The unit of replication is the seed. Intervals are Student t intervals (with few seeds a bootstrap interval is too
+narrow); contrasts are paired by seed, because arms share initial weights, data order and subsets by seed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import optimize, stats
+
+LEVEL = 0.95
+EXACT_SEEDS = 16  # up to 2^16 sign patterns are all tried; beyond, a fixed random 99,999 of them
+LEAST_SEEDS = 6  # the smallest two-sided p of n sign flips is 2 / 2^n, so fewer can't reach 0.05
+
+
+@dataclass(frozen=True)
+class Summary:
+    """n values, their mean, sample standard deviation and the bounds of the t interval (NaN where n is too small)."""
+
+    n: int
+    mean: float
+    sd: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the paired differences of one contrast say about an effect of at least delta in the claimed direction.
+
+    verdict: supported, strongly supported, refuted-reversed, refuted-negligible, refuted-too-small or inconclusive.
+    mean, low, high: the mean difference and its simultaneous interval (Bonferroni over the family).
+    detectable: smallest true effect that n seeds would show with probability 0.8. needed: seeds that would show delta.
+    """
+
+    verdict: str
+    n: int
+    mean: float
+    low: float
+    high: float
+    delta: float
+    detectable: float
+    needed: int | None
+
+
+def summarise(values: Sequence[float] | np.ndarray, level: float = LEVEL) -> Summary:
+    """mean ± t_{(1+level)/2, n-1} sd / sqrt(n) of the values that are not NaN (Student 1908)."""
+    given = np.asarray(values, dtype=float)
+    given = given[~np.isnan(given)]
+    n = len(given)
+    mean = float(given.mean()) if n else math.nan
+    if n < 2:
+        return Summary(n, mean, math.nan, math.nan, math.nan)
+    sd = float(given.std(ddof=1))
+    half = float(stats.t.ppf((1 + level) / 2, n - 1)) * sd / math.sqrt(n)
+    return Summary(n, mean, sd, mean - half, mean + half)
+
+
+def summarise_runs(runs: pd.DataFrame, columns: Sequence[str], by: Sequence[str] = ("setting", "arm")) -> pd.DataFrame:
+    """A row per group and column: metric, n, mean, sd, low, high; groups in the order in which they first appear."""
+    rows = []
+    for key, group in runs.groupby(list(by), sort=False):
+        for column in columns:
+            rows.append({**dict(zip(by, key, strict=True)), "metric": column, **vars(summarise(group[column].to_numpy()))})
+    return pd.DataFrame(rows, columns=[*by, "metric", "n", "mean", "sd", "low", "high"])
+
+
+def permute_signs(differences: Sequence[float] | np.ndarray) -> float:
+    """Two-sided permutation p of the mean difference under random signs (Fisher 1935); exact up to 16 differences.
+
+    NaN for fewer than 2 differences.
+    """
+    given = np.asarray(differences, dtype=float)
+    if len(given) < 2:
+        return math.nan
+    result = stats.permutation_test(
+        (given,),
+        lambda x, axis: np.mean(x, axis=axis),
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=np.inf if len(given) <= EXACT_SEEDS else 99_999,
+        rng=np.random.default_rng(0),
+    )
+    return float(result.pvalue)
+
+
+def adjust_holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Holm's step-down p values (Holm 1979): the running maximum of (m - i) p_(i), at most 1; NaN stay and don't count."""
+    raw = np.asarray(p, dtype=float)
+    adjusted = np.full(raw.shape, math.nan)
+    order = [i for i in np.argsort(raw, kind="stable") if not math.isnan(raw[i])]
+    steps = [(len(order) - rank) * raw[i] for rank, i in enumerate(order)]
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0) if steps else []
+    return adjusted
+
+
+def pair_by_seed(runs: pd.DataFrame, arm: str, baseline: str, column: str) -> pd.Series:
+    """column(arm) - column(baseline) for each seed that both arms have, indexed by seed; runs of one setting."""
+    values = {name: runs[runs["arm"] == name].set_index("seed")[column] for name in (arm, baseline)}
+    return (values[arm] - values[baseline]).dropna().sort_index()
+
+
+def contrast_arms(
+    runs: pd.DataFrame, baselines: Mapping[tuple[str, str], str], column: str, scale: float = 1.0
+) -> pd.DataFrame:
+    """Paired contrasts of each arm with its baseline; one family, for Holm, is all contrasts of one setting.
+
+    Columns: setting, arm, baseline, n (paired seeds), difference (mean, times `scale`), low, high (t interval of this
+    contrast alone), p (sign flips), p_holm, note.
+    """
+    rows = []
+    for (setting, arm), baseline in baselines.items():
+        if arm == baseline:
+            continue
+        differences = scale * pair_by_seed(runs[runs["setting"] == setting], arm, baseline, column).to_numpy()
+        mean = summarise(differences)
+        rows.append(
+            {"setting": setting, "arm": arm, "baseline": baseline, "n": mean.n, "difference": mean.mean}
+            | {"low": mean.low, "high": mean.high, "p": permute_signs(differences), "p_holm": math.nan}
+            | {"note": f"too few seeds for p < 0.05 (least p {2 / 2**mean.n:.2g})" if 0 < mean.n < LEAST_SEEDS else ""}
+        )
+    columns = ["setting", "arm", "baseline", "n", "difference", "low", "high", "p", "p_holm", "note"]
+    contrasts = pd.DataFrame(rows, columns=columns)
+    for _, family in contrasts.groupby("setting", sort=False):
+        contrasts.loc[family.index, "p_holm"] = adjust_holm(family["p"].to_numpy(dtype=float))
+    return contrasts
+
+
+def judge(differences: Sequence[float] | np.ndarray, delta: float, family: int = 1) -> Verdict:
+    """The verdict on a claimed positive effect of at least delta, from paired differences; `family` contrasts share it.
+
+    With D the mean and [L, U] its interval at level 1 - 0.05 / family, in this order: refuted-negligible where the 90 %
+    interval lies inside (-delta, delta) (two one-sided tests, Schuirmann 1987); refuted-reversed where U < 0 and
+    D <= -delta; supported where L > 0 and D >= delta (strongly where L > delta); refuted-too-small where U < delta;
+    else inconclusive. Needs at least 2 differences for any other verdict than inconclusive.
+    """
+    wide, narrow = summarise(differences, 1 - 0.05 / family), summarise(differences, 0.90)
+    if wide.n < 2:
+        verdict = "inconclusive"
+    elif -delta < narrow.low and narrow.high < delta:
+        verdict = "refuted-negligible"
+    elif wide.high < 0 and wide.mean <= -delta:
+        verdict = "refuted-reversed"
+    elif wide.low > 0 and wide.mean >= delta:
+        verdict = "strongly supported" if wide.low > delta else "supported"
+    elif wide.high < delta:
+        verdict = "refuted-too-small"
+    else:
+        verdict = "inconclusive"
+    detectable = wide.sd * find_detectable(wide.n, family) if wide.n >= 2 else math.nan
+    needed = find_needed(delta / wide.sd, family) if wide.n >= 2 and wide.sd > 0 else None
+    return Verdict(verdict, wide.n, wide.mean, wide.low, wide.high, delta, detectable, needed)
+
+
+def find_power(effect: float, n: int, family: int = 1) -> float:
+    """Probability that a two-sided paired t test at 0.05 / family with n seeds finds an effect in units of sd."""
+    critical = stats.t.ppf(1 - 0.025 / family, n - 1)
+    shift = effect * math.sqrt(n)
+    return float(stats.nct.sf(critical, n - 1, shift) + stats.nct.cdf(-critical, n - 1, shift))
+
+
+def find_detectable(n: int, family: int = 1, power: float = 0.8) -> float:
+    """The smallest effect, in units of sd, that n >= 2 seeds find with this power."""
+    high = 1.0
+    while find_power(high, n, family) < power:
+        high *= 2
+    return float(optimize.brentq(lambda effect: find_power(effect, n, family) - power, 0.0, high))
+
+
+def find_needed(effect: float, family: int = 1, power: float = 0.8, most: int = 10_000) -> int | None:
+    """The fewest seeds that find an effect (in units of sd) with this power; None where more than `most` would."""
+    low, high = 1, 2
+    while find_power(effect, high, family) < power:
+        low, high = high, 2 * high
+        if high > most:
+            return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if find_power(effect, middle, family) >= power else (middle, high)
+    return high
