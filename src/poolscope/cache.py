@@ -1,0 +1,103 @@
+"""Decoded images on disk, so that a set of PNG files is decoded once per machine and memory-mapped after that.
+
+A base split is three files, written in this order and each whole or not at all: <key>.images.npy, <key>.labels.npy and
+<key>.json, which holds their checksums and says by being there that the others are complete. Processes that decode the
+same split at the same time write the same bytes, so that it doesn't matter whose files stay.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from poolscope.errors import PoolscopeError
+from poolscope.splits import Split
+
+
+def cache_folder() -> Path:
+    """POOLSCOPE_CACHE, else poolscope in XDG_CACHE_HOME or ~/.cache."""
+    if given := os.environ.get("POOLSCOPE_CACHE"):
+        return Path(given).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").expanduser() / "poolscope"
+
+
+def read_cached(key: str, decode: Callable[[], Split]) -> Split:
+    """The split kept under a key such as "mnist/3.0.1/test-1f2e3d4c"; decoded and kept where it isn't there yet.
+
+    Images come back memory-mapped and read-only. Raises PoolscopeError where a file is damaged, naming the one to
+    delete, and, before anything is decoded, where the folder can't be written.
+    """
+    base = cache_folder() / key
+    seal = base.with_name(base.name + ".json")
+    if seal.is_file():
+        return _load(base, seal)
+    _check_writable(base.parent)
+    _keep(base, seal, decode())
+    return _load(base, seal)
+
+
+def _check_writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+def _unwritable(folder: Path, error: OSError) -> PoolscopeError:
+    reason = error.strerror or error
+    return PoolscopeError(
+        f"The cache folder {folder} cannot be written ({reason}); set POOLSCOPE_CACHE to a folder that can."
+    )
+
+
+def _keep(base: Path, seal: Path, split: Split) -> None:
+    checksums = {}
+    try:
+        for part, values in (("images", split.images), ("labels", split.labels)):
+            _write(base.with_name(f"{base.name}.{part}.npy"), lambda file, values=values: np.save(file, values))
+            checksums[part] = _checksum(values)
+        _write(seal, lambda file: file.write(json.dumps(checksums).encode()))
+    except OSError as error:
+        raise _unwritable(base.parent, error) from error
+
+
+def _load(base: Path, seal: Path) -> Split:
+    try:
+        checksums = json.loads(seal.read_text(encoding="utf-8"))
+        arrays = {}
+        for part, mode in (("images", "r"), ("labels", None)):
+            values = np.load(base.with_name(f"{base.name}.{part}.npy"), mmap_mode=mode, allow_pickle=False)
+            if _checksum(values) != checksums[part]:
+                raise ValueError(part)
+            arrays[part] = values
+        return Split(**arrays)
+    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        raise PoolscopeError(
+            f"The cache of decoded images {base}.* is damaged; delete {seal} and run the same command again to decode "
+            "the images anew."
+        ) from error
+
+
+def _checksum(values: np.ndarray) -> int:
+    return zlib.crc32(np.ascontiguousarray(values).reshape(-1).view(np.uint8))
+
+
+def _write(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(scratch, path)
+    except BaseException:
+        Path(scratch).unlink(missing_ok=True)
+        raise
