@@ -24,7 +24,7 @@ quickstart: .venv/.installed ## compare 12 pooling operators on handwritten digi
 setup: .venv/.installed-dev ## environment for working on poolscope, in .venv
 
 test: .venv/.installed-dev ## all tests, on all cores; ARGS="-k pooling" chooses some
-	$(BIN)/python -m pytest -n logical --maxprocesses 8 $(ARGS)
+	$(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadgroup $(ARGS)
 
 smoke: .venv/.installed-dev ## train, sweep and report a few steps in a temporary folder
 	scripts/smoke.sh $(BIN)/poolscope
@@ -58,8 +58,9 @@ clean: ## remove the environment, caches and build products; results stay
 
 .venv/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-	  echo "poolscope needs Python 3.11 or newer, and PYTHON=$(PYTHON) is" \
-	    "$$($(PYTHON) --version 2>&1 || true); name a newer one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	  found=$$($(PYTHON) --version 2>&1) || found="not installed"; \
+	  echo "poolscope needs Python 3.11 or newer, and PYTHON=$(PYTHON) is $$found;" \
+	    "name another: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	@touch $@
 
