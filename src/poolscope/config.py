@@ -81,6 +81,8 @@ class PoolConfig:
     beta: float | None = None  # lse, soft: sharpness
     alpha: float | None = None  # mixed: initial share of max
     filter_size: int | None = None  # blur, max_blur: taps of the binomial filter
+    gradient: str | None = None  # soft: full, or truncated (weights held constant, as in the authors' kernel)
+    count_include_pad: bool | None = None  # avg: divide by the whole window where it overlaps padding
     learn: bool | None = None  # learn the operator's own numbers by gradient descent
 
 

@@ -1,0 +1,143 @@
+"""Maximum and minimum of the window, with a gradient that goes to the first extreme cell.
+
+XLA lowers the gradient of `reduce_window` to select-and-scatter, which is several times slower on CPUs than comparing
+strided slices; other back ends have fast kernels for it. Both forms are here, agree exactly (ties included), and the
+compiler takes the one of the platform that it lowers for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from poolscope.geometry import Pair, Window
+from poolscope.pooling.taps import Size, fit_window, slice_taps
+
+
+def max_pool(
+    x: jax.Array, window: Size, stride: int | Sequence[int] | None = None, padding: Any = "VALID", *, dilation: Any = 1
+) -> jax.Array:
+    """Largest cell of each window, y = max x_i; padding counts as minus infinity and NaN as largest.
+
+    x: (N, H, W, C). The gradient goes to the first largest cell in row-major order. Raises PoolscopeError if the window
+    doesn't fit. (Yamaguchi et al. 1990.)
+    """
+    fitted = fit_window(x, window, stride, padding, dilation)
+    if max(fitted.dilation) > 1:
+        return _compare_slices(x, fitted)
+    return lax.platform_dependent(
+        x, cpu=partial(_compare_slices, window=fitted), default=partial(_reduce_window, window=fitted)
+    )
+
+
+def min_pool(
+    x: jax.Array, window: Size, stride: int | Sequence[int] | None = None, padding: Any = "VALID", *, dilation: Any = 1
+) -> jax.Array:
+    """Smallest cell of each window, y = min x_i = -max(-x_i); ties and padding as in `max_pool`."""
+    return -max_pool(-x, window, stride, padding, dilation=dilation)
+
+
+def _reduce_window(x: jax.Array, window: Window) -> jax.Array:
+    pads = ((0, 0), *window.pads(*x.shape[1:3]), (0, 0))
+    return lax.reduce_window(x, -jnp.inf, lax.max, (1, *window.size, 1), (1, *window.stride, 1), pads)
+
+
+def _compare_slices(x: jax.Array, window: Window) -> jax.Array:
+    """Max by comparing slices: along columns, then rows, where windows overlap much; else all K taps at once.
+
+    The first largest cell of the first row that holds it is the first in row-major order, so both have one tie rule.
+    """
+    rows, columns = window.pads(*x.shape[1:3])
+    overlapping = any(k >= 5 or (s == 1 and k >= 3) for k, s in zip(window.size, window.stride, strict=True))
+    if not overlapping or min(window.size) == 1:
+        return _first_max(x, replace(window, padding=(rows, columns)), x.shape[1:3])
+    (size_h, size_w), (step_h, step_w), (gap_h, gap_w) = window.size, window.stride, window.dilation
+    across = Window((1, size_w), (1, step_w), ((0, 0), columns), (1, gap_w))
+    down = Window((size_h, 1), (step_h, 1), (rows, (0, 0)), (gap_h, 1))
+    # The barriers keep XLA from fusing the passes into one that recomputes the first for each row of the second.
+    wide = lax.optimization_barrier(_first_max(x, across, x.shape[1:3]))
+    return lax.optimization_barrier(_first_max(wide, down, wide.shape[1:3]))
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(1, 2))
+def _first_max(x: jax.Array, window: Window, size: Pair) -> jax.Array:
+    """Largest tap; the backward pass needs only the tap's number (one byte per output), not x."""
+    return _first_max_forward(x, window, size)[0]
+
+
+def _first_max_forward(x: jax.Array, window: Window, size: Pair) -> tuple[jax.Array, jax.Array]:
+    first, *others = slice_taps(x, window, -jnp.inf)
+    top, index = first, jnp.zeros(first.shape, _index_dtype(window))
+    for number, tap in enumerate(others, start=1):
+        larger = (tap > top) | jnp.isnan(tap)
+        index = jnp.where(larger, index.dtype.type(number), index)
+        top = jnp.where(larger, tap, top)
+    return top, index
+
+
+def _first_max_backward(window: Window, size: Pair, index: jax.Array, gradient: jax.Array) -> tuple[jax.Array]:
+    blocks = window.stride == window.size and window.dilation == (1, 1) and not any(map(any, window.pads(*size)))
+    return ((_spread_blocks if blocks else _spread_phases)(gradient, index, window, size),)
+
+
+_first_max.defvjp(_first_max_forward, _first_max_backward)
+
+
+def _spread_blocks(gradient: jax.Array, index: jax.Array, window: Window, size: Pair) -> jax.Array:
+    """Each output's gradient at its tap, for windows that tile the map."""
+    (height, width), (size_h, size_w) = size, window.size
+    out_h, out_w = window.output(height, width)
+    numbers = np.arange(window.cells, dtype=index.dtype).reshape(1, 1, size_h, 1, size_w, 1)
+    spread = jnp.where(index[:, :, None, :, None, :] == numbers, gradient[:, :, None, :, None, :], 0)
+    spread = spread.reshape(gradient.shape[0], out_h * size_h, out_w * size_w, gradient.shape[3])
+    return jnp.pad(spread, ((0, 0), (0, height - out_h * size_h), (0, width - out_w * size_w), (0, 0)))
+
+
+def _spread_phases(gradient: jax.Array, index: jax.Array, window: Window, size: Pair) -> jax.Array:
+    """Each output's gradient at its tap, for any window: one sum for each phase of the stride, then interleaved.
+
+    Tap i of output o lies at i d + o s = phase + s (o + shift) with phase = i d mod s and shift = i d div s.
+    """
+    (height, width), ((top, _), (left, _)) = size, window.pads(*size)
+    (step_h, step_w), (gap_h, gap_w), (out_h, out_w) = window.stride, window.dilation, window.output(height, width)
+    blocks_h = max(-(-(height + top) // step_h), out_h + (window.size[0] - 1) * gap_h // step_h)
+    blocks_w = max(-(-(width + left) // step_w), out_w + (window.size[1] - 1) * gap_w // step_w)
+    zero = jnp.zeros((), gradient.dtype)
+    empty = jnp.zeros((gradient.shape[0], blocks_h, blocks_w, gradient.shape[3]), gradient.dtype)
+    phases: dict[Pair, jax.Array] = {}
+    for number in range(window.cells):
+        (shift_h, phase_h), (shift_w, phase_w) = (
+            divmod(tap * gap, step)
+            for tap, gap, step in zip(divmod(number, window.size[1]), window.dilation, window.stride, strict=True)
+        )
+        chosen = jnp.where(index == index.dtype.type(number), gradient, zero)
+        placed = lax.pad(
+            chosen,
+            zero,
+            ((0, 0, 0), (shift_h, blocks_h - out_h - shift_h, 0), (shift_w, blocks_w - out_w - shift_w, 0), (0, 0, 0)),
+        )
+        phase = (phase_h, phase_w)
+        phases[phase] = phases[phase] + placed if phase in phases else placed
+    whole = interleave([[phases.get((a, b), empty) for b in range(step_w)] for a in range(step_h)])
+    return whole[:, top : top + height, left : left + width]
+
+
+def interleave(phases: list[list[jax.Array]]) -> jax.Array:
+    """The map whose every (a, b)-th of (s_h, s_w) cells is phases[a][b]."""
+    steps = (len(phases), len(phases[0]))
+    count, height, width, channels = phases[0][0].shape
+    if steps == (1, 1):
+        return phases[0][0]
+    stacked = jnp.stack([jnp.stack(row, 3) for row in phases], 2)
+    return stacked.reshape(count, height * steps[0], width * steps[1], channels)
+
+
+def _index_dtype(window: Window) -> Any:
+    return jnp.int8 if window.cells <= 127 else jnp.int32

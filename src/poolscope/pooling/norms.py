@@ -1,0 +1,132 @@
+"""Means between average and maximum: power means, log-sum-exp and the softmax-weighted mean.
+
+Powers and exponentials are taken relative to the window's largest term, which is a constant to the gradient because
+the result doesn't depend on it; so +-1e4 inputs neither overflow nor vanish.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from poolscope.errors import PoolscopeError
+from poolscope.pooling.taps import Size, Taps, check_number, fit_window, reduce_taps
+
+
+def lp_pool(
+    x: jax.Array,
+    window: Size,
+    stride: int | Sequence[int] | None = None,
+    padding: Any = "VALID",
+    *,
+    dilation: Any = 1,
+    p: float | jax.Array = 2.0,
+) -> jax.Array:
+    """Lp norm of each window, y = (sum |x_i|^p)^(1/p), p >= 1; its gain on a constant is K^(1/p).
+
+    x: (N, H, W, C). The gradient of an all-zero window is 0. Raises PoolscopeError if p < 1 or the window doesn't fit.
+    (Sermanet et al. 2012.)
+    """
+    check_number("lp", "p", p, lambda value: 1 <= value < float("inf"), "a finite number of at least 1")
+
+    def norm(taps: Taps) -> jax.Array:
+        sizes = [jnp.abs(cell) for cell in taps.cells]
+        top = taps.top(sizes)
+        some = top > 0
+        scale = jnp.where(some, top, 1)
+        power = taps.sum((size / scale) ** _like(p, top) for size in sizes)
+        return jnp.where(some, scale * jnp.where(some, power, 1) ** (1 / _like(p, top)), 0)
+
+    return reduce_taps(x, fit_window(x, window, stride, padding, dilation), norm)
+
+
+def gem_pool(
+    x: jax.Array,
+    window: Size,
+    stride: int | Sequence[int] | None = None,
+    padding: Any = "VALID",
+    *,
+    dilation: Any = 1,
+    p: float | jax.Array = 3.0,
+    eps: float = 1e-6,
+) -> jax.Array:
+    """Generalised mean of each window, y = (mean max(x_i, eps)^p)^(1/p), p > 0.
+
+    x: (N, H, W, C); p: a number or one per channel (C,). Cells at or below eps get no gradient. Raises PoolscopeError
+    if p or eps isn't above 0 or the window doesn't fit. (Radenovic, Tolias & Chum 2018.)
+    """
+    check_number("gem", "p", p, lambda value: 0 < value < float("inf"), "a finite number above 0")
+    check_number("gem", "eps", eps, lambda value: 0 < value < float("inf"), "a finite number above 0")
+
+    def mean(taps: Taps) -> jax.Array:
+        clamped = [jnp.where(cell > eps, cell, eps) for cell in taps.cells]
+        scale = taps.top(clamped)
+        power = taps.mean((cell / scale) ** _like(p, scale) for cell in clamped)
+        return scale * power ** (1 / _like(p, scale))
+
+    return reduce_taps(x, fit_window(x, window, stride, padding, dilation), mean)
+
+
+def lse_pool(
+    x: jax.Array,
+    window: Size,
+    stride: int | Sequence[int] | None = None,
+    padding: Any = "VALID",
+    *,
+    dilation: Any = 1,
+    beta: float | jax.Array = 10.0,
+) -> jax.Array:
+    """Log-mean-exp of each window, y = (1/beta) log mean exp(beta x_i): average at beta -> 0, max at infinity.
+
+    x: (N, H, W, C); beta: a number or one per channel (C,); below 0 it leans to the minimum. Raises PoolscopeError if
+    beta is 0 or the window doesn't fit. (Boureau, Ponce & LeCun 2010.)
+    """
+    check_number("lse", "beta", beta, lambda value: value != 0 and abs(value) < float("inf"), "finite and not 0")
+
+    def mean(taps: Taps) -> jax.Array:
+        scores = [_like(beta, cell) * cell for cell in taps.cells]
+        weights = taps.softmax(scores)
+        return (taps.top(scores) + jnp.log(taps.mean(weights))) / _like(beta, scores[0])
+
+    return reduce_taps(x, fit_window(x, window, stride, padding, dilation), mean)
+
+
+def soft_pool(
+    x: jax.Array,
+    window: Size,
+    stride: int | Sequence[int] | None = None,
+    padding: Any = "VALID",
+    *,
+    dilation: Any = 1,
+    beta: float | jax.Array = 1.0,
+    gradient: str = "full",
+) -> jax.Array:
+    """Softmax-weighted mean of each window, y = sum w_i x_i with w = softmax(beta x), per channel.
+
+    x: (N, H, W, C). gradient="full" is the exact w_i (1 + beta (x_i - y)); "truncated" holds the weights constant, as
+    the authors' CUDA kernel does. Their CPU fallback, which shares weights over channels, is not the paper's operator.
+    Raises PoolscopeError on another gradient or a window that doesn't fit. (Stergiou, Poppe & Kalliatakis 2021.)
+    """
+    check_number("soft", "beta", beta, lambda value: abs(value) < float("inf"), "finite")
+    hold = check_gradient("soft", gradient)
+
+    def mean(taps: Taps) -> jax.Array:
+        weights = hold(taps.softmax([_like(beta, cell) * cell for cell in taps.cells]))
+        return taps.sum(w * cell for w, cell in zip(weights, taps.cells, strict=True)) / taps.sum(weights)
+
+    return reduce_taps(x, fit_window(x, window, stride, padding, dilation), mean)
+
+
+def check_gradient(operator: str, gradient: str) -> Any:
+    """What to do with weights that depend on x: nothing ("full") or hold them constant ("truncated")."""
+    if gradient not in ("full", "truncated"):
+        raise PoolscopeError(f"{operator} gradient must be full or truncated, not {gradient!r}.")
+    return lax.stop_gradient if gradient == "truncated" else lambda weights: weights
+
+
+def _like(number: float | jax.Array, x: jax.Array) -> jax.Array:
+    return jnp.asarray(number, x.dtype)

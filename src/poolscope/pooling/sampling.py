@@ -1,0 +1,78 @@
+"""Operators that pick cells: at fixed positions, or at random."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from poolscope.errors import PoolscopeError
+from poolscope.geometry import Window
+from poolscope.pooling.taps import Size, Taps, fit_window, real_cells, reduce_taps, take_positions, tap_positions
+
+
+def subsample(
+    x: jax.Array, window: Size, stride: int | Sequence[int] | None = None, padding: Any = "VALID", *, dilation: Any = 1
+) -> jax.Array:
+    """First real cell of each window: plain decimation x[::s], as many cells as the window's geometry gives.
+
+    x: (N, H, W, C). All other cells get no gradient. Raises PoolscopeError if the window doesn't fit.
+    """
+    rows, columns = first_cells(fit_window(x, window, stride, padding, dilation), *x.shape[1:3])
+    return take_positions(take_positions(x, 1, rows), 2, columns)
+
+
+def first_cells(window: Window, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Row and column of each window's first cell that isn't padding."""
+    return tuple(
+        np.take_along_axis(cells, real.argmax(0)[None], 0)[0]
+        for cells, real in zip(tap_positions(window, height, width), real_cells(window, height, width), strict=True)
+    )
+
+
+def stochastic_pool(
+    x: jax.Array,
+    window: Size,
+    stride: int | Sequence[int] | None = None,
+    padding: Any = "VALID",
+    *,
+    dilation: Any = 1,
+    key: jax.Array | None = None,
+    deterministic: bool = False,
+) -> jax.Array:
+    """One cell drawn with probability p_i = a_i / sum a, a = max(x, 0); deterministic: its mean, sum a_i^2 / sum a_i.
+
+    x: (N, H, W, C). Scope of the randomness: every window, channel and example draws for itself. Negative cells are
+    never drawn, a window without positive cells gives 0. In training only the drawn cell gets a gradient.
+    Raises PoolscopeError without a key unless deterministic. (Zeiler & Fergus 2013.)
+    """
+    fitted = fit_window(x, window, stride, padding, dilation)
+
+    def expectation(taps: Taps) -> jax.Array:
+        mass = [jax.nn.relu(cell) for cell in taps.cells]
+        total = taps.sum(mass)
+        some = total > 0
+        return jnp.where(some, taps.sum(a * a for a in mass) / jnp.where(some, total, 1), 0)
+
+    def draw(taps: Taps) -> jax.Array:
+        mass = [lax.stop_gradient(jax.nn.relu(cell)) for cell in taps.cells]  # padding holds 0 and is never drawn
+        uniform = jax.random.uniform(need_key("stochastic", key), mass[0].shape, mass[0].dtype)
+        threshold = uniform * sum(mass[1:], mass[0])
+        drawn, reached = jnp.zeros_like(mass[0]), jnp.zeros_like(mass[0])
+        for cell, a in zip(taps.cells, mass, strict=True):
+            drawn = jnp.where((reached <= threshold) & (reached + a > threshold), cell, drawn)
+            reached = reached + a
+        return drawn
+
+    return reduce_taps(x, fitted, expectation if deterministic else draw)
+
+
+def need_key(operator: str, key: jax.Array | None) -> jax.Array:
+    """The random key, which training of a stochastic operator can't do without."""
+    if key is None:
+        raise PoolscopeError(f"{operator} draws at random in training and needs key=; pass one or deterministic=True.")
+    return key

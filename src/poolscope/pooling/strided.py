@@ -1,0 +1,45 @@
+"""A strided convolution in the place of a pool."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+from jax import lax
+
+from poolscope.errors import PoolscopeError
+from poolscope.pooling.taps import Size, fit_window
+
+
+def strided_conv_pool(
+    x: jax.Array,
+    window: Size,
+    stride: int | Sequence[int] | None = None,
+    padding: Any = "VALID",
+    *,
+    dilation: Any = 1,
+    kernel: jax.Array,
+    bias: jax.Array | None = None,
+    conv_general_dilated: Callable[..., jax.Array] = lax.conv_general_dilated,
+) -> jax.Array:
+    """Learned convolution with the pool's window and stride, then ReLU: y_c = max(0, b_c + sum w_ijc'c x_ijc').
+
+    x: (N, H, W, C); kernel: (h, w, C, C); bias: (C,). Padding counts as 0. conv_general_dilated: another function with
+    the signature of JAX's. Raises PoolscopeError if the kernel doesn't match or the window doesn't fit.
+    (Springenberg et al. 2015, All-CNN.)
+    """
+    fitted = fit_window(x, window, stride, padding, dilation)
+    if kernel.ndim != 4 or tuple(kernel.shape[:3]) != (*fitted.size, x.shape[3]):
+        raise PoolscopeError(
+            f"strided_conv kernel must be {(*fitted.size, x.shape[3], 'filters')}, not {tuple(kernel.shape)}."
+        )
+    y = conv_general_dilated(
+        x,
+        kernel.astype(x.dtype),
+        fitted.stride,
+        fitted.pads(*x.shape[1:3]),
+        rhs_dilation=fitted.dilation,
+        dimension_numbers=lax.conv_dimension_numbers(x.shape, kernel.shape, ("NHWC", "HWIO", "NHWC")),
+    )
+    return jax.nn.relu(y if bias is None else y + bias.astype(y.dtype))
