@@ -17,7 +17,7 @@ PIP_INSTALL = PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.tx
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
-quickstart: .venv/.installed ## compare 12 pooling operators on handwritten digits: results/quickstart
+quickstart: .venv/.installed ## compare pooling operators on handwritten digits, into results/quickstart
 	$(BIN)/poolscope train experiment=quickstart
 	$(BIN)/poolscope report quickstart
 
