@@ -1,0 +1,160 @@
+"""The door: `poolscope train | show | apply | report | list | data`. A half is imported only when its command runs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from poolscope import __version__
+from poolscope.errors import PoolscopeError
+
+_HELP = """poolscope - what pooling does to convolutional networks
+
+usage: poolscope COMMAND ...
+
+  train    train one configuration, or sweep over many     poolscope train -m pool=max,avg seeds=[0,1,2]
+  show     a network as a table of layers                  poolscope show data=mnist pool=max pool.window=3
+  apply    operators on a small matrix, side by side       poolscope apply pool=max,avg
+  report   tables, figures and a report of a study         poolscope report quickstart
+  list     what there is: pools, data, measures, studies, runs
+  data     prepare (download) a data set                   poolscope data prepare mnist
+
+poolscope COMMAND --help says more. Tab completion in bash: eval "$(poolscope -sc install=bash)"
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command and exit: 0 if all went well, 1 if a run failed, 2 if the request can't be met."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        status = _dispatch(given)
+    except PoolscopeError as error:
+        if os.environ.get("POOLSCOPE_TRACEBACK"):
+            raise
+        print(f"poolscope: {error}", file=sys.stderr)
+        status = 2
+    except KeyboardInterrupt:
+        print("poolscope: interrupted; finished runs are recorded, and the same command goes on.", file=sys.stderr)
+        status = 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        status = 0
+    raise SystemExit(status)
+
+
+def _dispatch(given: list[str]) -> int:
+    if not given or given[0] in ("-h", "--help", "help"):
+        print(_HELP, end="")
+        return 0
+    if given[0] == "--version":
+        print(f"poolscope {__version__}")
+        return 0
+    if given[0] == "-sc":
+        return _complete(given)
+    command, rest = given[0], given[1:]
+    if command not in COMMANDS:
+        raise PoolscopeError(f"there is no command {command!r}; it must be one of {', '.join(COMMANDS)}.")
+    return COMMANDS[command](rest)
+
+
+def _train(given: list[str]) -> int:
+    from poolscope.launch import train
+
+    return train(given)
+
+
+def _complete(given: list[str]) -> int:
+    """Answer the shell's question for completions; Hydra knows those of `train`, whose name it must not see."""
+    words = os.environ.get("COMP_LINE", "").split(" ")
+    if len(words) == 2 and words[1] not in COMMANDS and any(given[1].startswith(part) for part in ["query"]):
+        print(" ".join(name for name in COMMANDS if name.startswith(words[1])))
+        return 0
+    if len(words) > 1 and words[1] in COMMANDS:
+        os.environ["COMP_LINE"] = " ".join([words[0], *words[2:]])
+    return _train(given)
+
+
+def _show(given: list[str]) -> int:
+    parser = _parser("show", "Print a network as a table of layers: output shape, parameters, MACs, receptive field.")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="as for poolscope train")
+    overrides = parser.parse_args(given).overrides
+    from poolscope.compose import compose_runs
+    from poolscope.show import show_network
+
+    for config in compose_runs(overrides, multirun=True).configs:
+        show_network(config)
+    return 0
+
+
+def _apply(given: list[str]) -> int:
+    parser = _parser("apply", "Apply pooling operators to a small matrix and print what comes out, side by side.")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="pool=max,avg pool.window=2 pool.stride=1 ...")
+    parser.add_argument(
+        "--matrix",
+        help='rows separated by "/", for instance "1 3 2 4 / 5 6 7 8", or - to read rows from standard input; '
+        "default: the 4x4 matrix of the tutorial",
+    )
+    parser.add_argument("--train", action="store_true", help="the training form of operators that draw at random")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the draws (default 0)")
+    options = parser.parse_args(given)
+    from poolscope.compose import compose_runs
+    from poolscope.show import apply_operators, read_matrix
+
+    configs = compose_runs(options.overrides, multirun=True).configs
+    apply_operators([config.pool for config in configs], read_matrix(options.matrix), options.train, options.seed)
+    return 0
+
+
+def _report(given: list[str]) -> int:
+    parser = _parser("report", "Write a study's tables, figures, report.md and report.html, and print its comparison.")
+    parser.add_argument("study", help="the study's name (poolscope list studies)")
+    parser.add_argument("--results", default="results", help="folder of studies and records (default: results)")
+    options = parser.parse_args(_with_flags(given))
+    from poolscope.report import build_report
+
+    return build_report(options.results, options.study).status
+
+
+def _list(given: list[str]) -> int:
+    parser = _parser("list", "List what there is.")
+    parser.add_argument("what", nargs="?", choices=("pools", "data", "measures", "studies", "runs"), default="pools")
+    parser.add_argument("study", nargs="?", help="with runs: only those of this study")
+    parser.add_argument("--results", default="results", help="folder of studies and records (default: results)")
+    options = parser.parse_args(_with_flags(given))
+    from poolscope.show import list_what
+
+    list_what(options.what, options.results, options.study)
+    return 0
+
+
+def _data(given: list[str]) -> int:
+    parser = _parser("data", "Prepare (download) a data set of the tensorflow-datasets catalogue.")
+    parser.add_argument("action", choices=("prepare",))
+    parser.add_argument("name", help="the data set, for instance mnist or cifar10")
+    parser.add_argument("--dir", help="where to; default: TFDS_DATA_DIR, else the catalogue's own default")
+    options = parser.parse_args(given)
+    from poolscope.data import prepare_dataset
+
+    prepare_dataset(options.name, options.dir)
+    return 0
+
+
+def _parser(command: str, summary: str) -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(f"poolscope {command}", description=summary)
+
+
+def _with_flags(given: list[str]) -> list[str]:
+    """Accept results=DIR, as `train` does, for --results DIR."""
+    return [f"--{word}" if word.startswith("results=") else word for word in given]
+
+
+COMMANDS: dict[str, Callable[[list[str]], int]] = {
+    "train": _train,
+    "show": _show,
+    "apply": _apply,
+    "report": _report,
+    "list": _list,
+    "data": _data,
+}

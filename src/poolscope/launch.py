@@ -1,0 +1,131 @@
+"""`poolscope train`: check every job, then let Hydra launch them, then say what became of them."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import hydra
+from filelock import FileLock, Timeout
+from hydra._internal.utils import get_args_parser
+from omegaconf import DictConfig
+from rich.console import Console
+
+from poolscope.architecture import plan_network
+from poolscope.compose import Composed, compose_runs, register_schemas
+from poolscope.config import RunConfig, digest, to_config
+from poolscope.errors import PoolscopeError
+from poolscope.paths import record_path, runs_folder, shipped
+from poolscope.progress import Lines, LiveDisplay
+from poolscope.record import RunRecord, read_record
+
+_display: LiveDisplay | None = None  # the live display of this process, while it launches jobs itself
+
+
+def train(arguments: Sequence[str]) -> int:
+    """Run what the arguments of `poolscope train` say; returns the exit status: 0, or 1 if a run failed or diverged."""
+    flags = get_args_parser().parse_args(list(arguments))
+    if flags.help or flags.hydra_help or flags.cfg or flags.info or flags.shell_completion:
+        _hand_to_hydra(arguments)
+        return 0
+    composed = compose_runs(flags.overrides, flags.multirun, flags.config_dir)
+    console = Console(stderr=True)
+    studies = {(config.results, config.study) for config in composed.configs}
+    if len(studies) > 1:
+        raise PoolscopeError("results and study must be the same in every job of a sweep; start one sweep for each.")
+    (results, study), *_ = studies
+    with _sole_writer(results, study):
+        missing = check_jobs(composed.configs, console)
+        if not missing:
+            console.print(f"Nothing to run: all {_count(composed)} runs of study {study} are recorded.")
+            return _conclude(composed, console)
+        global _display
+        with LiveDisplay(console, _count(composed)) as _display:
+            _hand_to_hydra(arguments)
+        _display = None
+        return _conclude(composed, console)
+
+
+def check_jobs(configs: Sequence[RunConfig], console: Console) -> int:
+    """Refuse, before any training, what can't work in any job; returns how many runs aren't recorded yet.
+
+    Looks at the data sets' shapes, every network's plan, training-set sizes, and the records already there.
+    """
+    from poolscope.data import describe_dataset
+
+    missing, said = 0, set()
+    for config in configs:
+        shape, classes = describe_dataset(config.data)
+        plan = plan_network(config, shape, classes)
+        if config.model.head == "none":
+            raise PoolscopeError("model.head=none has no classifier to train; use it with `poolscope show` only.")
+        for sentence in plan.remainders:
+            if sentence not in said:
+                console.print(f"note: {sentence}", style="yellow", highlight=False)
+                said.add(sentence)
+        for seed in config.seeds:
+            record = _recorded(config, seed)
+            missing += record is None or record.status == "failed"
+    return missing
+
+
+def run_job(composed: DictConfig) -> None:
+    """Hydra's task: one configuration, all its seeds. Called in this process or in a launcher's worker."""
+    from poolscope.run import run_config
+
+    run_config(to_config(composed), _display or Lines())
+
+
+def _hand_to_hydra(arguments: Sequence[str]) -> None:
+    register_schemas()
+    sys.argv = ["poolscope", *arguments]
+    hydra.main(version_base="1.3", config_path=str(shipped("configs")), config_name="train")(run_job)()
+
+
+@contextmanager
+def _sole_writer(results: str, study: str) -> Iterator[None]:
+    """Hold the study's folder for writing; a second sweep of it is refused."""
+    folder = runs_folder(results, study)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise PoolscopeError(
+            f"results={results}: the folder {folder} can't be written ({error.strerror}); choose another with results=."
+        ) from error
+    lock = FileLock(folder / ".lock")
+    try:
+        with lock.acquire(timeout=0):
+            yield
+    except Timeout as error:
+        raise PoolscopeError(
+            f"study={study}: another sweep is writing {folder} now; wait for it, or choose another name with study=."
+        ) from error
+
+
+def _recorded(config: RunConfig, seed: int) -> RunRecord | None:
+    path = Path(record_path(config.results, config.study, digest(config), seed))
+    return read_record(path) if path.exists() else None
+
+
+def _count(composed: Composed) -> int:
+    return sum(len(config.seeds) for config in composed.configs)
+
+
+def _conclude(composed: Composed, console: Console) -> int:
+    """Say how many runs are done and which are not, and where to look next."""
+    study, results = composed.configs[0].study, composed.configs[0].results
+    outcomes = [(config, seed, _recorded(config, seed)) for config in composed.configs for seed in config.seeds]
+    bad = [(config, seed, record) for config, seed, record in outcomes if record is None or record.status != "done"]
+    for config, seed, record in bad:
+        what = f"{record.status}: {record.reason}" if record else "left no record"
+        console.print(f"{config.pool.name} seed {seed} {what}", style="red", highlight=False)
+    if composed.complete:
+        console.print(f"{len(outcomes) - len(bad)} of {len(outcomes)} runs done.", highlight=False)
+    where = "" if results == "results" else f" results={results}"
+    console.print(f"Next: poolscope report {study}{where}", highlight=False)
+    return 1 if bad else 0

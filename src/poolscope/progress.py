@@ -1,0 +1,78 @@
+"""How a sweep tells the person watching how far it is: a live display on a terminal, a line a run elsewhere."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from poolscope.config import RunConfig
+from poolscope.record import RunRecord
+
+
+def describe_outcome(config: RunConfig, record: RunRecord) -> str:
+    """One line on one finished run."""
+    arm = f"{config.data.name} {config.pool.name} seed {record.seed}"
+    if record.status != "done":
+        return f"{arm}: {record.status}: {record.reason}"
+    values = record.scalars
+    return (
+        f"{arm}: test {values['test_accuracy']:.1%}, train {values['train_eval_accuracy']:.1%}, "
+        f"{record.provenance.get('seconds', 0):.1f} s"
+    )
+
+
+class Lines:
+    """One line for each finished run; what a launcher's worker or a file gets."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(stderr=True, width=160)
+
+    def begin(self, config: RunConfig, seed: int, steps: int) -> None:
+        """A run starts."""
+
+    def advance(self, step: int, values: dict[str, float]) -> None:
+        """A run was evaluated after `step` optimiser steps."""
+
+    def end(self, config: RunConfig, record: RunRecord) -> None:
+        """A run ended."""
+        self.console.print(describe_outcome(config, record), highlight=False)
+
+
+class LiveDisplay(Lines):
+    """The runs of a sweep and the steps of the current run as two bars; off a terminal, only the lines."""
+
+    def __init__(self, console: Console, runs: int) -> None:
+        super().__init__(console)
+        self.bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self.sweep = self.bars.add_task("runs", total=runs, note="")
+        self.run = self.bars.add_task("steps", total=None, note="", visible=False)
+
+    def __enter__(self) -> LiveDisplay:
+        self.bars.start()
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.bars.stop()
+
+    def begin(self, config: RunConfig, seed: int, steps: int) -> None:
+        note = f"{config.data.name} {config.pool.name} seed {seed}"
+        self.bars.reset(self.run, total=steps, note=note, visible=True)
+
+    def advance(self, step: int, values: dict[str, float]) -> None:
+        self.bars.update(self.run, completed=step, note=f"validation {values['val_accuracy']:.1%}")
+
+    def end(self, config: RunConfig, record: RunRecord) -> None:
+        super().end(config, record)
+        self.bars.advance(self.sweep)

@@ -1,0 +1,177 @@
+"""What `show`, `apply` and `list` print: a network's layers, operators on a small matrix, and what there is."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from poolscope.architecture import plan_network
+from poolscope.catalogue import OPERATORS
+from poolscope.config import PoolConfig, RunConfig
+from poolscope.errors import PoolscopeError
+from poolscope.geometry import make_window
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_TUTORIAL_MATRIX = "1 3 2 4 / 5 6 7 8 / 9 10 11 12 / 13 14 15 16"
+
+
+def show_network(config: RunConfig) -> None:
+    """Print the network's plan: a row a layer, then what its strides leave unread, then the totals."""
+    from poolscope.data import describe_dataset
+
+    shape, classes = describe_dataset(config.data)
+    plan = plan_network(config, shape, classes)
+    pool = config.pool
+    window = make_window(pool.window, pool.stride, pool.padding)
+    kind = f"{pool.name} {_size(window.size)}/{_size(window.stride)}" if OPERATORS[pool.name].kind != "none" else "none"
+    table = Table(title=f"{config.data.name} {shape}, pool {kind}, head {config.model.head}", title_justify="left")
+    table.add_column("layer")
+    for heading in ("output shape", "parameters", "MACs", "pool ops", "receptive field", "jump", "left out"):
+        table.add_column(heading, justify="right")
+    table.add_row("input", str(plan.input), "0", "0", "0", "1", "1", "")
+    for layer in plan.layers:
+        left_out = f"{layer.dropped[0]} rows, {layer.dropped[1]} columns" if any(layer.dropped) else ""
+        field = "all" if layer.kind in ("head_pool", "dense") else _size(layer.receptive_field)
+        counts = (f"{count:,}" for count in (layer.parameters, layer.macs, layer.pool_ops))
+        jump = "" if layer.kind in ("head_pool", "dense") else _size(layer.jump)
+        table.add_row(layer.name, str(layer.output), *counts, field, jump, left_out)
+    table.add_section()
+    table.add_row("total", "", f"{plan.parameters:,}", f"{plan.macs:,}", f"{plan.pool_ops:,}", "", "", "")
+    console = _console()
+    console.print(table)
+    for sentence in plan.remainders:
+        console.print(f"note: {sentence}", highlight=False)
+
+
+def read_matrix(text: str | None) -> np.ndarray:
+    """A matrix from rows separated by "/" or line ends ("-": from standard input); the tutorial's if there is none.
+
+    Raises PoolscopeError where rows differ in length or something is no number.
+    """
+    import numpy as np
+
+    if text == "-":
+        text = sys.stdin.read().strip()
+    lines = [line.replace(",", " ").split() for line in (text or _TUTORIAL_MATRIX).replace("/", "\n").splitlines()]
+    rows = [line for line in lines if line]
+    if not rows or len({len(row) for row in rows}) > 1:
+        lengths = ", ".join(str(len(row)) for row in rows) or "none"
+        raise PoolscopeError(f"--matrix must have rows of equal length, separated by '/'; got rows of {lengths} numbers.")
+    try:
+        return np.array(rows, dtype=np.float32)
+    except ValueError as error:
+        word = next(word for row in rows for word in row if not _is_number(word))
+        raise PoolscopeError(f"--matrix must hold numbers only; got {word!r}.") from error
+
+
+def apply_operators(pools: Sequence[PoolConfig], matrix: np.ndarray, train: bool, seed: int) -> None:
+    """Print the matrix and what each operator makes of it, with the rows and columns that no window reads."""
+    import jax
+    import jax.numpy as jnp
+    import numpy as np
+    from flax import nnx
+
+    from poolscope.pooling import make_pool
+
+    console = _console()
+    height, width = matrix.shape
+    console.print(f"input {height}x{width}", _grid(matrix))
+    for pool in pools:
+        if pool.name == "conv_stride":
+            raise PoolscopeError("pool=conv_stride acts through a convolution, so it can't be applied to a matrix alone.")
+        output = jnp.asarray(matrix)[None, :, :, None]
+        heading = f"{pool.name}: the matrix as it is"
+        if OPERATORS[pool.name].kind != "none":
+            window = make_window(pool.window, pool.stride, pool.padding, prefix="pool.")
+            if min(window.output(height, width)) < 1:
+                raise PoolscopeError(
+                    f"pool.window={pool.window} is larger than the {height}x{width} matrix; use a smaller window."
+                )
+            layer = make_pool(pool, 1, rngs=nnx.Rngs(jax.random.key(seed)))
+            output = layer(output, key=jax.random.key(seed), deterministic=not train)
+            heading = f"{pool.name}, window {_size(window.size)}, stride {_size(window.stride)}"
+            if any(window.dropped(height, width)):
+                rows, columns = window.dropped(height, width)
+                heading += f" (leaves out the last {rows} rows and {columns} columns)"
+        result = np.asarray(output, np.float32)[0]
+        console.print(f"\n{heading}: {result.shape[0]}x{result.shape[1]}", highlight=False)
+        for channel in range(result.shape[2]):
+            console.print(_grid(result[:, :, channel]))
+
+
+def list_what(what: str, results: str, study: str | None) -> None:
+    """Print one of the lists: pools, data, measures, studies or runs."""
+    table = Table(box=None, pad_edge=False)
+    if what == "pools":
+        for heading in ("pool=", "what it gives", "definition", "parameters", "random", "gain", "options", "source"):
+            table.add_column(heading)
+        for name, operator in OPERATORS.items():
+            options = ", ".join(f"{option}={default}" for option, default in operator.options.items())
+            random = "in training" if operator.stochastic else ""
+            table.add_row(
+                name, operator.summary, operator.formula, operator.learnable, random, operator.gain, options, operator.source
+            )
+    elif what == "data":
+        from poolscope.data import list_datasets
+
+        _add_rows(table, list_datasets())
+    elif what == "measures":
+        from poolscope.measure import MEASUREMENTS, SETS
+
+        rows = []
+        for name, function in MEASUREMENTS.items():
+            sets = ", ".join(key for key, names in SETS.items() if name in names)
+            rows.append({"measurement": name, "in measure=": sets, "what": (function.__doc__ or "").strip().splitlines()[0]})
+        _add_rows(table, rows)
+    elif what == "studies":
+        from poolscope.report import list_studies
+
+        _add_rows(table, list_studies(results))
+    else:
+        from poolscope.report import list_runs
+
+        _add_rows(table, list_runs(results, study))
+    _console().print(table)
+
+
+def _add_rows(table: Table, rows: Sequence[dict[str, object]]) -> None:
+    if not rows:
+        table.add_column("nothing yet")
+        return
+    for heading in rows[0]:
+        table.add_column(heading)
+    for row in rows:
+        table.add_row(*(str(value) for value in row.values()))
+
+
+def _console() -> Console:
+    """Wide enough for the tables where the output is a file or a pipe."""
+    console = Console()
+    return console if console.is_terminal else Console(width=200)
+
+
+def _grid(matrix: np.ndarray) -> Table:
+    table = Table(show_header=False, box=None, pad_edge=False)
+    for row in matrix:
+        table.add_row(*(f"{value:g}" for value in row))
+    for column in table.columns:
+        column.justify = "right"
+    return table
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _size(pair: tuple[int, int]) -> str:
+    return str(pair[0]) if pair[0] == pair[1] else f"{pair[0]}x{pair[1]}"
