@@ -24,7 +24,7 @@ quickstart: .venv/.installed ## compare pooling operators on handwritten digits,
 setup: .venv/.installed-dev ## environment for working on poolscope, in .venv
 
 test: .venv/.installed-dev ## all tests, on all cores; ARGS="-k pooling" chooses some
-	$(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -q -n logical --maxprocesses 8 --dist loadgroup $(ARGS)
 
 smoke: .venv/.installed-dev ## train, sweep and report a few steps in a temporary folder
 	scripts/smoke.sh $(BIN)/poolscope
