@@ -8,6 +8,7 @@ nothing but the operator and its own options.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -46,12 +47,13 @@ def factors(runs: pd.DataFrame) -> list[str]:
     return chosen
 
 
-def add_arms(runs: pd.DataFrame) -> pd.DataFrame:
+def add_arms(runs: pd.DataFrame, ignoring: Sequence[str] = ()) -> pd.DataFrame:
     """The runs with columns setting, arm, stratum and operator, in the order in which arms are always listed.
 
-    That order is: settings by name; operators as in the catalogue; then the other factors, smaller first.
+    That order is: settings by name; operators as in the catalogue; then the other factors, smaller first. Arms that
+    differ only in the columns `ignoring` get one name.
     """
-    varying = factors(runs)
+    varying = [column for column in factors(runs) if column not in ignoring]
     of_setting = [column for column in varying if column.startswith("data.")]
     of_arm = [column for column in varying if not column.startswith("data.")]
     with_operator = "pool.name" in of_arm or not of_arm
@@ -63,11 +65,18 @@ def add_arms(runs: pd.DataFrame) -> pd.DataFrame:
         stratum=[_name_arm(row, of_stratum, False) for row in _rows(runs)],
     )
     same = labelled.groupby(["setting", "arm"])["digest"].transform("nunique") > 1
-    labelled.loc[same, "arm"] += " [" + labelled["digest"].str[:6] + "]"
+    if not ignoring:
+        labelled.loc[same, "arm"] += " [" + labelled["digest"].str[:6] + "]"
     order = [column for column in of_arm if column != "pool.name"]
     ranks = {name: rank for rank, name in enumerate(OPERATORS)}
     keys = [
-        (row["setting"], ranks.get(row["operator"], len(ranks)), *(_sort_key(row[c]) for c in order), row["arm"], row["seed"])
+        (
+            row["setting"],
+            ranks.get(row["operator"], len(ranks)),
+            *(_sort_key(row[c]) for c in order),
+            row["arm"],
+            row["seed"],
+        )
         for row in _rows(labelled)
     ]
     positions = sorted(range(len(keys)), key=keys.__getitem__)

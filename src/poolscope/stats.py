@@ -67,7 +67,9 @@ def summarise_runs(runs: pd.DataFrame, columns: Sequence[str], by: Sequence[str]
     rows = []
     for key, group in runs.groupby(list(by), sort=False):
         for column in columns:
-            rows.append({**dict(zip(by, key, strict=True)), "metric": column, **vars(summarise(group[column].to_numpy()))})
+            rows.append(
+                {**dict(zip(by, key, strict=True)), "metric": column, **vars(summarise(group[column].to_numpy()))}
+            )
     return pd.DataFrame(rows, columns=[*by, "metric", "n", "mean", "sd", "low", "high"])
 
 
@@ -106,6 +108,19 @@ def pair_by_seed(runs: pd.DataFrame, arm: str, baseline: str, column: str) -> pd
     return (values[arm] - values[baseline]).dropna().sort_index()
 
 
+def list_differences(
+    runs: pd.DataFrame, baselines: Mapping[tuple[str, str], str], column: str, scale: float = 1.0
+) -> pd.DataFrame:
+    """A row per setting, arm (but the baselines) and paired seed: difference = scale * (arm - its baseline)."""
+    rows = [
+        {"setting": setting, "arm": arm, "baseline": baseline, "seed": seed, "difference": scale * difference}
+        for (setting, arm), baseline in baselines.items()
+        if arm != baseline
+        for seed, difference in pair_by_seed(runs[runs["setting"] == setting], arm, baseline, column).items()
+    ]
+    return pd.DataFrame(rows, columns=["setting", "arm", "baseline", "seed", "difference"])
+
+
 def contrast_arms(
     runs: pd.DataFrame, baselines: Mapping[tuple[str, str], str], column: str, scale: float = 1.0
 ) -> pd.DataFrame:
@@ -114,11 +129,13 @@ def contrast_arms(
     Columns: setting, arm, baseline, n (paired seeds), difference (mean, times `scale`), low, high (t interval of this
     contrast alone), p (sign flips), p_holm, note.
     """
+    listed = list_differences(runs, baselines, column, scale)
     rows = []
     for (setting, arm), baseline in baselines.items():
         if arm == baseline:
             continue
-        differences = scale * pair_by_seed(runs[runs["setting"] == setting], arm, baseline, column).to_numpy()
+        chosen = (listed["setting"] == setting) & (listed["arm"] == arm)
+        differences = listed.loc[chosen, "difference"].to_numpy(dtype=float)
         mean = summarise(differences)
         rows.append(
             {"setting": setting, "arm": arm, "baseline": baseline, "n": mean.n, "difference": mean.mean}

@@ -151,7 +151,9 @@ def read_map(feature_maps: pd.DataFrame, digest: str, stage: int, moment: str) -
     ]
     chosen = chosen[chosen["seed"] == chosen["seed"].min()]
     return {
-        int(channel): np.array([[float(value) for value in values.split()] for values in rows.sort_values("row")["values"]])
+        int(channel): np.array(
+            [[float(value) for value in values.split()] for values in rows.sort_values("row")["values"]]
+        )
         for channel, rows in chosen.groupby("channel")
     }
 

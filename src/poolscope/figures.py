@@ -1,0 +1,204 @@
+"""The drawings: each `draw_*` puts one tidy frame on one Axes, with every seed visible and its interval beside it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from matplotlib.ticker import MaxNLocator
+
+from poolscope.stats import summarise
+from poolscope.style import GREY, PALE
+
+Styles = Mapping[str, Mapping[str, str]]
+_SPREAD = 0.24  # of a row's height that the dots of one arm's seeds are spread over, up and down
+
+
+def order_by_mean(runs: pd.DataFrame, value: str) -> list[str]:
+    """The arms from the lowest to the highest mean; ties stay in order."""
+    return runs.groupby("arm", sort=False)[value].mean().sort_values(kind="stable").index.tolist()
+
+
+def draw_strip(
+    frame: pd.DataFrame,
+    ax: Axes,
+    value: str,
+    styles: Styles,
+    order: Sequence[str],
+    scale: float = 1.0,
+    zero: bool = False,
+) -> Axes:
+    """One row per arm (the last of `order` on top): a dot per seed, and the mean with its 95 % t interval.
+
+    frame: columns arm, seed and `value`. zero: mark 0, for differences.
+    """
+    if zero:
+        ax.axvline(0, color=GREY, linewidth=0.8)
+    for row, arm in enumerate(order):
+        values = scale * frame.loc[frame["arm"] == arm].sort_values("seed")[value].dropna().to_numpy(dtype=float)
+        if not len(values):
+            continue
+        look = styles[arm]
+        offsets = np.linspace(-_SPREAD, _SPREAD, len(values)) if len(values) > 1 else np.zeros(1)
+        ax.scatter(values, row + offsets, s=7, color=look["color"], alpha=0.45, linewidths=0, zorder=2)
+        summary = summarise(values)
+        if summary.n > 1:
+            ax.plot([summary.low, summary.high], [row, row], color=look["color"], solid_capstyle="butt", zorder=3)
+        ax.plot(summary.mean, row, **look, markeredgecolor="white", markeredgewidth=0.6, markersize=6.5, zorder=4)
+    ax.set_yticks(range(len(order)), order)
+    ax.set_ylim(-0.6, len(order) - 0.4)
+    ax.grid(axis="y", visible=False)
+    ax.tick_params(axis="y", length=0)
+    ax.xaxis.set_major_locator(MaxNLocator(5))
+    return ax
+
+
+def draw_curves(frame: pd.DataFrame, ax: Axes, metric: str, style: Mapping[str, str], scale: float = 1.0) -> Axes:
+    """Learning curves of one arm over epochs: train_eval dashed, val solid; mean, 95 % t band, every seed thin.
+
+    frame: columns seed, epoch, train_eval_<metric> and val_<metric>.
+    """
+    for split, line in (("train_eval", (0, (3.5, 1.5))), ("val", "-")):
+        column = f"{split}_{metric}"
+        if column not in frame:
+            continue
+        seeds = scale * frame.pivot_table(index="epoch", columns="seed", values=column, sort=True)
+        epochs = seeds.index.to_numpy(dtype=float)
+        ax.plot(epochs, seeds.to_numpy(), color=style["color"], linewidth=0.4, alpha=0.35, linestyle=line, zorder=2)
+        summaries = [summarise(values) for values in seeds.to_numpy()]
+        ax.fill_between(
+            epochs,
+            [summary.low for summary in summaries],
+            [summary.high for summary in summaries],
+            color=style["color"],
+            alpha=0.15,
+            linewidth=0,
+            zorder=1,
+        )
+        ax.plot(epochs, [summary.mean for summary in summaries], color=style["color"], linestyle=line, zorder=3)
+    ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    ax.yaxis.set_major_locator(MaxNLocator(4))
+    return ax
+
+
+def draw_reference(frame: pd.DataFrame, ax: Axes, metric: str, scale: float = 1.0) -> Axes:
+    """The mean validation curve of another arm, thin and grey, to compare with."""
+    mean = scale * frame.groupby("epoch")[f"val_{metric}"].mean()
+    ax.plot(mean.index.to_numpy(dtype=float), mean.to_numpy(), color=GREY, linewidth=0.9, linestyle=":", zorder=1.5)
+    return ax
+
+
+def draw_quadrants(frame: pd.DataFrame, ax: Axes, styles: Styles) -> Axes:
+    """Change of test accuracy (up) against change of the generalisation gap (right), each against its baseline.
+
+    frame: columns arm, seed, gap and test, in percentage points. A cross spans both 95 % t intervals.
+    """
+    ax.axhline(0, color=GREY, linewidth=0.8)
+    ax.axvline(0, color=GREY, linewidth=0.8)
+    for arm, group in frame.groupby("arm", sort=False):
+        look = styles[str(arm)]
+        ax.scatter(group["gap"], group["test"], s=6, color=look["color"], alpha=0.4, linewidths=0, zorder=2)
+        gap, test = summarise(group["gap"].to_numpy()), summarise(group["test"].to_numpy())
+        ax.plot([gap.low, gap.high], [test.mean, test.mean], color=look["color"], linewidth=0.9, zorder=3)
+        ax.plot([gap.mean, gap.mean], [test.low, test.high], color=look["color"], linewidth=0.9, zorder=3)
+        ax.plot(
+            gap.mean,
+            test.mean,
+            **look,
+            markeredgecolor="white",
+            markeredgewidth=0.6,
+            linestyle="none",
+            label=str(arm),
+            zorder=4,
+        )
+    ax.margins(0.12)
+    corners = (
+        (0.01, 0.99, "generalises better"),
+        (0.99, 0.99, "fits better"),
+        (0.01, 0.01, "underfits"),
+        (0.99, 0.01, "overfits more"),
+    )
+    for x, y, text in corners:
+        ax.text(
+            x,
+            y,
+            text,
+            transform=ax.transAxes,
+            color=GREY,
+            fontstyle="italic",
+            fontsize=7,
+            ha="left" if x < 0.5 else "right",
+            va="top" if y > 0.5 else "bottom",
+        )
+    return ax
+
+
+def draw_heat_map(
+    frame: pd.DataFrame, ax: Axes, x: str, y: str, value: str, norm: Normalize, scale: float = 1.0, digits: int = 1
+) -> Axes:
+    """A cell per (x, y): the mean over seeds, its half interval, and n; cells without a run stay empty.
+
+    frame: columns x, y and `value`, a row per run.
+    """
+    columns, rows = _levels(frame[x]), _levels(frame[y])
+    means = np.full((len(rows), len(columns)), math.nan)
+    notes: dict[tuple[int, int], str] = {}
+    for (column, row), group in frame.groupby([x, y]):
+        place = rows.index(row), columns.index(column)
+        summary = summarise(scale * group[value].to_numpy(dtype=float))
+        means[place] = summary.mean
+        spread = f"\n±{(summary.high - summary.low) / 2:.{digits}f}" if summary.n > 1 else ""
+        notes[place] = f"{summary.mean:.{digits}f}{spread}\nn={summary.n}"
+    ax.imshow(means, norm=norm, aspect="auto")
+    for (down, across), note in notes.items():
+        dark = norm(means[down, across]) < 0.55
+        ax.text(across, down, note, ha="center", va="center", fontsize=6.5, color="white" if dark else "black")
+    ax.set_xticks(range(len(columns)), [f"{level:g}" if isinstance(level, float) else str(level) for level in columns])
+    ax.set_yticks(range(len(rows)), [f"{level:g}" if isinstance(level, float) else str(level) for level in rows])
+    _bare(ax)
+    return ax
+
+
+def draw_confusion(counts: np.ndarray, ax: Axes) -> Axes:
+    """Share of each true class (rows) predicted as each class (columns), in per cent; counts[true][predicted]."""
+    shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    ax.imshow(shares, cmap="Greys", vmin=0, vmax=100)
+    classes = len(counts)
+    if classes <= 20:
+        for true, predicted in np.ndindex(*counts.shape):
+            if shares[true, predicted] >= 0.05:
+                share = shares[true, predicted]
+                colour = "white" if share > 50 else "black"
+                text = f"{share:.0f}" if share >= 9.95 else f"{share:.1f}"
+                ax.text(predicted, true, text, ha="center", va="center", fontsize=5.5, color=colour)
+        ax.set_xticks(range(classes))
+        ax.set_yticks(range(classes))
+    _bare(ax)
+    return ax
+
+
+def draw_map(values: np.ndarray, ax: Axes, low: float | None = None, high: float | None = None) -> Axes:
+    """One image: (height, width) as grey levels between low and high, or (height, width, 3) as colours in [0, 1]."""
+    ax.imshow(values, cmap="gray", vmin=low, vmax=high)
+    ax.set_xticks([])
+    ax.set_yticks([])
+    ax.grid(visible=False)
+    for spine in ax.spines.values():
+        spine.set(visible=True, color=PALE)
+    return ax
+
+
+def _levels(values: pd.Series) -> list[Any]:
+    return sorted(values.unique().tolist(), key=lambda level: (isinstance(level, str), level))
+
+
+def _bare(ax: Axes) -> None:
+    ax.grid(visible=False)
+    ax.tick_params(length=0)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
