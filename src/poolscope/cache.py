@@ -12,6 +12,7 @@ import os
 import tempfile
 import zlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -62,7 +63,7 @@ def _keep(base: Path, seal: Path, split: Split) -> None:
     checksums = {}
     try:
         for part, values in (("images", split.images), ("labels", split.labels)):
-            _write(base.with_name(f"{base.name}.{part}.npy"), lambda file, values=values: np.save(file, values))
+            _write(_array_path(base, part), partial(np.save, arr=values))
             checksums[part] = _checksum(values)
         _write(seal, lambda file: file.write(json.dumps(checksums).encode()))
     except OSError as error:
@@ -72,22 +73,24 @@ def _keep(base: Path, seal: Path, split: Split) -> None:
 def _load(base: Path, seal: Path) -> Split:
     try:
         checksums = json.loads(seal.read_text(encoding="utf-8"))
-        arrays = {}
-        for part, mode in (("images", "r"), ("labels", None)):
-            values = np.load(base.with_name(f"{base.name}.{part}.npy"), mmap_mode=mode, allow_pickle=False)
-            if _checksum(values) != checksums[part]:
-                raise ValueError(part)
-            arrays[part] = values
-        return Split(**arrays)
+        images = np.load(_array_path(base, "images"), mmap_mode="r", allow_pickle=False)
+        labels = np.load(_array_path(base, "labels"), allow_pickle=False)
+        if [_checksum(images), _checksum(labels)] != [checksums["images"], checksums["labels"]]:
+            raise ValueError("the bytes have changed")
     except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
         raise PoolscopeError(
             f"The cache of decoded images {base}.* is damaged; delete {seal} and run the same command again to decode "
             "the images anew."
         ) from error
+    return Split(images, labels)
+
+
+def _array_path(base: Path, part: str) -> Path:
+    return base.with_name(f"{base.name}.{part}.npy")
 
 
 def _checksum(values: np.ndarray) -> int:
-    return zlib.crc32(np.ascontiguousarray(values).reshape(-1).view(np.uint8))
+    return zlib.crc32(np.ascontiguousarray(values).data)
 
 
 def _write(path: Path, write: Callable[[IO[bytes]], object]) -> None:

@@ -17,7 +17,7 @@ from omegaconf import OmegaConf
 from poolscope.config import DataConfig
 from poolscope.errors import PoolscopeError
 from poolscope.paths import shipped
-from poolscope.prepared import find_prepared, open_prepared
+from poolscope.prepared import find_prepared, open_prepared, prepare_dataset
 from poolscope.splits import (
     NOISE_STREAM,
     SUBSET_STREAM,
@@ -30,6 +30,19 @@ from poolscope.splits import (
     parse_split,
     stream,
 )
+
+__all__ = [
+    "DATASETS",
+    "Dataset",
+    "Source",
+    "Split",
+    "describe_dataset",
+    "list_datasets",
+    "load_dataset",
+    "measure_channels",
+    "open_source",
+    "prepare_dataset",
+]
 
 Shape = tuple[int, int, int]
 
@@ -160,9 +173,10 @@ def _read_digits(split: str) -> Split:
 def _digits_table() -> np.ndarray:
     """64 levels and a class a row; from scikit-learn's own file, since importing its loader takes seconds."""
     spec = importlib.util.find_spec("sklearn")
+    folder = Path(spec.origin).parent if spec and spec.origin else Path()
     try:
-        return np.loadtxt(Path(spec.origin).parent / "datasets" / "data" / "digits.csv.gz", delimiter=",")
-    except (AttributeError, TypeError, OSError):
+        return np.loadtxt(folder / "datasets" / "data" / "digits.csv.gz", delimiter=",")
+    except OSError:
         bunch = importlib.import_module("sklearn.datasets").load_digits()
         return np.column_stack([bunch.data, bunch.target])
 
@@ -197,40 +211,42 @@ DATASETS: dict[str, Callable[[DataConfig], Source]] = {
 }
 
 
-@dataclass(frozen=True)
-class Listing:
-    """A line of `poolscope list data`: a choice of data=, and where its images are ("" where they are not prepared)."""
-
-    name: str
-    source: str
-    shape: Shape | None
-    classes: int | None
-    sizes: dict[str, int]
-    where: str
-
-
-def list_datasets(folder: str | None = None) -> list[Listing]:
-    """The choices of data= in order of their names, without reading an image."""
-    rows = []
+def list_datasets(folder: str | None = None) -> list[dict[str, object]]:
+    """A row for each choice of data=: what it is, its shape, classes and images, and where it is; reads no image."""
+    rows: list[dict[str, object]] = []
     for path in sorted((shipped("configs") / "data").glob("*.yaml")):
-        config = OmegaConf.merge(OmegaConf.structured(DataConfig), OmegaConf.load(path))
-        if OmegaConf.is_missing(config, "name"):
-            continue
-        config.dir = folder or config.dir
-        ready = config.source != "tfds" or find_prepared(config.name, config.dir) is not None
-        source = DATASETS[config.source](config) if ready else None
-        shape = source.shape if source else config.shape and tuple(config.shape)
-        rows.append(
-            Listing(
-                name=path.stem,
-                source=config.source,
-                shape=shape,
-                classes=source.classes if source else config.classes,
-                sizes=dict(source.sizes) if source else {},
-                where=source.where if source else "",
-            )
-        )
+        values = OmegaConf.load(path)
+        summary = path.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ")
+        row: dict[str, object] = {
+            "data=": path.stem,
+            "what": summary,
+            "shape": "",
+            "classes": "",
+            "images": "",
+            "where": "",
+        }
+        if not OmegaConf.is_missing(values, "name"):
+            config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(DataConfig), values))
+            assert isinstance(config, DataConfig)
+            config.dir = folder
+            row |= _state(config)
+        rows.append(row)
     return rows
+
+
+def _state(config: DataConfig) -> dict[str, str]:
+    """What is known of a data set's shape, classes, images and place, also where it is missing or damaged."""
+    try:
+        if config.source == "tfds" and find_prepared(config.name, config.dir) is None:
+            shape, classes = describe_dataset(config)
+            images, where = "", f"not prepared: poolscope data prepare {config.name}"
+        else:
+            source = open_source(config)
+            shape, classes, where = source.shape, source.classes, source.where
+            images = ", ".join(f"{size:,} {split}" for split, size in source.sizes.items())
+    except PoolscopeError as error:
+        return {"where": str(error)}
+    return {"shape": "x".join(map(str, shape)), "classes": str(classes), "images": images, "where": where}
 
 
 def _read(source: Source, pieces: Sequence[Slice]) -> Split:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import importlib.util
 import json
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def open_prepared(name: str, folder: str | None = None) -> Source:
     if "array_record" not in formats:
         raise PoolscopeError(
             f"data.name={name} is prepared as {', '.join(sorted(formats))} in {home}; poolscope reads array_record: "
-            f"prepare it again with `poolscope data prepare {name}` into another folder (data.dir=...)."
+            f"prepare it again with `poolscope data prepare {name} --dir FOLDER`, and use data.dir=FOLDER."
         )
     image, label = _choose_features(name, fields, pair)
     shape = _image_shape(name, fields[image]["image"])
@@ -96,6 +97,61 @@ def open_prepared(name: str, folder: str | None = None) -> Source:
         )
 
     return Source(name, home.name, shape, classes, sizes, COMPLETE.get(name.partition(":")[0], {}), read, str(home))
+
+
+def prepare_dataset(name: str, folder: str | None = None, echo: Callable[[str], object] = print) -> Path:
+    """Download a set of the tensorflow-datasets catalogue and write it as array_record; returns its folder.
+
+    Says what it does first, and does nothing where the set is there. Raises PoolscopeError without TensorFlow, without
+    internet, for a name that isn't in the catalogue, and where the download fails.
+    """
+    if home := find_prepared(name, folder):
+        source = open_prepared(name, folder)
+        echo(f"{name} is prepared already: {_count(source)} in {home}.")
+        return home
+    if importlib.util.find_spec("tensorflow") is None:
+        raise PoolscopeError(
+            f"Preparing {name} needs TensorFlow (reading doesn't): pip install 'poolscope[prepare]' and run the same "
+            f"command again, or copy a prepared {name} folder from another machine into {data_folder(folder)}."
+        )
+    datasets = importlib.import_module("tensorflow_datasets")
+    try:
+        files = datasets.builder_cls(name.partition(":")[0]).url_infos or {}
+    except (datasets.core.registered.DatasetNotFoundError, ValueError) as error:
+        raise PoolscopeError(f"There is no {name!r} in the tensorflow-datasets catalogue.") from error
+    size = f"at most {sum(int(file.size) for file in files.values()) / 1e6:,.0f} MB" if files else "of unknown size"
+    echo(f"Downloading {name} ({size}) and writing it to {data_folder(folder)} as array_record; once.")
+    for url in list(files)[:1]:
+        _check_reachable(name, url)
+    try:
+        builder = datasets.builder(name, data_dir=data_folder(folder), file_format="array_record")
+        builder.download_and_prepare(file_format="array_record")
+    except Exception as error:  # a full disk, a moved file, a set that must be downloaded by hand: many libraries' own
+        raise PoolscopeError(f"Preparing {name} failed: {_first_line(error)}") from error
+    source = open_prepared(name, folder)
+    echo(f"{name} is prepared: {_count(source)} in {source.where}.")
+    return Path(source.where)
+
+
+def _check_reachable(name: str, url: str) -> None:
+    """One request without retries, since the download itself would retry for minutes before it gives up."""
+    requests = importlib.import_module("requests")
+    try:
+        requests.head(url, timeout=10, allow_redirects=True)
+    except requests.exceptions.RequestException as error:
+        host = url.split("/")[2]
+        raise PoolscopeError(
+            f"Preparing {name} needs internet, and {host} can't be reached; run it on a machine that can and copy the "
+            f"folder {name} into TFDS_DATA_DIR, or use data=digits, which needs no download."
+        ) from error
+
+
+def _count(source: Source) -> str:
+    return ", ".join(f"{size:,} {split}" for split, size in source.sizes.items()) + " images"
+
+
+def _first_line(error: Exception) -> str:
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 def _read_json(path: Path) -> tuple[Any, str]:
@@ -157,10 +213,9 @@ def _decode(
                     images[index], labels[index] = example[keys[0]], example[keys[1]]
                 progress.update(task, completed=block.stop)
     except Exception as error:  # whatever the libraries below make of a damaged or missing file
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise PoolscopeError(
-            f"The {split} records in {home} cannot be read ({reason}); the copy is damaged: delete the folder and "
-            "prepare the data set again."
+            f"The {split} records in {home} cannot be read ({_first_line(error)}); the copy is damaged: delete the "
+            "folder and prepare the data set again."
         ) from error
     if size and not (labels.min() >= 0 and labels.max() < classes):
         raise PoolscopeError(
