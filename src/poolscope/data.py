@@ -6,6 +6,7 @@ configs/data/<name>.yaml. Nothing here imports JAX; augmentation on the device i
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -170,6 +171,7 @@ def _read_digits(split: str) -> Split:
     return _take(Split(images, labels), order[:1437] if split == "train" else order[1437:])
 
 
+@functools.cache
 def _digits_table() -> np.ndarray:
     """64 levels and a class a row; from scikit-learn's own file, since importing its loader takes seconds."""
     spec = importlib.util.find_spec("sklearn")

@@ -36,6 +36,9 @@ COMPLETE: dict[str, dict[str, int]] = {
     "svhn_cropped": {"train": 73_257, "test": 26_032, "extra": 531_131},
 }
 
+# What tensorflow-datasets needs to write a set and not to read one; the extra "prepare" brings them.
+WRITERS = ("tensorflow", "importlib_resources")
+
 _NAME = re.compile(r"(?P<set>\w+(?:/[\w.-]+)?)(?::(?P<version>\d+\.\d+\.\d+))?", re.ASCII)
 _VERSION = re.compile(r"\d+\.\d+\.\d+", re.ASCII)
 _CHUNK = 1000
@@ -109,14 +112,14 @@ def prepare_dataset(name: str, folder: str | None = None, echo: Callable[[str], 
         source = open_prepared(name, folder)
         echo(f"{name} is prepared already: {_count(source)} in {home}.")
         return home
-    if importlib.util.find_spec("tensorflow") is None:
+    if None in (importlib.util.find_spec(module) for module in WRITERS):
         raise PoolscopeError(
             f"Preparing {name} needs TensorFlow (reading doesn't): pip install 'poolscope[prepare]' and run the same "
             f"command again, or copy a prepared {name} folder from another machine into {data_folder(folder)}."
         )
     datasets = importlib.import_module("tensorflow_datasets")
     try:
-        files = datasets.builder_cls(name.partition(":")[0]).url_infos or {}
+        files = datasets.builder_cls(re.split("[/:]", name)[0]).url_infos or {}
     except (datasets.core.registered.DatasetNotFoundError, ValueError) as error:
         raise PoolscopeError(f"There is no {name!r} in the tensorflow-datasets catalogue.") from error
     size = f"at most {sum(int(file.size) for file in files.values()) / 1e6:,.0f} MB" if files else "of unknown size"
