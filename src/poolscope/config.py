@@ -106,8 +106,8 @@ class TrainConfig:
 
     epochs: int = 10  # passes over the training images
     steps: int | None = None  # optimiser steps instead of epochs; null: epochs decide
-    batch_size: int = 64
-    eval_batch_size: int = 500
+    batch_size: int = 64  # images a step
+    eval_batch_size: int = 250  # images evaluated at a time; changes speed and memory only
     shift: int = 0  # augmentation: largest random shift in pixels, zero-filled
     flip: bool = False  # augmentation: random left-right mirroring
     precision: str = "float32"  # of activations: float32 or bfloat16 (weights stay float32)

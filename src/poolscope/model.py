@@ -84,20 +84,6 @@ class ConvNet(nnx.Module):
         return x.astype(jnp.float32), taps
 
 
-def build_model(config: RunConfig, plan: Plan, key: Array) -> tuple[nnx.GraphDef, nnx.State, nnx.State]:
-    """The network's structure, its parameters, and the rest of its state (running statistics), drawn from a key.
-
-    Compiled as one program: building layer by layer would compile dozens of small ones.
-    """
-
-    @jax.jit
-    def initial(key: Array) -> tuple[nnx.State, nnx.State]:
-        return nnx.split(ConvNet(config, plan, key), nnx.Param, ...)[1:]
-
-    graph = nnx.split(nnx.eval_shape(lambda: ConvNet(config, plan, jax.random.key(0))), nnx.Param, ...)[0]
-    return (graph, *initial(key))
-
-
 def _make_conv(config: RunConfig, layer: Layer, channels: int, dtype: jnp.dtype, rngs: nnx.Rngs) -> nnx.Conv:
     assert layer.window is not None
     return nnx.Conv(

@@ -124,7 +124,7 @@ def _evaluate_all(trainer: Trainer, trained: Trained, dataset: Dataset) -> dict[
 def _feature_maps(trainer: Trainer, trained: Trained, dataset: Dataset) -> dict[str, Any]:
     """The first test image and, before and after each pool, the channels that vary most over it."""
     image = dataset.test.images[:1]
-    _, taps, _ = trainer.apply(trained.final, normalise(image, dataset.mean, dataset.std), train=False)
+    _, taps = trainer.predict(trained.final, normalise(image, dataset.mean, dataset.std))
     stages = []
     for stage, (before, after) in enumerate(jax.device_get(taps).values(), start=1):
         maps = [np.asarray(side[0], np.float32).transpose(2, 0, 1) for side in (before, after)]

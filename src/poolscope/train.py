@@ -27,7 +27,7 @@ from poolscope.augment import augment, normalise
 from poolscope.data import Dataset
 from poolscope.splits import Split
 from poolscope.errors import PoolscopeError
-from poolscope.model import Taps, build_model
+from poolscope.model import ConvNet, Taps
 from poolscope.optim import make_optimiser, make_schedule
 
 STREAMS = ("init", "order", "augment", "forward")
@@ -87,11 +87,14 @@ class Trainer:
             )
         self.steps_per_epoch = train_size // batch
         self.steps = config.train.steps or config.train.epochs * self.steps_per_epoch
-        self.schedule = make_schedule(config.optim, self.steps)
         self.optimiser = make_optimiser(config.optim, self.steps)
         self.mesh = make_mesh(config.train)
-        self.graph, _, _ = jax.eval_shape(partial(build_model, config, plan), jax.random.key(0))
         self.scans = uses_scan(config.train, jax.default_backend())
+        self.graph = nnx.split(nnx.eval_shape(lambda: ConvNet(config, plan, jax.random.key(0))), nnx.Param, ...)[0]
+        self.predict = jax.jit(lambda *given: self.apply(*given, train=False)[:2])
+        self._rates = jax.device_get(jax.jit(jax.vmap(make_schedule(config.optim, self.steps)))(jnp.arange(self.steps)))
+        self._initialise = jax.jit(self._initial_state, out_shardings=self._everywhere())
+        self._copy = jax.jit(partial(jax.tree.map, jnp.copy))
         self._step = jax.jit(self._train_step, donate_argnums=0)
         self._epoch = jax.jit(self._train_chunk, donate_argnums=0, static_argnames="count")
         self._order = jax.jit(self._epoch_order, static_argnames="size")
@@ -99,9 +102,7 @@ class Trainer:
 
     def initialise(self, seed: int) -> TrainState:
         """The state before the first step."""
-        _, params, rest = build_model(self.config, self.plan, stream_key(seed, "init"))
-        state = TrainState(params, rest, self.optimiser.init(params), jnp.zeros((), jnp.int32))
-        return jax.device_put(state, self._everywhere())
+        return self._initialise(stream_key(seed, "init"))
 
     def fit(self, dataset: Dataset, seed: int, watch: Callable[[int, dict[str, float]], None] | None = None) -> Trained:
         """Train from scratch; `watch(step, values)` is called after each evaluation.
@@ -116,7 +117,7 @@ class Trainer:
         keys = self._place({name: stream_key(seed, name) for name in STREAMS})
         held = {name: self.place_split(getattr(dataset, name)) for name in ("train_eval", "val")}
         curves: dict[str, list[float]] = {}
-        best, best_loss, best_epoch, reason = self._weights(state, copy=True), math.inf, 0.0, ""
+        best, best_loss, best_epoch, reason = self._copy(self._weights(state)), math.inf, 0.0, ""
         order, order_epoch, speeds = None, -1, []
         for first, last in self._chunks():
             losses, began = [], time.perf_counter()
@@ -136,7 +137,7 @@ class Trainer:
             values = {
                 "epoch": last / self.steps_per_epoch,
                 "step": float(last),
-                "learning_rate": float(self.schedule(last - 1)),
+                "learning_rate": float(self._rates[last - 1]),
                 "train_loss": train_loss,
             }
             for name, split in held.items():
@@ -151,7 +152,7 @@ class Trainer:
                 reason = f"{bad} is not finite after step {last} of {self.steps}; try a smaller optim.learning_rate"
                 break
             if values["val_loss"] < best_loss:
-                best, best_loss, best_epoch = self._weights(state, copy=True), values["val_loss"], values["epoch"]
+                best, best_loss, best_epoch = self._copy(self._weights(state)), values["val_loss"], values["epoch"]
         status = "diverged" if reason else "done"
         return Trained(status, reason, self._weights(state), best, best_epoch, curves, float(np.median(speeds)))
 
@@ -165,19 +166,24 @@ class Trainer:
         return Evaluation(float(losses.mean(dtype=np.float64)), float(correct.mean()), predictions, correct)
 
     def place_split(self, split: Split) -> tuple[list[Array], list[Array], int]:
-        """A split on the devices, in batches of equal size; the last one repeats its final example to fill up."""
+        """A split on the devices, in batches of one size, so that one program serves every split; the last one repeats
+        its final example to fill up."""
         count, devices = len(split.labels), self.mesh.size
-        batch = -(-min(self.config.train.eval_batch_size, count) // devices) * devices
+        batch = -(-self.config.train.eval_batch_size // devices) * devices
         index = np.minimum(np.arange(-(-count // batch) * batch), count - 1).reshape(-1, batch)
         shared = NamedSharding(self.mesh, PartitionSpec("batch"))
         images = [jax.device_put(split.images[rows], shared) for rows in index]
         return images, [jax.device_put(split.labels[rows], shared) for rows in index], count
 
     def apply(self, weights: Weights, images: Array, *, train: bool, key: Array | None = None) -> tuple[Array, Taps, nnx.State]:
-        """Logits, taps and the new running statistics for normalised images."""
+        """Logits, taps and the new running statistics for normalised images; `predict` is its compiled evaluation form."""
         model = nnx.merge(self.graph, weights.params, weights.rest, copy=True)
         logits, taps = model(images, train=train, key=key)
         return logits, taps, nnx.split(model, nnx.Param, ...)[2]
+
+    def _initial_state(self, key: Array) -> TrainState:
+        params, rest = nnx.split(ConvNet(self.config, self.plan, key), nnx.Param, ...)[1:]
+        return TrainState(params, rest, self.optimiser.init(params), jnp.zeros((), jnp.int32))
 
     def _train_step(self, state: TrainState, data: tuple[Any, ...], position: Array) -> tuple[TrainState, Array]:
         images, labels, mean, std, order, keys = data
@@ -232,9 +238,8 @@ class Trainer:
         return jax.device_put(values, self._everywhere())
 
     @staticmethod
-    def _weights(state: TrainState, copy: bool = False) -> Weights:
-        weights = Weights(state.params, state.rest)
-        return jax.tree.map(jnp.copy, weights) if copy else weights
+    def _weights(state: TrainState) -> Weights:
+        return Weights(state.params, state.rest)
 
 
 def stream_key(seed: int, stream: str) -> Array:
