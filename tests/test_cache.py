@@ -95,7 +95,7 @@ def test_a_damaged_file_is_named_and_deleting_it_helps(folder: Path, damage: obj
 def test_a_writer_that_dies_leaves_nothing_that_counts(
     folder: Path, monkeypatch: pytest.MonkeyPatch, writes: int
 ) -> None:
-    real, done = os.replace, []
+    real, done = os.replace, list[Path]()
 
     def die_before_rename(source: str, target: Path) -> None:
         if len(done) == writes:

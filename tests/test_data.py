@@ -14,7 +14,7 @@ from sklearn.datasets import load_digits
 
 from poolscope import data
 from poolscope.config import SOURCES, DataConfig
-from poolscope.data import DATASETS, describe_dataset, list_datasets, load_dataset, measure_channels
+from poolscope.data import DATASETS, check_dataset, describe_dataset, list_datasets, load_dataset, measure_channels
 from poolscope.errors import PoolscopeError
 
 
@@ -157,15 +157,16 @@ def test_statistics_are_of_the_training_images_that_are_used() -> None:
         ({"pad_to": 7}, "data.pad_to=7 is smaller than the 8x8 images of digits.*use 8 or more"),
         ({"shape": [8, 8, 3]}, r"data.shape=\[8, 8, 3\] is wrong: digits has \[8, 8, 1\]"),
         ({"classes": 9}, "data.classes=9 is wrong: digits has 10"),
-        ({"val": "train[1199:]"}, "data.train and data.val share 1 images of 'train'"),
+        ({"val": "train[1199:]"}, "data.train and data.val share 1 image of 'train'"),
         ({"val": "test[:10]"}, "data.val and data.test share 10 images of 'test'"),
         ({"val": "validation"}, "data.val=validation: there is no split 'validation'; there are train, test"),
         ({"train": "train[:1e3]"}, "'1e3' in 'train.:1e3.' is no number of images or percent"),
     ],
 )
 def test_what_does_not_fit_gets_one_sentence(changes: dict[str, object], sentence: str) -> None:
-    with pytest.raises(PoolscopeError, match=sentence):
-        load_dataset(configure("digits", **changes), 0)
+    for refuse in (check_dataset, lambda config: load_dataset(config, 0)):
+        with pytest.raises(PoolscopeError, match=sentence):
+            refuse(configure("digits", **changes))
 
 
 def test_the_description_counts_and_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,6 +215,16 @@ def test_gratings_can_be_learnt_and_are_always_the_same(shape: list[int], classe
     raw_means = np.stack([raw[0][dataset.train.labels == label].mean(0) for label in range(classes)])
     raw_nearest = ((raw[1][:, None] - raw_means) ** 2).sum(-1).argmin(1)
     assert (raw_nearest == dataset.test.labels).mean() < 0.8  # not by brightness alone
+
+
+def test_checking_reads_no_image(tmp_path: Path) -> None:
+    home = write_prepared(tmp_path, "tiny", {"train": make_images(40, (4, 4, 1)), "test": make_images(4, (4, 4, 1))})
+    (home / "tiny-train.array_record-00000-of-00001").unlink()
+    check_dataset(DataConfig(name="tiny", train_size=36, dir=str(tmp_path)))
+    with pytest.raises(PoolscopeError, match=r"data.train_size=37 is more than the 36 images"):
+        check_dataset(DataConfig(name="tiny", train_size=37, dir=str(tmp_path)))
+    with pytest.raises(PoolscopeError, match=r"data.name=cifar10 is not prepared"):
+        check_dataset(configure("cifar10", dir=str(tmp_path)))
 
 
 def test_shape_and_classes_are_known_without_the_data(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ __all__ = [
     "Dataset",
     "Source",
     "Split",
+    "check_dataset",
     "describe_dataset",
     "list_datasets",
     "load_dataset",
@@ -77,18 +78,8 @@ def load_dataset(config: DataConfig, seed: int) -> Dataset:
     train_eval is the start of the seed's class-balanced order of the training images, and so part of every subset that
     is at least as large. Raises PoolscopeError where a split, a size or a shape doesn't fit the data.
     """
-    source = open_source(config)
-    keys = {"data.train": config.train, "data.val": config.val, "data.test": config.test}
-    named = {key: parse_split(text, source.sizes, key) for key, text in keys.items()}
-    check_disjoint(named)
-    shape = _padded_shape(source.shape, config)
+    source, named, shape, used = _plan(config)
     pool, val, test = (_pad(_read(source, pieces), shape) for pieces in named.values())
-
-    used = len(pool) if config.train_size is None else config.train_size
-    if used > len(pool):
-        raise PoolscopeError(
-            f"data.train_size={used} is more than the {len(pool):,} images of data.train={config.train}."
-        )
     order = draw_balanced_order(pool.labels, stream(seed, SUBSET_STREAM))
     clean = pool if used == len(pool) else _take(pool, np.sort(order[:used]))
     labels, flipped = move_labels(clean.labels, source.classes, config.label_noise, stream(seed, NOISE_STREAM))
@@ -119,6 +110,11 @@ def describe_dataset(config: DataConfig) -> tuple[Shape, int]:
         return _padded_shape((height, width, channels), config), config.classes
     source = open_source(config)
     return _padded_shape(source.shape, config), source.classes
+
+
+def check_dataset(config: DataConfig) -> None:
+    """Refuse, without reading an image, all that `load_dataset` would: a data set that isn't there, splits, sizes."""
+    _plan(config)
 
 
 def open_source(config: DataConfig) -> Source:
@@ -251,6 +247,19 @@ def _state(config: DataConfig) -> dict[str, str]:
     return {"shape": "x".join(map(str, shape)), "classes": str(classes), "images": images, "where": where}
 
 
+def _plan(config: DataConfig) -> tuple[Source, dict[str, tuple[Slice, ...]], Shape, int]:
+    """The source, the slices of each key, the padded shape and how many training images are used; all checked."""
+    source = open_source(config)
+    keys = {"data.train": config.train, "data.val": config.val, "data.test": config.test}
+    named = {key: parse_split(text, source.sizes, key) for key, text in keys.items()}
+    check_disjoint(named)
+    there = sum(map(len, named["data.train"]))
+    used = there if config.train_size is None else config.train_size
+    if used > there:
+        raise PoolscopeError(f"data.train_size={used} is more than the {there:,} images of data.train={config.train}.")
+    return source, named, _padded_shape(source.shape, config), used
+
+
 def _read(source: Source, pieces: Sequence[Slice]) -> Split:
     """The named slices one after the other; a single one stays a view."""
     bases = {base: source.read(base) for base in {piece.base for piece in pieces}}
@@ -295,7 +304,7 @@ def _count_levels(values: np.ndarray) -> np.ndarray:
 
 
 def _describe(source: Source, shape: Shape, named: dict[str, tuple[Slice, ...]], used: int, moved: int) -> str:
-    counts = {key: sum(len(piece) for piece in pieces) for key, pieces in named.items()}
+    counts = {key: sum(map(len, pieces)) for key, pieces in named.items()}
     train = f"{used:,}" if used == counts["data.train"] else f"{used:,} of {counts['data.train']:,}"
     partial = sorted(
         {

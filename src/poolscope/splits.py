@@ -81,7 +81,7 @@ def check_disjoint(named: Mapping[str, tuple[Slice, ...]]) -> None:
         if first.base == second.base and shared > 0:
             who = f"{first_key} and {second_key} share" if first_key != second_key else f"{first_key} names twice"
             raise PoolscopeError(
-                f"{who} {shared:,} images of {first.base!r} ([{first.start}:{first.stop}] and "
+                f"{who} {shared:,} image{'s' * (shared > 1)} of {first.base!r} ([{first.start}:{first.stop}] and "
                 f"[{second.start}:{second.stop}]); each image may have one part only."
             )
 
