@@ -74,8 +74,12 @@ def test_the_command_runs_from_the_wheel(bin_folder: Path, elsewhere: Path) -> N
     assert helped.returncode == 0, helped.stderr
     for command in ("train", "report", "list", "show", "data"):
         assert command in helped.stdout
+    composed = run([bin_folder / "poolscope", "train", "experiment=quickstart", "--cfg", "job"], elsewhere)
+    assert "study: quickstart" in composed.stdout, composed.stderr
     studies = run([bin_folder / "poolscope", "list", "studies"], elsewhere)
-    assert "quickstart" in studies.stdout, studies.stderr
+    assert studies.returncode == 0, studies.stderr
+    for protocol in CHECKOUT.glob("experiments/*/README.md"):
+        assert protocol.parent.name in studies.stdout
 
 
 def test_a_study_from_training_to_report(bin_folder: Path, elsewhere: Path) -> None:
