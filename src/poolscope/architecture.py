@@ -151,9 +151,7 @@ class _Trace:
         self.layers: list[Layer] = []
 
     def add(self, kind: str, name: str, **counts: Any) -> None:
-        self.layers.append(
-            Layer(name, kind, self.shape, receptive_field=self.field, jump=self.jump, **counts)
-        )
+        self.layers.append(Layer(name, kind, self.shape, receptive_field=self.field, jump=self.jump, **counts))
 
     def slide(self, window: Window, channels: int) -> Pair:
         """Move to the output of a window; returns the rows and columns that it drops."""
@@ -168,9 +166,7 @@ class _Trace:
         height, width, depth = self.shape
         dense_stride = stride if model.dense else (1, 1)
         padding = "VALID" if model.conv_padding == "VALID" else "SAME"
-        window = make_window(
-            model.kernel, (1, 1) if model.dense else stride, padding, dilation=self.dilation
-        )
+        window = make_window(model.kernel, (1, 1) if model.dense else stride, padding, dilation=self.dilation)
         if min(window.output(height, width)) < 1:
             raise PoolscopeError(
                 f"{name} leaves no pixels: model.kernel={model.kernel} does not fit its {height}x{width} input; use "
@@ -202,7 +198,10 @@ class _Trace:
                 "input; use a smaller pool.window or pool.stride, fewer model.pool_stages, or larger images "
                 "(data.pad_to)."
             )
-        if any(max(pad) >= reach(k, d) for pad, k, d in zip(window.pads(height, width), window.size, window.dilation, strict=True)):
+        if any(
+            max(pad) >= reach(k, d)
+            for pad, k, d in zip(window.pads(height, width), window.size, window.dilation, strict=True)
+        ):
             raise PoolscopeError(
                 f"pool.padding={pool.padding} reaches past pool.window={pool.window} at stage {stage}, so that a window "
                 "would see nothing but padding; each side must be smaller than the window."
@@ -261,7 +260,9 @@ def _each(function: Any, *pairs: Pair) -> Pair:
 
 
 def _rows(dropped: Pair) -> str:
-    words = [f"{count} {noun}{'s' * (count > 1)}" for count, noun in zip(dropped, ("row", "column"), strict=True) if count]
+    words = [
+        f"{count} {noun}{'s' * (count > 1)}" for count, noun in zip(dropped, ("row", "column"), strict=True) if count
+    ]
     return " and ".join(words)
 
 

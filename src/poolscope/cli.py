@@ -90,7 +90,9 @@ def _show(given: list[str]) -> int:
 
 def _apply(given: list[str]) -> int:
     parser = _parser("apply", "Apply pooling operators to a small matrix and print what comes out, side by side.")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="pool=max,avg pool.window=2 pool.stride=1 ...")
+    parser.add_argument(
+        "overrides", nargs="*", metavar="key=value", help="pool=max,avg pool.window=2 pool.stride=1 ..."
+    )
     parser.add_argument(
         "--matrix",
         help='rows separated by "/", for instance "1 3 2 4 / 5 6 7 8", or - to read rows from standard input; '
@@ -112,9 +114,17 @@ def _report(given: list[str]) -> int:
     parser.add_argument("study", help="the study's name (poolscope list studies)")
     parser.add_argument("--results", default="results", help="folder of studies and records (default: results)")
     options = parser.parse_args(_with_flags(given))
+    from rich.console import Console
+
     from poolscope.report import build_report
 
-    return build_report(options.results, options.study).status
+    report = build_report(options.results, options.study, echo=lambda sentence: print(sentence, file=sys.stderr))
+    console = Console()
+    if not console.is_terminal:
+        console.width = 200
+    console.print(report.table)
+    print(f"Written to {report.folder}: open {report.folder / 'report.html'}")
+    return report.exit_status
 
 
 def _list(given: list[str]) -> int:

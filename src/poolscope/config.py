@@ -147,7 +147,9 @@ def to_config(composed: DictConfig) -> RunConfig:
         key = missing[0]
         example = {"data.name": "data=mnist", "pool.name": "pool=max"}.get(key, f"{key}=...")
         raise PoolscopeError(f"{key} is not set; give it on the command line, for instance {example}.")
-    merged = OmegaConf.merge(OmegaConf.structured(RunConfig), OmegaConf.create(OmegaConf.to_container(composed, resolve=True)))
+    merged = OmegaConf.merge(
+        OmegaConf.structured(RunConfig), OmegaConf.create(OmegaConf.to_container(composed, resolve=True))
+    )
     config = OmegaConf.to_object(merged)
     assert isinstance(config, RunConfig)
     check_config(config)
@@ -234,7 +236,9 @@ def check_pool(pool: PoolConfig) -> None:
     given = pool_options(pool)
     for option in given:
         if option not in takes:
-            own = f"takes {', '.join(takes)} beside window, stride, padding" if takes else "takes window, stride, padding"
+            own = (
+                f"takes {', '.join(takes)} beside window, stride, padding" if takes else "takes window, stride, padding"
+            )
             raise PoolscopeError(f"pool {pool.name!r} {own}; got {option}.")
 
 
@@ -252,7 +256,9 @@ def _one_of(key: str, value: str, choices: tuple[str, ...]) -> None:
 
 def _within(key: str, value: float, low: float, high: float, top_open: bool = False) -> None:
     if not (low <= value <= high) or (top_open and value == high):
-        bounds = f"from {low:g} to {'below ' if top_open else ''}{high:g}" if math.isfinite(high) else f"at least {low:g}"
+        bounds = (
+            f"from {low:g} to {'below ' if top_open else ''}{high:g}" if math.isfinite(high) else f"at least {low:g}"
+        )
         raise PoolscopeError(f"{key} must be {bounds}, not {value:g}.")
 
 

@@ -46,7 +46,10 @@ def fast_conv(
         images.ndim == 4
         and feature_group_count == 1
         and all(step == 1 for step in lhs_dilation or (1,))
-        and (dimension_numbers is None or dimension_numbers == lax.conv_dimension_numbers(images.shape, kernel.shape, _LAYOUT))
+        and (
+            dimension_numbers is None
+            or dimension_numbers == lax.conv_dimension_numbers(images.shape, kernel.shape, _LAYOUT)
+        )
         and precision is None
     )
     if not plain:
@@ -81,11 +84,15 @@ def _conv(images: Array, kernel: Array, strides: Pair, pads: Pads, dilation: Pai
     )
 
 
-def _forward(images: Array, kernel: Array, strides: Pair, pads: Pads, dilation: Pair) -> tuple[Array, tuple[Array, Array]]:
+def _forward(
+    images: Array, kernel: Array, strides: Pair, pads: Pads, dilation: Pair
+) -> tuple[Array, tuple[Array, Array]]:
     return _conv(images, kernel, strides, pads, dilation), (images, kernel)
 
 
-def _backward(strides: Pair, pads: Pads, dilation: Pair, saved: tuple[Array, Array], grad: Array) -> tuple[Array, Array]:
+def _backward(
+    strides: Pair, pads: Pads, dilation: Pair, saved: tuple[Array, Array], grad: Array
+) -> tuple[Array, Array]:
     images, kernel = saved
 
     def native(images: Array, kernel: Array, grad: Array) -> tuple[Array, Array]:

@@ -54,7 +54,7 @@ def check_jobs(configs: Sequence[RunConfig], console: Console) -> int:
 
     Looks at the data sets' shapes, every network's plan, training-set sizes, and the records already there.
     """
-    from poolscope.data import describe_dataset
+    from poolscope.data import check_dataset, describe_dataset
 
     missing, said = 0, set()
     for config in configs:
@@ -66,9 +66,11 @@ def check_jobs(configs: Sequence[RunConfig], console: Console) -> int:
             if sentence not in said:
                 console.print(f"note: {sentence}", style="yellow", highlight=False)
                 said.add(sentence)
-        for seed in config.seeds:
-            record = _recorded(config, seed)
-            missing += record is None or record.status == "failed"
+        records = [_recorded(config, seed) for seed in config.seeds]
+        lacking = sum(record is None or record.status == "failed" for record in records)
+        if lacking:
+            check_dataset(config.data)
+        missing += lacking
     return missing
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -28,9 +27,3 @@ def runs_folder(results: str | Path, study: str) -> Path:
 def record_path(results: str | Path, study: str, digest: str, seed: int) -> Path:
     """The record of one configuration and seed: <results>/runs/<study>/<digest>/seed-<seed>.json."""
     return runs_folder(results, study) / digest / f"seed-{seed}.json"
-
-
-def cache_folder() -> Path:
-    """Decoded data sets and compiled programs: POOLSCOPE_CACHE, else poolscope in XDG_CACHE_HOME or ~/.cache."""
-    own = os.environ.get("POOLSCOPE_CACHE")
-    return Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "poolscope"

@@ -91,7 +91,9 @@ def read_record(path: str | Path) -> RunRecord:
 def pack_bits(bits: Sequence[bool]) -> str:
     """Text of a sequence of bits: "<count>:<base64>", most significant bit first."""
     padded = [*bits, *([False] * (-len(bits) % 8))]
-    octets = bytes(sum(bool(bit) << (7 - i) for i, bit in enumerate(padded[k : k + 8])) for k in range(0, len(padded), 8))
+    octets = bytes(
+        sum(bool(bit) << (7 - i) for i, bit in enumerate(padded[k : k + 8])) for k in range(0, len(padded), 8)
+    )
     return f"{len(bits)}:{base64.b64encode(octets).decode('ascii')}"
 
 

@@ -20,11 +20,12 @@ import jax
 import numpy as np
 
 from poolscope.architecture import plan_network
-from poolscope.config import RunConfig, digest, to_dict
 from poolscope.augment import normalise
+from poolscope.cache import cache_folder
+from poolscope.config import RunConfig, digest, to_dict
 from poolscope.data import Dataset, load_dataset
 from poolscope.measure import Subject, measure_all
-from poolscope.paths import cache_folder, record_path
+from poolscope.paths import record_path
 from poolscope.record import RunRecord, pack_bits, read_record, write_record
 from poolscope.train import Evaluation, Trained, Trainer
 
@@ -170,7 +171,11 @@ def _git_revision() -> str:
     try:
         found = [
             subprocess.run(
-                ["git", "-C", str(Path(__file__).parent), *command], capture_output=True, text=True, timeout=10, check=True
+                ["git", "-C", str(Path(__file__).parent), *command],
+                capture_output=True,
+                text=True,
+                timeout=10,
+                check=True,
             ).stdout.strip()
             for command in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no", "."])
         ]

@@ -62,7 +62,9 @@ def read_matrix(text: str | None) -> np.ndarray:
     rows = [line for line in lines if line]
     if not rows or len({len(row) for row in rows}) > 1:
         lengths = ", ".join(str(len(row)) for row in rows) or "none"
-        raise PoolscopeError(f"--matrix must have rows of equal length, separated by '/'; got rows of {lengths} numbers.")
+        raise PoolscopeError(
+            f"--matrix must have rows of equal length, separated by '/'; got rows of {lengths} numbers."
+        )
     try:
         return np.array(rows, dtype=np.float32)
     except ValueError as error:
@@ -84,7 +86,9 @@ def apply_operators(pools: Sequence[PoolConfig], matrix: np.ndarray, train: bool
     console.print(f"input {height}x{width}", _grid(matrix))
     for pool in pools:
         if pool.name == "conv_stride":
-            raise PoolscopeError("pool=conv_stride acts through a convolution, so it can't be applied to a matrix alone.")
+            raise PoolscopeError(
+                "pool=conv_stride acts through a convolution, so it can't be applied to a matrix alone."
+            )
         output = jnp.asarray(matrix)[None, :, :, None]
         heading = f"{pool.name}: the matrix as it is"
         if OPERATORS[pool.name].kind != "none":
@@ -115,7 +119,14 @@ def list_what(what: str, results: str, study: str | None) -> None:
             options = ", ".join(f"{option}={default}" for option, default in operator.options.items())
             random = "in training" if operator.stochastic else ""
             table.add_row(
-                name, operator.summary, operator.formula, operator.learnable, random, operator.gain, options, operator.source
+                name,
+                operator.summary,
+                operator.formula,
+                operator.learnable,
+                random,
+                operator.gain,
+                options,
+                operator.source,
             )
     elif what == "data":
         from poolscope.data import list_datasets
@@ -127,16 +138,19 @@ def list_what(what: str, results: str, study: str | None) -> None:
         rows = []
         for name, function in MEASUREMENTS.items():
             sets = ", ".join(key for key, names in SETS.items() if name in names)
-            rows.append({"measurement": name, "in measure=": sets, "what": (function.__doc__ or "").strip().splitlines()[0]})
+            rows.append(
+                {"measurement": name, "in measure=": sets, "what": (function.__doc__ or "").strip().splitlines()[0]}
+            )
         _add_rows(table, rows)
     elif what == "studies":
         from poolscope.report import list_studies
 
-        _add_rows(table, list_studies(results))
+        _add_rows(table, list_studies(results).to_dict("records"))
     else:
-        from poolscope.report import list_runs
+        from poolscope.report import list_runs, list_studies
 
-        _add_rows(table, list_runs(results, study))
+        names = [study] if study else list_studies(results)["study"]
+        _add_rows(table, [row for name in names for row in list_runs(results, name).to_dict("records")])
     _console().print(table)
 
 

@@ -22,13 +22,13 @@ from jax import Array, lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from poolscope.architecture import Plan
-from poolscope.config import RunConfig, TrainConfig
 from poolscope.augment import augment, normalise
+from poolscope.config import RunConfig, TrainConfig
 from poolscope.data import Dataset
-from poolscope.splits import Split
 from poolscope.errors import PoolscopeError
 from poolscope.model import ConvNet, Taps
 from poolscope.optim import make_optimiser, make_schedule
+from poolscope.splits import Split
 
 STREAMS = ("init", "order", "augment", "forward")
 _MOST_EVALUATIONS = 100
@@ -93,7 +93,9 @@ class Trainer:
         self.graph = nnx.split(nnx.eval_shape(lambda: ConvNet(config, plan, jax.random.key(0))), nnx.Param, ...)[0]
         self.predict = jax.jit(lambda *given: self.apply(*given, train=False)[:2])
         self._rates = jax.device_get(jax.jit(jax.vmap(make_schedule(config.optim, self.steps)))(jnp.arange(self.steps)))
-        self._initialise = jax.jit(self._initial_state, out_shardings=self._everywhere())
+        # Run once a seed, so its compilation costs more than its speed; XLA:CPU takes less than half as long unoptimised.
+        quick = {"xla_backend_optimization_level": 0} if jax.default_backend() == "cpu" else None
+        self._initialise = jax.jit(self._initial_state, out_shardings=self._everywhere(), compiler_options=quick)
         self._copy = jax.jit(partial(jax.tree.map, jnp.copy))
         self._step = jax.jit(self._train_step, donate_argnums=0)
         self._epoch = jax.jit(self._train_chunk, donate_argnums=0, static_argnames="count")
@@ -112,7 +114,12 @@ class Trainer:
         config = self.config
         state = self.initialise(seed)
         images, labels, mean, std = self._place(
-            (dataset.train.images, dataset.train.labels, dataset.mean.astype(np.float32), dataset.std.astype(np.float32))
+            (
+                dataset.train.images,
+                dataset.train.labels,
+                dataset.mean.astype(np.float32),
+                dataset.std.astype(np.float32),
+            )
         )
         keys = self._place({name: stream_key(seed, name) for name in STREAMS})
         held = {name: self.place_split(getattr(dataset, name)) for name in ("train_eval", "val")}
@@ -160,7 +167,9 @@ class Trainer:
         """Loss and accuracy on every example of a placed split: no augmentation, no dropout, deterministic pooling."""
         images, labels, count = split
         mean, std = self._place((dataset.mean.astype(np.float32), dataset.std.astype(np.float32)))
-        results = [self._evaluate(weights, batch, truth, mean, std) for batch, truth in zip(images, labels, strict=True)]
+        results = [
+            self._evaluate(weights, batch, truth, mean, std) for batch, truth in zip(images, labels, strict=True)
+        ]
         losses, predictions = (np.concatenate(part)[:count] for part in zip(*jax.device_get(results), strict=True))
         correct = predictions == np.concatenate(jax.device_get(labels))[:count]
         return Evaluation(float(losses.mean(dtype=np.float64)), float(correct.mean()), predictions, correct)
@@ -175,7 +184,9 @@ class Trainer:
         images = [jax.device_put(split.images[rows], shared) for rows in index]
         return images, [jax.device_put(split.labels[rows], shared) for rows in index], count
 
-    def apply(self, weights: Weights, images: Array, *, train: bool, key: Array | None = None) -> tuple[Array, Taps, nnx.State]:
+    def apply(
+        self, weights: Weights, images: Array, *, train: bool, key: Array | None = None
+    ) -> tuple[Array, Taps, nnx.State]:
         """Logits, taps and the new running statistics for normalised images; `predict` is its compiled evaluation form."""
         model = nnx.merge(self.graph, weights.params, weights.rest, copy=True)
         logits, taps = model(images, train=train, key=key)
@@ -204,13 +215,17 @@ class Trainer:
         updates, optimiser = self.optimiser.update(grads, state.optimiser, state.params)
         return TrainState(optax.apply_updates(state.params, updates), rest, optimiser, state.step + 1), loss
 
-    def _train_chunk(self, state: TrainState, data: tuple[Any, ...], start: Array, count: int) -> tuple[TrainState, Array]:
+    def _train_chunk(
+        self, state: TrainState, data: tuple[Any, ...], start: Array, count: int
+    ) -> tuple[TrainState, Array]:
         state, losses = lax.scan(
             lambda carried, position: self._train_step(carried, data, position), state, start + jnp.arange(count)
         )
         return state, losses.mean()
 
-    def _evaluate_batch(self, weights: Weights, images: Array, labels: Array, mean: Array, std: Array) -> tuple[Array, Array]:
+    def _evaluate_batch(
+        self, weights: Weights, images: Array, labels: Array, mean: Array, std: Array
+    ) -> tuple[Array, Array]:
         logits, _, _ = self.apply(weights, normalise(images, mean, std), train=False)
         return optax.softmax_cross_entropy_with_integer_labels(logits, labels), logits.argmax(-1)
 
