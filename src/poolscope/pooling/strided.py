@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax import lax
 
 from poolscope.errors import PoolscopeError
@@ -34,12 +35,14 @@ def strided_conv_pool(
         raise PoolscopeError(
             f"strided_conv kernel must be {(*fitted.size, x.shape[3], 'filters')}, not {tuple(kernel.shape)}."
         )
+    # Padded beforehand, because XLA on CPU aborts on some gradients of padded convolutions of maps one cell wide.
+    padded = jnp.pad(x, ((0, 0), *fitted.pads(*x.shape[1:3]), (0, 0)))
     y = conv_general_dilated(
-        x,
+        padded,
         kernel.astype(x.dtype),
         fitted.stride,
-        fitted.pads(*x.shape[1:3]),
+        "VALID",
         rhs_dilation=fitted.dilation,
-        dimension_numbers=lax.conv_dimension_numbers(x.shape, kernel.shape, ("NHWC", "HWIO", "NHWC")),
+        dimension_numbers=lax.conv_dimension_numbers(padded.shape, kernel.shape, ("NHWC", "HWIO", "NHWC")),
     )
     return jax.nn.relu(y if bias is None else y + bias.astype(y.dtype))

@@ -1,0 +1,134 @@
+"""What every operator promises, by being listed: size, finite gradients, dtype, jit, vmap, dilation, constants."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from pool_oracles import compile_quickly, random_geometries
+
+from poolscope.catalogue import OPERATORS
+from poolscope.config import PoolConfig
+from poolscope.geometry import Window, make_window
+from poolscope.pooling import POOLS, Pool, make_pool
+
+CHANNELS = 4
+KEY = jax.random.key(7)
+
+
+def layer(name: str, window: Window, **changes: object) -> Pool:
+    config = PoolConfig(name=name, window=window.size, stride=window.stride, padding=window.padding)
+    return make_pool(config, CHANNELS, rngs=jax.random.key(3), dilation=window.dilation, **changes)  # type: ignore[arg-type]
+
+
+def images(*shape: int, dtype: str = "float32", seed: int = 0) -> jax.Array:
+    return jnp.asarray(np.random.default_rng(seed).normal(size=shape), dtype)
+
+
+def modes(name: str) -> tuple[bool, ...]:
+    """Evaluation, and for stochastic operators training too."""
+    return (True, False) if OPERATORS[name].stochastic else (True,)
+
+
+def test_pools_are_the_catalogue_but_for_the_two_without_a_layer() -> None:
+    assert set(POOLS) == set(OPERATORS) - {"none", "conv_stride"}
+
+
+@pytest.mark.parametrize("name", POOLS)
+def test_output_size_is_the_geometry_s(name: str) -> None:
+    for geometry in random_geometries(24, seed=1):
+        window = make_window(geometry.window, geometry.stride, geometry.padding, geometry.dilation)
+        x = jax.ShapeDtypeStruct((2, geometry.height, geometry.width, CHANNELS), jnp.float32)
+        for deterministic in modes(name):
+            y = jax.eval_shape(lambda x: layer(name, window)(x, key=KEY, deterministic=deterministic), x)  # noqa: B023
+            assert y.shape == (2, *geometry.output, CHANNELS), geometry
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("name", POOLS)
+def test_gradients_are_finite_and_dtype_is_kept(name: str, dtype: str) -> None:
+    pool = layer(name, make_window(3, 2, "SAME"))
+    inputs = [
+        images(1, 5, 6, CHANNELS, dtype=dtype),
+        jnp.zeros((1, 5, 6, CHANNELS), dtype),
+        jnp.full((1, 5, 6, CHANNELS), 2.5, dtype),
+        jnp.full((1, 5, 6, CHANNELS), -1e4, dtype),
+        1e4 * images(1, 5, 6, CHANNELS, dtype=dtype),
+    ]
+    for deterministic in modes(name):
+
+        def squared(x: jax.Array, deterministic: bool = deterministic) -> tuple[jax.Array, jax.Array]:
+            y = pool(x, key=KEY, deterministic=deterministic)
+            return jnp.sum(y.astype("float32") ** 2), y
+
+        step = compile_quickly(jax.grad(squared, has_aux=True))
+        for x in inputs:
+            gradient, y = step(x)
+            assert y.dtype == gradient.dtype == jnp.dtype(dtype)
+            assert bool(jnp.isfinite(y).all())
+            assert bool(jnp.isfinite(gradient).all())
+
+
+@pytest.mark.parametrize("name", POOLS)
+def test_jit_equals_eager_and_vmap_equals_a_loop(name: str) -> None:
+    pool = layer(name, make_window((2, 3), (2, 1), ((1, 0), (0, 1))))
+    x = images(2, 6, 7, CHANNELS)
+    for deterministic in modes(name):
+        eager = pool(x, key=KEY, deterministic=deterministic)
+        compiled = jax.jit(lambda x: pool(x, key=KEY, deterministic=deterministic))(x)  # noqa: B023
+        np.testing.assert_allclose(eager, compiled, rtol=1e-5, atol=1e-6)
+    mapped = compile_quickly(jax.vmap(pool))(x[:, None])
+    np.testing.assert_allclose(mapped[:, 0], pool(x), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", POOLS)
+def test_constants_are_scaled_by_the_gain_that_the_catalogue_promises(name: str) -> None:
+    gain = OPERATORS[name].gain
+    if gain == "learned":
+        assert OPERATORS[name].learnable != "0"
+        return
+    window = make_window(3, 2, "SAME")
+    scale = {"1": 1.0, "K^(1/p)": 9**0.5}[gain]
+    x = jnp.full((1, 7, 7, CHANNELS), 1.75)
+    for deterministic in modes(name):
+        y = layer(name, window)(x, key=KEY, deterministic=deterministic)
+        np.testing.assert_allclose(y[:, 1:-1, 1:-1], 1.75 * scale, rtol=1e-6)
+        if gain == "1":
+            np.testing.assert_allclose(y, 1.75, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", POOLS)
+def test_window_of_one_cell_is_the_identity_on_positive_maps(name: str) -> None:
+    x = jnp.abs(images(2, 5, 4, CHANNELS)) + 0.1
+    changes = {"filter_size": 1} if "filter_size" in OPERATORS[name].options else {}
+    pool = make_pool(PoolConfig(name=name, window=1, **changes), CHANNELS, rngs=jax.random.key(3))
+    if OPERATORS[name].gain == "learned":
+        assert pool(x).shape == x.shape
+        return
+    for deterministic in modes(name):
+        np.testing.assert_allclose(pool(x, key=KEY, deterministic=deterministic), x, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("size", "stride"), [((2, 2), (2, 2)), ((3, 2), (2, 3))])
+@pytest.mark.parametrize("name", POOLS)
+def test_a_trous_form_sampled_at_the_stride_is_the_strided_form(
+    name: str, size: tuple[int, int], stride: tuple[int, int]
+) -> None:
+    """Two stages: the second reads the first's dense output with taps as far apart as the first's stride."""
+    strided = layer(name, make_window(size, stride))
+    first = layer(name, make_window(size, (1, 1)))
+    second = layer(name, make_window(size, (1, 1), "VALID", stride))
+
+    def both(x: jax.Array) -> tuple[jax.Array, ...]:
+        once, dense = strided(x), first(x)
+        return (
+            once,
+            dense[:, :: stride[0], :: stride[1]],
+            strided(once),
+            second(dense)[:, :: stride[0] ** 2, :: stride[1] ** 2],
+        )
+
+    once, dense_once, twice, dense_twice = compile_quickly(both)(images(1, 15, 16, CHANNELS))
+    np.testing.assert_allclose(dense_once, once, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(dense_twice, twice, rtol=1e-5, atol=1e-6)
