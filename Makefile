@@ -66,10 +66,10 @@ clean: ## remove the environment, caches and build products; results stay
 
 .venv/.installed: .venv/.python $(PINS)
 	@echo "Installing poolscope and its pinned dependencies in .venv ..."
-	@$(BIN)/python -m pip install --quiet -c constraints.txt uv && $(UV_INSTALL) . || $(PIP_INSTALL) .
+	@$(BIN)/python -m pip install -qq -c constraints.txt uv && $(UV_INSTALL) . || $(PIP_INSTALL) .
 	@touch $@
 
 .venv/.installed-dev: .venv/.python $(PINS)
 	@echo "Installing poolscope, its pinned dependencies and the development tools in .venv ..."
-	@$(BIN)/python -m pip install --quiet -c constraints.txt uv && $(UV_INSTALL) '.[dev]' || $(PIP_INSTALL) '.[dev]'
+	@$(BIN)/python -m pip install -qq -c constraints.txt uv && $(UV_INSTALL) '.[dev]' || $(PIP_INSTALL) '.[dev]'
 	@touch .venv/.installed $@
