@@ -33,7 +33,7 @@ def find_varying(runs: pd.DataFrame) -> list[str]:
 def factors(runs: pd.DataFrame) -> list[str]:
     """The fewest varying columns, data set and operator first, that still tell all configurations apart.
 
-    A column that follows from earlier ones (the image size from the data set, an exponent from the operator) is not one.
+    A column that follows from earlier ones (image size from the data set, an exponent from the operator) is not one.
     """
     first = ["data.name", "pool.name"]
     varying = sorted(find_varying(runs), key=lambda column: (*(column != name for name in first), False))
@@ -66,7 +66,7 @@ def add_arms(runs: pd.DataFrame, ignoring: Sequence[str] = ()) -> pd.DataFrame:
     )
     same = labelled.groupby(["setting", "arm"])["digest"].transform("nunique") > 1
     if not ignoring:
-        labelled.loc[same, "arm"] += " [" + labelled["digest"].str[:6] + "]"
+        labelled.loc[same, "arm"] += " #" + labelled["digest"].str[:6]
     order = [column for column in of_arm if column != "pool.name"]
     ranks = {name: rank for rank, name in enumerate(OPERATORS)}
     keys = [
@@ -92,8 +92,8 @@ def label_arms(runs: pd.DataFrame) -> dict[str, str]:
 def find_baselines(labelled: pd.DataFrame, operator: str = "max") -> dict[tuple[str, str], str]:
     """{(setting, arm): arm it is compared with}, from the result of `add_arms`.
 
-    Within a stratum that has several operators it is the arm with `operator` (else the stratum's first arm); an arm alone
-    in its stratum, and every arm where the operator doesn't vary, is compared with the setting's first such arm.
+    Within a stratum that has several operators it is the arm with `operator` (else the stratum's first arm); an arm
+    alone in its stratum, and every arm where the operator doesn't vary, is compared with the setting's first such arm.
     """
     baselines = {}
     for setting, of_setting in labelled.groupby("setting", sort=False):
@@ -107,7 +107,7 @@ def find_baselines(labelled: pd.DataFrame, operator: str = "max") -> dict[tuple[
 
 def show_value(value: Any) -> str:
     """A configuration value as a person writes it: 2 for 2.0, default for an empty one."""
-    if value is None or value == "" or value != value:
+    if value is None or value is pd.NA or value != value or value == "":
         return "default"
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else f"{value:g}"
@@ -130,7 +130,7 @@ def _name_arm(row: dict[str, Any], columns: list[str], with_operator: bool) -> s
     head = [str(row["pool.name"])] if with_operator else []
     if "pool.window" in windows or "pool.stride" in windows:
         window, stride = show_value(row["pool.window"]), show_value(row["pool.stride"])
-        head.append(window if stride in ("default", window) else f"{window}/{stride}")
+        head.append(window if stride == "default" else f"{window}/{stride}")
     if "pool.padding" in windows:
         head.append(show_value(row["pool.padding"]))
     rest = [column for column in columns if column not in ("pool.name", *_WINDOW)]

@@ -15,8 +15,8 @@ from matplotlib.ticker import MaxNLocator
 from poolscope.stats import summarise
 from poolscope.style import GREY, PALE
 
-Styles = Mapping[str, Mapping[str, str]]
-_SPREAD = 0.24  # of a row's height that the dots of one arm's seeds are spread over, up and down
+Styles = Mapping[str, Mapping[str, Any]]
+_ABOVE = (0.14, 0.40)  # where in its row, counted from the mean's line, an arm's seeds lie: never under the line
 
 
 def order_by_mean(runs: pd.DataFrame, value: str) -> list[str]:
@@ -44,14 +44,14 @@ def draw_strip(
         if not len(values):
             continue
         look = styles[arm]
-        offsets = np.linspace(-_SPREAD, _SPREAD, len(values)) if len(values) > 1 else np.zeros(1)
-        ax.scatter(values, row + offsets, s=7, color=look["color"], alpha=0.45, linewidths=0, zorder=2)
+        offsets = np.linspace(*_ABOVE, len(values))
+        ax.scatter(values, row + offsets, s=8, color=look["color"], alpha=0.55, linewidths=0, zorder=2)
         summary = summarise(values)
         if summary.n > 1:
             ax.plot([summary.low, summary.high], [row, row], color=look["color"], solid_capstyle="butt", zorder=3)
         ax.plot(summary.mean, row, **look, markeredgecolor="white", markeredgewidth=0.6, markersize=6.5, zorder=4)
     ax.set_yticks(range(len(order)), order)
-    ax.set_ylim(-0.6, len(order) - 0.4)
+    ax.set_ylim(-0.5, len(order) - 0.35)
     ax.grid(axis="y", visible=False)
     ax.tick_params(axis="y", length=0)
     ax.xaxis.set_major_locator(MaxNLocator(5))
@@ -102,10 +102,10 @@ def draw_quadrants(frame: pd.DataFrame, ax: Axes, styles: Styles) -> Axes:
     ax.axvline(0, color=GREY, linewidth=0.8)
     for arm, group in frame.groupby("arm", sort=False):
         look = styles[str(arm)]
-        ax.scatter(group["gap"], group["test"], s=6, color=look["color"], alpha=0.4, linewidths=0, zorder=2)
+        ax.scatter(group["gap"], group["test"], s=5, color=look["color"], alpha=0.3, linewidths=0, zorder=1.5)
         gap, test = summarise(group["gap"].to_numpy()), summarise(group["test"].to_numpy())
-        ax.plot([gap.low, gap.high], [test.mean, test.mean], color=look["color"], linewidth=0.9, zorder=3)
-        ax.plot([gap.mean, gap.mean], [test.low, test.high], color=look["color"], linewidth=0.9, zorder=3)
+        ax.plot([gap.low, gap.high], [test.mean, test.mean], color=look["color"], linewidth=0.7, alpha=0.7, zorder=3)
+        ax.plot([gap.mean, gap.mean], [test.low, test.high], color=look["color"], linewidth=0.7, alpha=0.7, zorder=3)
         ax.plot(
             gap.mean,
             test.mean,
@@ -156,7 +156,7 @@ def draw_heat_map(
         notes[place] = f"{summary.mean:.{digits}f}{spread}\nn={summary.n}"
     ax.imshow(means, norm=norm, aspect="auto")
     for (down, across), note in notes.items():
-        dark = norm(means[down, across]) < 0.55
+        dark = norm(means[down, across]) < 0.5
         ax.text(across, down, note, ha="center", va="center", fontsize=6.5, color="white" if dark else "black")
     ax.set_xticks(range(len(columns)), [f"{level:g}" if isinstance(level, float) else str(level) for level in columns])
     ax.set_yticks(range(len(rows)), [f"{level:g}" if isinstance(level, float) else str(level) for level in rows])

@@ -28,6 +28,7 @@ from poolscope.tables import read_map
 
 Baselines = Mapping[tuple[str, str], str]
 _MOST_PANELS = 24
+MOST_MAPS = 31  # arms in one figure of feature maps
 
 
 def plot_accuracy(labelled: pd.DataFrame, baselines: Baselines) -> Figure:
@@ -62,10 +63,12 @@ def plot_gap(labelled: pd.DataFrame, baselines: Baselines) -> Figure:
         both = gaps.rename(columns={"difference": "gap"}).assign(test=tests["difference"])
         for (setting, runs), (left, right) in zip(labelled.groupby("setting", sort=False), pairs, strict=True):
             order, styles = order_by_mean(runs, "generalisation_gap"), style_arms(runs)
-            draw_strip(runs, left, "generalisation_gap", styles, order, scale=100, zero=True)
+            draw_strip(runs, left, "generalisation_gap", styles, order, scale=100)
             left.set(title=str(setting), xlabel="generalisation gap (percentage points)")
             draw_quadrants(both[both["setting"] == setting], right, styles)
-            right.set(xlabel="change of the gap (percentage points)", ylabel="change of test accuracy")
+            right.set(
+                xlabel="change of the gap (percentage points)", ylabel="change of test accuracy (percentage points)"
+            )
     return figure
 
 
@@ -78,7 +81,7 @@ def plot_curves(
     arms = [arm for arm in runs["arm"].unique() if (joined["arm"] == arm).any()]
     scale = 100 if metric == "accuracy" else 1
     with styled():
-        columns = min(4, len(arms))
+        columns = _balance(len(arms), 4)
         figure, axes = make_grid(len(arms), columns, 1.5, WIDTH * (0.35 + 0.65 * columns / 4), sharex=True, sharey=True)
         styles = style_arms(runs)
         for place, (arm, ax) in enumerate(zip(arms, axes, strict=True)):
@@ -118,6 +121,7 @@ def plot_heat_maps(runs: pd.DataFrame, x: str, y: str, value: str) -> Figure | N
     if min(across, down) < 2 or cells <= max(across, down):
         return None
     labelled = add_arms(runs, ignoring=[x, y, *(["pool.window", "pool.stride"] if x.startswith("pool.") else [])])
+    labelled = labelled.drop_duplicates(["setting", "arm", x, y, "seed"])  # stride 2 beside no stride at window 2
     groups = list(labelled.groupby(["setting", "arm"], sort=False))[:_MOST_PANELS]
     with styled():
         columns = min(len(groups), 4 if across <= 4 else 2)
@@ -161,37 +165,34 @@ def plot_feature_maps(
 ) -> Figure | None:
     """One test image, and for each arm one channel before and after its pool; None where no maps were kept.
 
-    All arms show the same channel: the one that varies most before the pool in the first arm.
+    Each arm shows, of its kept channels, the one that varies most over the image before the pool.
     """
     runs = labelled[labelled["setting"] == setting].drop_duplicates("arm")
     pairs = []
     for arm, digest in zip(runs["arm"], runs["digest"], strict=True):
         before, after = (read_map(feature_maps, digest, stage, moment) for moment in ("before", "after"))
-        if before and after:
+        if set(before) & set(after):
             pairs.append((arm, digest, before, after))
-    pairs = pairs[: _MOST_PANELS - 1]
+    pairs = pairs[:MOST_MAPS]
     if not pairs:
         return None
-    first = pairs[0][2]
-    channel = max(first, key=lambda index: float(first[index].std()))
-    shared = [
-        (arm, before[channel], after[channel])
-        for arm, _, before, after in pairs
-        if channel in before and channel in after
-    ]
+    shared = []
+    for arm, _, before, after in pairs:
+        channel = max(sorted(set(before) & set(after)), key=lambda index: float(before[index].std()))
+        shared.append((arm, before[channel], after[channel]))
     with styled():
-        columns = min(8, 1 + len(shared))
+        columns = _balance(1 + len(shared), 8)
         blocks = -(-(1 + len(shared)) // columns)
-        figure, axes = make_grid(2 * blocks * columns, columns, 1.02, WIDTH * columns / 8)
+        figure, axes = make_grid(2 * blocks * columns, columns, 1.02, min(WIDTH, 0.95 * columns))
         grid = np.array(axes, dtype=object).reshape(blocks, 2, columns)
         for ax in axes:
             ax.set_axis_off()
         draw_map(_to_picture(read_map(feature_maps, pairs[0][1], 0, "image")), _shown(grid[0, 0, 0]))
         grid[0, 0, 0].set_title("test image", fontsize=6.5, fontweight="normal")
-        for place, (arm, before, after) in enumerate(shared, start=1):
+        for place, (arm, *maps) in enumerate(shared, start=1):
             block, column = divmod(place, columns)
-            low, high = float(before.min()), float(before.max())
-            for ax, values in zip(grid[block, :, column], (before, after), strict=True):
+            low, high = float(maps[0].min()), float(maps[0].max())
+            for ax, values in zip(grid[block, :, column], maps, strict=True):
                 draw_map(values, _shown(ax), low, high)
                 ax.set_xlabel("x".join(str(side) for side in values.shape), fontsize=6, labelpad=1.5)
             grid[block, 0, column].set_title(arm if len(arm) <= 14 else arm[:13] + "…", fontsize=6.5)
@@ -201,10 +202,15 @@ def plot_feature_maps(
 def _make_pairs(labelled: pd.DataFrame, least: float = 1.4) -> tuple[Figure, list[tuple[Axes, Axes]]]:
     """Two panels for each setting, as high as its number of arms needs."""
     arms = labelled.groupby("setting", sort=False)["arm"].nunique().to_numpy()
-    heights = np.maximum(0.75 + 0.2 * arms, least)
+    heights = np.maximum(0.75 + 0.22 * arms, least)
     figure = Figure(figsize=(WIDTH, float(heights.sum())), layout="constrained")
     axes = figure.subplots(len(arms), 2, squeeze=False, height_ratios=heights)
     return figure, [(left, right) for left, right in axes]
+
+
+def _balance(panels: int, most: int) -> int:
+    """How many columns, at most `most`, fill the rows that are needed anyway most evenly."""
+    return -(-panels // -(-panels // most))
 
 
 def _zoom(axes: Sequence[Axes], joined: pd.DataFrame, metric: str, scale: float) -> None:

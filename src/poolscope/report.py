@@ -1,4 +1,4 @@
-"""A study's tables to its report: CSV tables, figures, report.md and a self-contained report.html, the same every time."""
+"""A study's tables to its report: CSV, figures, report.md and a self-contained report.html, the same every time."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from rich.table import Table
+from rich.text import Text
 
-from poolscope.analysis import Analysis, analyse_sweep, show_comparison
+from poolscope.analysis import Analysis, analyse_sweep
 from poolscope.arms import add_arms
+from poolscope.comparison import show_comparison
 from poolscope.errors import PoolscopeError
 from poolscope.paths import shipped, study_folder
 from poolscope.style import save_figure
@@ -59,8 +61,8 @@ def build_report(results: str | Path, study: str, echo: Callable[[str], None] = 
         files = _write(folder, study, tables, analysis)
     except OSError as error:
         raise PoolscopeError(
-            f"Can't write the report to {folder} ({error.strerror or error}); make the folder writable or choose another "
-            f"with results=<folder>."
+            f"Can't write the report to {folder} ({error.strerror or error}); make the folder writable or choose "
+            f"another with results=<folder>."
         ) from error
     return Report(study, folder, analysis.comparison, tuple(files), tables.damaged)
 
@@ -91,7 +93,7 @@ def make_table(texts: pd.DataFrame, title: str = "") -> Table:
     for column, numeric in zip(texts, _find_numeric(texts), strict=True):
         table.add_column(str(column), justify="right" if numeric else "left", overflow="fold")
     for row in texts.itertuples(index=False):
-        table.add_row(*(str(cell) for cell in row))
+        table.add_row(*(Text(str(cell)) for cell in row))
     return table
 
 
@@ -142,7 +144,7 @@ def _inline(svg: str, name: str) -> Markup:
     """An SVG file as an element of a page that holds several: no XML header, and no name that another one has."""
     element = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
     element = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", element)
-    return Markup(element.strip())  # noqa: S704  (drawn by us; Matplotlib escapes the texts in it)
+    return Markup(element.strip())
 
 
 def _find_numeric(texts: pd.DataFrame) -> list[bool]:

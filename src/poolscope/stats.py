@@ -93,7 +93,7 @@ def permute_signs(differences: Sequence[float] | np.ndarray) -> float:
 
 
 def adjust_holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Holm's step-down p values (Holm 1979): the running maximum of (m - i) p_(i), at most 1; NaN stay and don't count."""
+    """Holm's step-down p values (1979): the running maximum of (m - i) p_(i), i from 0, at most 1; NaN don't count."""
     raw = np.asarray(p, dtype=float)
     adjusted = np.full(raw.shape, math.nan)
     order = [i for i in np.argsort(raw, kind="stable") if not math.isnan(raw[i])]

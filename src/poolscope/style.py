@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from poolscope.catalogue import OPERATORS
 
 # Okabe & Ito's colour-blind safe palette (2008) without its yellow, which vanishes on white paper. Seven colours and
-# thirteen markers share no factor, so the first 91 operators all look different, and the markers alone carry a greyscale
-# print of thirteen.
+# thirteen markers share no factor, so the first 91 operators all look different, and the markers alone tell thirteen
+# apart in a greyscale print.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*", "d")
 WIDTH = 7.2  # inches; the text width of a printed page
@@ -51,7 +51,9 @@ STYLE: dict[str, Any] = {
     "image.interpolation": "nearest",
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
-    "savefig.dpi": 160,
+    "figure.dpi": 160,
+    "savefig.dpi": 160,  # as figure.dpi, so that the layout is made for the text widths that are drawn
+    "text.hinting": "none",
     "svg.fonttype": "none",
 }
 
@@ -61,19 +63,20 @@ def styled() -> Iterator[None]:
     """Draw in the house style, whatever the user's own Matplotlib settings are."""
     with mpl.rc_context():
         mpl.rcdefaults()
-        mpl.rcParams.update(STYLE)
+        for key, value in STYLE.items():
+            mpl.rcParams[key] = value
         yield
 
 
-def style_operator(operator: str, rank: int = 0, of: int = 1) -> dict[str, str]:
+def style_operator(operator: str, rank: int = 0, of: int = 1) -> dict[str, Any]:
     """{color, marker} of an operator; of several arms with one operator, later ranks are lighter."""
     place = list(OPERATORS).index(operator) if operator in OPERATORS else len(OPERATORS)
     paleness = 0.6 * rank / max(1, of - 1)
-    colour = [channel + (1 - channel) * paleness for channel in to_rgb(COLOURS[place % len(COLOURS)])]
-    return {"color": to_hex(colour), "marker": MARKERS[(place + rank) % len(MARKERS)]}
+    red, green, blue = (channel + (1 - channel) * paleness for channel in to_rgb(COLOURS[place % len(COLOURS)]))
+    return {"color": to_hex((red, green, blue)), "marker": MARKERS[(place + rank) % len(MARKERS)]}
 
 
-def style_arms(labelled: pd.DataFrame) -> dict[str, dict[str, str]]:
+def style_arms(labelled: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """{arm: {color, marker}} for frames with columns arm and operator, in their order."""
     arms = labelled[["arm", "operator"]].drop_duplicates("arm")
     styles = {}
@@ -90,6 +93,8 @@ def save_figure(figure: Figure, folder: str | Path, name: str) -> tuple[Path, Pa
     svg, png = folder / f"{name}.svg", folder / f"{name}.png"
     with styled():
         mpl.rcParams["svg.hashsalt"] = f"poolscope {name}"
+        figure.draw_without_rendering()  # arranges the panels, once for both files
+        figure.set_layout_engine("none")
         figure.savefig(svg, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
         figure.savefig(png, metadata={"Software": None})
     return svg, png

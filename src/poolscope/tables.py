@@ -1,7 +1,7 @@
 """Records to tidy tables, and tables to CSV and back, so that a study can be redrawn or continued without its records.
 
-Every cell passes through its text in the CSV file, whether it comes from a record or from a committed table; the type of
-a column follows from its texts. The same records therefore give the same bytes, on the first report and on the next.
+Every cell passes through its text in the CSV file, whether it comes from a record or from a committed table; the type
+of a column follows from its texts. The same records therefore give the same bytes, on this report and on the next.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ KEY = ["digest", "seed"]
 CONFIG_COLUMNS = tuple(
     f"{section.name}.{entry.name}"
     for section in dataclasses.fields(RunConfig)
-    if dataclasses.is_dataclass(section.default_factory)
+    if isinstance(section.default_factory, type) and dataclasses.is_dataclass(section.default_factory)
     for entry in dataclasses.fields(section.default_factory)
     if (section.name, entry.name) != ("data", "dir")  # a folder of one machine; no part of a result
 )
@@ -145,7 +145,7 @@ def sum_confusion(confusion: pd.DataFrame, digest: str, seeds: Iterable[int]) ->
 
 
 def read_map(feature_maps: pd.DataFrame, digest: str, stage: int, moment: str) -> dict[int, np.ndarray]:
-    """The kept channels of one configuration's map: {channel: array of (height, width)}; lowest seed; stage 0: image."""
+    """The kept channels of a configuration's map, lowest seed: {channel: array of (height, width)}; stage 0: image."""
     chosen = feature_maps[
         (feature_maps["digest"] == digest) & (feature_maps["stage"] == stage) & (feature_maps["moment"] == moment)
     ]
@@ -159,7 +159,7 @@ def read_map(feature_maps: pd.DataFrame, digest: str, stage: int, moment: str) -
 
 
 def list_studies(results: str | Path) -> pd.DataFrame:
-    """The studies that exist, without opening a record: name, number of records and committed runs, report, protocol."""
+    """The studies that exist, without opening a record: name, number of records, has tables, report, protocol."""
     folder = Path(results)
     recorded = {path.parent.parent.name for path in folder.glob("runs/*/*/seed-*.json")}
     committed = {path.parent.parent.name for path in folder.glob("*/tables/runs.csv")}
@@ -231,7 +231,7 @@ def _tabulate_maps(record: RunRecord, key: Cells) -> list[Cells]:
 
 def _flatten(tree: Mapping[str, Any], prefix: str = "") -> Cells:
     """{"pool": {"name": "max"}} as {"pool.name": "max"}; lists as compact JSON text."""
-    cells = {}
+    cells: Cells = {}
     for name, value in tree.items():
         if isinstance(value, Mapping):
             cells |= _flatten(value, f"{prefix}{name}.")
