@@ -35,7 +35,10 @@ from poolscope.panels import (
 from poolscope.stats import contrast_arms
 from poolscope.tables import Tables, sum_confusion
 
-INTERVAL = "Lines and ± are 95 % t intervals over seeds, for this test set; small dots are single seeds."
+INTERVAL = (
+    "Lines are 95 % t intervals over seeds, for this test set; dots are single seeds; points are percentage points; "
+    "a value outside of a panel is written at its edge."
+)
 
 
 @dataclass(frozen=True)
@@ -159,8 +162,8 @@ def _section_curves(
             kept = runs[["digest", "seed"]].merge(curves, on=["digest", "seed"])
             if f"val_{metric}" in kept and kept[f"val_{metric}"].notna().any():
                 caption = (
-                    f"{setting}: {metric} over epochs; mean with a 95 % t band over seeds, thin lines are single seeds. "
-                    f"The first epoch may leave the panel. {say_protocol(runs)}"
+                    f"{setting}: {metric} over epochs; mean and 95 % t band over seeds; thin lines are single seeds. "
+                    f"The panel is chosen for the last three quarters of training. {say_protocol(runs)}"
                 )
                 name = _name_plot(f"curves_{metric}", str(setting), done)
                 plots.append(Plot(name, plot_curves(done, curves, str(setting), metric, baselines), caption))
@@ -202,8 +205,8 @@ def _section_maps(done: pd.DataFrame, feature_maps: pd.DataFrame) -> list[Sectio
             continue
         arms = done.loc[done["setting"] == setting, "arm"].nunique()
         caption = (
-            f"{setting}: a test image, then for each trained arm the first pooling stage, before (above) and after (below) "
-            "the pool: one seed, the kept channel that varies most; black to white is the range before the pool."
+            f"{setting}: a test image, then for each trained arm the first pooling stage, before (above) and after "
+            "(below) the pool: one seed, the kept channel that varies most; black to white: the range before the pool."
         )
         caption += f" The first {MOST_MAPS} of {arms} arms." if arms > MOST_MAPS else ""
         plots.append(Plot(_name_plot("feature_maps", setting, done), figure, caption))

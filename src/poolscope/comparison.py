@@ -18,7 +18,8 @@ _SAID = {
 def compare_arms(labelled: pd.DataFrame, baseline: str = "max") -> pd.DataFrame:
     """A row per setting and arm, best mean test accuracy first; means over finished runs, in units of the runs table.
 
-    Columns: setting, arm, runs, n, <metric>, <metric>_low and _high, difference (points), its bounds, p_holm, cost.
+    Columns: setting, arm, n, seeds (of the setting), <metric>, <metric>_low and _high, baseline, difference (points),
+    difference_low and _high, p, p_holm, cost.
     """
     done = labelled[labelled["status"] == "done"]
     baselines = find_baselines(done, baseline) if len(done) else {}
@@ -26,10 +27,11 @@ def compare_arms(labelled: pd.DataFrame, baseline: str = "max") -> pd.DataFrame:
         contrast_arms(done, baselines, "test_accuracy", 100) if "test_accuracy" in done else contrast_arms(done, {}, "")
     )
     differences = contrasts.set_index(["setting", "arm"])
+    seeds = labelled.groupby("setting")["seed"].nunique()
     rows = []
     for (setting, arm), runs in labelled.groupby(["setting", "arm"], sort=False):
         finished = runs[runs["status"] == "done"]
-        row: dict[str, object] = {"setting": setting, "arm": arm, "runs": len(runs), "n": len(finished)}
+        row: dict[str, object] = {"setting": setting, "arm": arm, "n": len(finished), "seeds": seeds[setting]}
         for column in ("test_accuracy", "train_eval_accuracy", "generalisation_gap"):
             summary = summarise(finished[column].to_numpy() if column in runs else [])
             row |= {column: summary.mean, f"{column}_low": summary.low, f"{column}_high": summary.high}
@@ -60,7 +62,7 @@ def show_comparison(comparison: pd.DataFrame) -> pd.DataFrame:
             {
                 "data set": row["setting"],
                 "arm": row["arm"],
-                "n": str(row["n"]) if row["n"] == row["runs"] else f"{row['n']} of {row['runs']}",
+                "n": str(row["n"]) if row["n"] == row["seeds"] else f"{row['n']} of {row['seeds']}",
                 "test accuracy (%)": _show_mean(row, "test_accuracy"),
                 "train accuracy (%)": _show_mean(row, "train_eval_accuracy"),
                 "gap (points)": _show_mean(row, "generalisation_gap"),
@@ -172,7 +174,8 @@ def say_protocol(runs: pd.DataFrame) -> str:
         sentences.append(
             f"{setting}: n = {n} {'seed' if n == '1' else 'seeds'} per arm (seeds {values['seed']}), "
             f"{values.get('train_size', '?')} training images, "
-            f"{values.get('epochs') or values.get('train.epochs', '?')} epochs, batch {values.get('train.batch_size', '?')}, {values.get('optim.name', '?')} with learning rate "
+            f"{values.get('epochs') or values.get('train.epochs', '?')} epochs, "
+            f"batch {values.get('train.batch_size', '?')}, {values.get('optim.name', '?')} with learning rate "
             f"{values.get('optim.learning_rate', '?')}, {values.get('test_size', '?')} test images "
             f"(split {values.get('data.test', '?')})."
         )

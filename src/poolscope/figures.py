@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import Normalize
+from matplotlib.colors import Normalize, PowerNorm
 from matplotlib.ticker import MaxNLocator
 
 from poolscope.stats import summarise
@@ -24,6 +24,29 @@ def order_by_mean(runs: pd.DataFrame, value: str) -> list[str]:
     return runs.groupby("arm", sort=False)[value].mean().sort_values(kind="stable").index.tolist()
 
 
+def find_limits(
+    groups: Mapping[str, np.ndarray], bounds: tuple[float, float] = (-math.inf, math.inf), margin: float = 0.06
+) -> tuple[float, float]:
+    """Axis limits that one seed gone astray can't stretch, from the values of each arm.
+
+    They hold all values and 95 % t intervals up to three interquartile ranges beyond the quartiles of all values
+    (Tukey's far-out fences, 1977), and the median of every arm in any case; never more than `bounds`.
+    """
+    given = [values[~np.isnan(values)] for values in groups.values()]
+    given = [values for values in given if len(values)]
+    if not given:
+        return 0.0, 1.0
+    pooled = np.concatenate(given)
+    medians = [float(np.median(values)) for values in given]
+    summaries = [summarise(values) for values in given]
+    low, high = np.quantile(pooled, [0.25, 0.75])
+    fences = low - 3 * (high - low), high + 3 * (high - low)
+    low = np.nanmin([max(np.nanmin([pooled.min(), *(s.low for s in summaries)]), fences[0]), *medians])
+    high = np.nanmax([min(np.nanmax([pooled.max(), *(s.high for s in summaries)]), fences[1]), *medians])
+    space = margin * (high - low) or 1.0
+    return float(max(low - space, bounds[0])), float(min(high + space, bounds[1]))
+
+
 def draw_strip(
     frame: pd.DataFrame,
     ax: Axes,
@@ -31,25 +54,45 @@ def draw_strip(
     styles: Styles,
     order: Sequence[str],
     scale: float = 1.0,
+    bounds: tuple[float, float] = (-math.inf, math.inf),
     zero: bool = False,
 ) -> Axes:
     """One row per arm (the last of `order` on top): a dot per seed, and the mean with its 95 % t interval.
 
-    frame: columns arm, seed and `value`. zero: mark 0, for differences.
+    frame: columns arm, seed and `value`. zero: mark 0, for differences. Seeds and means outside of the panel
+    (`find_limits`) are written at its edge.
     """
+    groups = {
+        arm: scale * frame.loc[frame["arm"] == arm].sort_values("seed")[value].dropna().to_numpy(dtype=float)
+        for arm in order
+    }
+    low, high = find_limits(groups, bounds)
     if zero:
+        low, high = min(low, 0.0), max(high, 0.0)
         ax.axvline(0, color=GREY, linewidth=0.8)
-    for row, arm in enumerate(order):
-        values = scale * frame.loc[frame["arm"] == arm].sort_values("seed")[value].dropna().to_numpy(dtype=float)
+    ax.set_xlim(low, high)
+    for row, (arm, values) in enumerate(groups.items()):
         if not len(values):
             continue
-        look = styles[arm]
-        offsets = np.linspace(*_ABOVE, len(values))
-        ax.scatter(values, row + offsets, s=8, color=look["color"], alpha=0.55, linewidths=0, zorder=2)
-        summary = summarise(values)
+        look, summary = styles[arm], summarise(values)
+        ax.scatter(
+            values,
+            row + np.linspace(*_ABOVE, len(values)),
+            s=8,
+            color=look["color"],
+            alpha=0.55,
+            linewidths=0,
+            zorder=2,
+        )
         if summary.n > 1:
             ax.plot([summary.low, summary.high], [row, row], color=look["color"], solid_capstyle="butt", zorder=3)
         ax.plot(summary.mean, row, **look, markeredgecolor="white", markeredgewidth=0.6, markersize=6.5, zorder=4)
+        for edge, text, side in ((low, "◂ {}", "left"), (high, "{} ▸", "right")):
+            outside = [f"{v:.1f}" for v in values if (v < low if side == "left" else v > high)]
+            if summary.mean < low if side == "left" else summary.mean > high:
+                outside.append(f"mean {summary.mean:.1f}")
+            if outside:
+                ax.text(edge, row - 0.12, text.format(", ".join(outside)), fontsize=6, color=GREY, ha=side, va="top")
     ax.set_yticks(range(len(order)), order)
     ax.set_ylim(-0.5, len(order) - 0.35)
     ax.grid(axis="y", visible=False)
@@ -82,7 +125,6 @@ def draw_curves(frame: pd.DataFrame, ax: Axes, metric: str, style: Mapping[str, 
         )
         ax.plot(epochs, [summary.mean for summary in summaries], color=style["color"], linestyle=line, zorder=3)
     ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-    ax.yaxis.set_major_locator(MaxNLocator(4))
     return ax
 
 
@@ -116,7 +158,16 @@ def draw_quadrants(frame: pd.DataFrame, ax: Axes, styles: Styles) -> Axes:
             label=str(arm),
             zorder=4,
         )
-    ax.margins(0.12)
+    for column, set_limits in (("gap", ax.set_xlim), ("test", ax.set_ylim)):
+        low, high = find_limits(
+            {str(arm): group[column].to_numpy() for arm, group in frame.groupby("arm")}, margin=0.12
+        )
+        set_limits(min(low, 0.0), max(high, 0.0))
+    means = frame.groupby("arm", sort=False)[["gap", "test"]].mean()
+    inside = means["gap"].between(*ax.get_xlim()) & means["test"].between(*ax.get_ylim())
+    if not inside.all():
+        names = ", ".join(str(arm) for arm in means.index[~inside])
+        ax.text(0.5, 0.08, f"outside: {names}", transform=ax.transAxes, color=GREY, fontsize=6, ha="center")
     corners = (
         (0.01, 0.99, "generalises better"),
         (0.99, 0.99, "fits better"),
@@ -167,13 +218,13 @@ def draw_heat_map(
 def draw_confusion(counts: np.ndarray, ax: Axes) -> Axes:
     """Share of each true class (rows) predicted as each class (columns), in per cent; counts[true][predicted]."""
     shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    ax.imshow(shares, cmap="Greys", vmin=0, vmax=100)
+    ax.imshow(shares, cmap="Greys", norm=PowerNorm(0.5, 0, 100))
     classes = len(counts)
     if classes <= 20:
         for true, predicted in np.ndindex(*counts.shape):
             if shares[true, predicted] >= 0.05:
                 share = shares[true, predicted]
-                colour = "white" if share > 50 else "black"
+                colour = "white" if share > 30 else "black"
                 text = f"{share:.0f}" if share >= 9.95 else f"{share:.1f}"
                 ax.text(predicted, true, text, ha="center", va="center", fontsize=5.5, color=colour)
         ax.set_xticks(range(classes))

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from poolscope.arms import add_arms, show_value
 from poolscope.figures import (
@@ -20,6 +21,7 @@ from poolscope.figures import (
     draw_quadrants,
     draw_reference,
     draw_strip,
+    find_limits,
     order_by_mean,
 )
 from poolscope.stats import list_differences
@@ -38,13 +40,13 @@ def plot_accuracy(labelled: pd.DataFrame, baselines: Baselines) -> Figure:
         differences = list_differences(labelled, baselines, "test_accuracy", scale=100)
         for (setting, runs), (left, right) in zip(labelled.groupby("setting", sort=False), pairs, strict=True):
             order, styles = order_by_mean(runs, "test_accuracy"), style_arms(runs)
-            draw_strip(runs, left, "test_accuracy", styles, order, scale=100)
+            draw_strip(runs, left, "test_accuracy", styles, order, scale=100, bounds=(0, 100.5))
             left.set(title=str(setting), xlabel="test accuracy (%)")
             of_setting = differences[differences["setting"] == setting]
             draw_strip(of_setting, right, "difference", styles, order, zero=True)
             against = {baselines[str(setting), arm] for arm in order}
             right.set(title=f"against {against.pop() if len(against) == 1 else 'its baseline'}")
-            right.set(xlabel="paired difference (percentage points)")
+            right.set(xlabel="paired difference (points)")
             right.tick_params(labelleft=False)
             for row, arm in enumerate(order):
                 if baselines[str(setting), arm] == arm:
@@ -57,18 +59,16 @@ def plot_accuracy(labelled: pd.DataFrame, baselines: Baselines) -> Figure:
 def plot_gap(labelled: pd.DataFrame, baselines: Baselines) -> Figure:
     """Generalisation gap by arm, and whether a smaller gap came with better or worse test accuracy."""
     with styled():
-        figure, pairs = _make_pairs(labelled, least=2.6)
+        figure, pairs = _make_pairs(labelled, least=2.8)
         gaps = list_differences(labelled, baselines, "generalisation_gap", scale=100)
         tests = list_differences(labelled, baselines, "test_accuracy", scale=100)
         both = gaps.rename(columns={"difference": "gap"}).assign(test=tests["difference"])
         for (setting, runs), (left, right) in zip(labelled.groupby("setting", sort=False), pairs, strict=True):
             order, styles = order_by_mean(runs, "generalisation_gap"), style_arms(runs)
             draw_strip(runs, left, "generalisation_gap", styles, order, scale=100)
-            left.set(title=str(setting), xlabel="generalisation gap (percentage points)")
+            left.set(title=str(setting), xlabel="generalisation gap (points)")
             draw_quadrants(both[both["setting"] == setting], right, styles)
-            right.set(
-                xlabel="change of the gap (percentage points)", ylabel="change of test accuracy (percentage points)"
-            )
+            right.set(xlabel="change of the gap (points)", ylabel="change of test accuracy (points)")
     return figure
 
 
@@ -94,7 +94,7 @@ def plot_curves(
                 ax.set_xlabel("epoch")
                 ax.tick_params(labelbottom=True)
             if place % columns == 0:
-                ax.set_ylabel("accuracy (%)" if metric == "accuracy" else "loss (nats)")
+                ax.set_ylabel("accuracy (%)" if metric == "accuracy" else "loss (nats, log)")
         _zoom(axes, joined, metric, scale)
         handles = [
             Line2D([], [], color="black", linestyle=(0, (3.5, 1.5)), label="training images (train_eval)"),
@@ -214,14 +214,21 @@ def _balance(panels: int, most: int) -> int:
 
 
 def _zoom(axes: Sequence[Axes], joined: pd.DataFrame, metric: str, scale: float) -> None:
-    """Let the first epoch's outliers leave the panel, so that the ends of the curves can be told apart."""
+    """Limits for all panels from the last three quarters of training, where curves differ; losses in logs."""
     columns = [column for column in (f"train_eval_{metric}", f"val_{metric}") if column in joined]
-    later = scale * joined.loc[joined["epoch"] > joined["epoch"].min(), columns].to_numpy(dtype=float)
-    later = later[~np.isnan(later)]
-    if later.size:
-        low, high = np.percentile(later, [0.5, 99.5])
-        margin = 0.06 * max(high - low, 1e-6)
-        axes[0].set_ylim(max(low - margin, 0) if metric == "loss" else low - margin, high + margin)
+    later = joined[joined["epoch"] > joined["epoch"].max() / 4]
+    groups = {str(arm): scale * group[columns].to_numpy(dtype=float).ravel() for arm, group in later.groupby("arm")}
+    if metric == "loss":
+        groups = {arm: np.log(values[values > 0]) for arm, values in groups.items()}
+        low, high = np.exp(find_limits(groups))
+        axes[0].set(yscale="log", ylim=(low, high))
+        for ax in axes:
+            ax.yaxis.set_major_locator(LogLocator(10, (1.0, 2.0, 5.0), numticks=5))
+            ax.yaxis.set_major_formatter(FuncFormatter(lambda loss, _: f"{loss:g}"))
+            ax.yaxis.set_minor_locator(NullLocator())
+    else:
+        axes[0].set_ylim(find_limits(groups, (0, 100)))
+        axes[0].yaxis.set_major_locator(MaxNLocator(4))
 
 
 def _numeric(values: pd.Series) -> pd.Series:
