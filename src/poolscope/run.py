@@ -119,6 +119,8 @@ def _evaluate_all(trainer: Trainer, trained: Trained, dataset: Dataset) -> dict[
     """Final weights on every split; the test split is read here and nowhere else, once with each set of weights."""
     splits = {name: trainer.place_split(getattr(dataset, name)) for name in ("train_eval", "val", "test")}
     results = {name: trainer.evaluate(trained.final, split, dataset) for name, split in splits.items()}
+    if trained.best_epoch == trained.curves["epoch"][-1]:
+        return results | {"test_best": results["test"]}
     return results | {"test_best": trainer.evaluate(trained.best, splits["test"], dataset)}
 
 
