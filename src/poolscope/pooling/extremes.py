@@ -76,9 +76,8 @@ def _first_max_forward(x: jax.Array, window: Window, size: Pair) -> tuple[jax.Ar
     first, *others = slice_taps(x, window, -jnp.inf)
     top, index = first, jnp.zeros(first.shape, _index_dtype(window))
     for number, tap in enumerate(others, start=1):
-        larger = (tap > top) | jnp.isnan(tap)
-        index = jnp.where(larger, index.dtype.type(number), index)
-        top = jnp.where(larger, tap, top)
+        index = jnp.where(tap > top, index.dtype.type(number), index)
+        top = jnp.maximum(top, tap)  # NaN stays NaN
     return top, index
 
 

@@ -34,14 +34,13 @@ def lp_pool(
     check_number("lp", "p", p, lambda value: 1 <= value < float("inf"), "a finite number of at least 1")
 
     def norm(taps: Taps) -> jax.Array:
-        sizes = [jnp.abs(cell) for cell in taps.cells]
-        top = taps.top(sizes)
-        some = top > 0
+        top = taps.top(taps.cells)
+        some = top >= jnp.finfo(top.dtype).tiny
         scale = jnp.where(some, top, 1)
-        power = taps.sum((size / scale) ** _like(p, top) for size in sizes)
-        return jnp.where(some, scale * jnp.where(some, power, 1) ** (1 / _like(p, top)), 0)
+        total = taps.sum(_power(size * (1 / scale), p) for size in taps.cells)
+        return jnp.where(some, scale * _power(jnp.where(some, total, 1), 1 / p), 0)
 
-    return reduce_taps(x, fit_window(x, window, stride, padding, dilation), norm)
+    return reduce_taps(jnp.abs(x), fit_window(x, window, stride, padding, dilation), norm)
 
 
 def gem_pool(
@@ -63,12 +62,11 @@ def gem_pool(
     check_number("gem", "eps", eps, lambda value: 0 < value < float("inf"), "a finite number above 0")
 
     def mean(taps: Taps) -> jax.Array:
-        clamped = [jnp.where(cell > eps, cell, eps) for cell in taps.cells]
-        scale = taps.top(clamped)
-        power = taps.mean((cell / scale) ** _like(p, scale) for cell in clamped)
-        return scale * power ** (1 / _like(p, scale))
+        scale = taps.top(taps.cells)
+        return scale * _power(taps.mean(_power(cell * (1 / scale), p) for cell in taps.cells), 1 / p)
 
-    return reduce_taps(x, fit_window(x, window, stride, padding, dilation), mean)
+    clamped = jnp.maximum(x, jnp.asarray(eps, x.dtype))
+    return reduce_taps(clamped, fit_window(x, window, stride, padding, dilation), mean)
 
 
 def lse_pool(
@@ -126,6 +124,14 @@ def check_gradient(operator: str, gradient: str) -> Any:
     if gradient not in ("full", "truncated"):
         raise PoolscopeError(f"{operator} gradient must be full or truncated, not {gradient!r}.")
     return lax.stop_gradient if gradient == "truncated" else lambda weights: weights
+
+
+def _power(x: jax.Array, p: float | jax.Array) -> jax.Array:
+    """x^p for x >= 0 and p > 0, by multiplications where p is whole; exp and log vectorise, XLA's power does not."""
+    if isinstance(p, (int, float)) and float(p).is_integer():
+        return x ** int(p)
+    positive = x > 0
+    return jnp.where(positive, jnp.exp(_like(p, x) * jnp.log(jnp.where(positive, x, 1))), 0)
 
 
 def _like(number: float | jax.Array, x: jax.Array) -> jax.Array:

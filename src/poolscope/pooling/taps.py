@@ -105,7 +105,7 @@ class Taps:
 
     def sum(self, terms: Iterable[jax.Array]) -> jax.Array:
         """Sum over the real cells of one term per tap."""
-        return reduce(jnp.add, self.keep(terms))
+        return _materialise(reduce(jnp.add, self.keep(terms)))
 
     def mean(self, terms: Iterable[jax.Array]) -> jax.Array:
         """Mean over the real cells of one term per tap."""
@@ -114,7 +114,7 @@ class Taps:
 
     def top(self, terms: Iterable[jax.Array]) -> jax.Array:
         """Largest term over the real cells, as a constant: the safe scale of exponentials and powers."""
-        return lax.stop_gradient(reduce(jnp.maximum, self.keep(terms, -jnp.inf)))
+        return _materialise(lax.stop_gradient(reduce(jnp.maximum, self.keep(terms, -jnp.inf))))
 
     def softmax(self, scores: Sequence[jax.Array]) -> list[jax.Array]:
         """exp(score - top score) for each tap, exactly 0 on padding; divide by their sum for weights."""
@@ -168,6 +168,11 @@ def take_positions(x: jax.Array, axis: int, positions: np.ndarray) -> jax.Array:
 def widen(x: jax.Array) -> jax.Array:
     """x in float32 if it is narrower, else as it is."""
     return x.astype(jnp.float32) if jnp.finfo(x.dtype).bits < 32 else x
+
+
+def _materialise(statistic: jax.Array) -> jax.Array:
+    """One number per window, kept from being recomputed from all taps for each tap that uses it."""
+    return lax.optimization_barrier(statistic)
 
 
 def check_number(operator: str, option: str, value: Any, fits: Callable[[float], bool], wanted: str) -> None:

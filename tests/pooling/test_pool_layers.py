@@ -1,0 +1,105 @@
+"""Layers: what they learn, against the catalogue; the YAML files; refusals."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+from omegaconf import OmegaConf
+
+from poolscope.architecture import pool_parameters
+from poolscope.catalogue import OPERATORS
+from poolscope.config import PoolConfig, check_pool
+from poolscope.errors import PoolscopeError
+from poolscope.pooling import POOLS, find_pool, gem_pool, make_pool
+
+FOLDER = Path(__file__).parents[2] / "configs" / "pool"
+
+
+@pytest.mark.parametrize("learn", [None, True, False])
+@pytest.mark.parametrize("name", POOLS)
+def test_layers_learn_as_many_numbers_as_the_catalogue_says(name: str, learn: bool | None) -> None:
+    if learn is not None and "learn" not in OPERATORS[name].options:
+        with pytest.raises(PoolscopeError, match="got learn"):
+            check_pool(PoolConfig(name=name, learn=learn))
+        return
+    config = PoolConfig(name=name, window=[3, 2], learn=learn)
+    layer = make_pool(config, 4, rngs=nnx.Rngs(0))
+    count = sum(leaf.size for leaf in jax.tree.leaves(nnx.state(layer, nnx.Param)))
+    assert count == pool_parameters(config, 4)
+
+
+@pytest.mark.parametrize("name", [name for name in POOLS if OPERATORS[name].learnable != "0"])
+def test_every_learned_number_gets_a_gradient(name: str) -> None:
+    config = PoolConfig(name=name, learn=True if "learn" in OPERATORS[name].options else None)
+    layer = make_pool(config, 4, rngs=nnx.Rngs(0))
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(3, 8, 8, 4)), "float32")
+    gradients = nnx.grad(lambda layer, x: jnp.sum(layer(x) ** 3))(layer, x)
+    leaves = jax.tree.leaves(gradients)
+    assert leaves
+    for leaf in leaves:
+        assert bool(jnp.isfinite(leaf).all())
+        assert bool((leaf != 0).any())
+
+
+@pytest.mark.parametrize("name", POOLS)
+def test_catalogue_defaults_are_the_functions_defaults(name: str) -> None:
+    parameters = inspect.signature(POOLS[name]).parameters
+    for option, default in OPERATORS[name].options.items():
+        if option in parameters and parameters[option].default is not inspect.Parameter.empty:
+            assert parameters[option].default == default, option
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_yaml_file_holds_the_operator_s_defaults(name: str) -> None:
+    text = (FOLDER / f"{name}.yaml").read_text()
+    assert text.startswith("# ")
+    given = OmegaConf.to_container(OmegaConf.create(text))
+    assert given == {"name": name, **{k: v for k, v in OPERATORS[name].options.items() if v is not None}}
+    known = {field.name for field in dataclasses.fields(PoolConfig)}
+    assert set(OPERATORS[name].options) <= known
+    check_pool(PoolConfig(**given))
+
+
+def test_yaml_files_are_the_catalogue() -> None:
+    assert {path.stem for path in FOLDER.glob("*.yaml")} == set(OPERATORS)
+
+
+def test_learned_exponent_starts_where_it_was_configured() -> None:
+    x = jnp.abs(jnp.asarray(np.random.default_rng(0).normal(size=(1, 4, 4, 1)), "float32")) + 0.1
+    layer = make_pool(PoolConfig(name="gem", p=2.5, learn=True), 1, rngs=jax.random.key(0))
+    np.testing.assert_allclose(layer.values()["p"], 2.5, rtol=1e-6)
+    np.testing.assert_allclose(layer(x), gem_pool(x, 2, p=2.5), rtol=1e-5)
+    with pytest.raises(PoolscopeError, match=r"pool\.p must be above 1 to be learned, not 1"):
+        make_pool(PoolConfig(name="gem", p=1.0, learn=True), 1, rngs=jax.random.key(0))
+
+
+def test_convolution_can_be_replaced() -> None:
+    calls = []
+
+    def convolve(*arguments: object, **options: object) -> jax.Array:
+        calls.append(arguments)
+        return jax.lax.conv_general_dilated(*arguments, **options)  # type: ignore[arg-type]
+
+    layer = make_pool(PoolConfig(name="strided_conv"), 2, rngs=nnx.Rngs(0), conv_general_dilated=convolve)
+    layer(jnp.ones((1, 4, 4, 2)))
+    assert len(calls) == 1
+
+
+def test_layer_can_be_split_merged_and_compiled() -> None:
+    layer = make_pool(PoolConfig(name="strided_conv", window=3), 2, rngs=nnx.Rngs(0))
+    graph, state = nnx.split(layer)
+    x = jnp.ones((1, 6, 6, 2))
+    np.testing.assert_allclose(jax.jit(lambda state, x: nnx.merge(graph, state)(x))(state, x), layer(x), rtol=1e-6)
+    assert hash(graph) == hash(nnx.split(make_pool(PoolConfig(name="strided_conv", window=3), 2, rngs=nnx.Rngs(1)))[0])
+
+
+def test_unknown_operator_lists_those_there_are() -> None:
+    with pytest.raises(PoolscopeError, match=r"pool must be one of max, avg, .* not 'mux'"):
+        find_pool("mux")
