@@ -1,4 +1,4 @@
-"""What is measured on a trained network. A measurement returns named numbers; each becomes a column of the runs table."""
+"""What is measured on a trained network: each number that a measurement returns is a column of the runs table."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Subject:
 
 def measure_accuracy(subject: Subject) -> dict[str, float]:
     """Accuracy in [0, 1] and mean cross-entropy in nats, final weights; test also at the best validation loss."""
-    values = {}
+    values: dict[str, float] = {}
     for name in ("train_eval", "val", "test"):
         result = getattr(subject, name)
         values |= {f"{name}_accuracy": result.accuracy, f"{name}_loss": result.loss}

@@ -19,6 +19,7 @@ from typing import Any, Protocol
 import jax
 import numpy as np
 
+from poolscope.allocator import keep_freed_memory
 from poolscope.architecture import plan_network
 from poolscope.augment import normalise
 from poolscope.cache import cache_folder
@@ -44,6 +45,7 @@ class Progress(Protocol):
 
 def run_config(config: RunConfig, progress: Progress) -> list[RunRecord]:
     """Train and measure every seed of the configuration that isn't recorded yet; returns all their records."""
+    keep_freed_memory()
     enable_compilation_cache()
     name = digest(config)
     trainers: dict[tuple[Any, ...], Trainer] = {}
@@ -141,7 +143,7 @@ def _feature_maps(trainer: Trainer, trained: Trained, dataset: Dataset) -> dict[
 
 def enable_compilation_cache() -> None:
     """Keep compiled programs between processes, so that only the first run of a shape pays for compilation."""
-    if not jax.config.jax_compilation_cache_dir:
+    if not jax.config.jax_compilation_cache_dir:  # type: ignore[attr-defined]
         jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "compiled"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 

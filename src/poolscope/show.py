@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -154,7 +154,7 @@ def list_what(what: str, results: str, study: str | None) -> None:
     _console().print(table)
 
 
-def _add_rows(table: Table, rows: Sequence[dict[str, object]]) -> None:
+def _add_rows(table: Table, rows: Sequence[Mapping[str, object]]) -> None:
     if not rows:
         table.add_column("nothing yet")
         return
