@@ -3,13 +3,13 @@
 The plan is plain arithmetic and needs neither JAX nor data. `model.py` builds the network from it, `poolscope show`
 prints it, the checks refuse a geometry that can't work by it, and its counts are the cost measures of a run.
 
-Formulas: jump j_l = j_{l-1} s_l and receptive field r_l = r_{l-1} + d_l (k_l - 1) j_{l-1} in input pixels (Araujo et al.
-2019); a convolution takes H W k^2 C_in C_out multiply-accumulates (MACs) and k^2 C_in C_out + C_out parameters.
+Formulas: jump j_l = j_{l-1} s_l and receptive field r_l = r_{l-1} + d_l (k_l - 1) j_{l-1} in input pixels (Araujo et
+al. 2019); a convolution takes H W k^2 C_in C_out multiply-accumulates (MACs) and k^2 C_in C_out + C_out parameters.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from poolscope.catalogue import OPERATORS
@@ -125,104 +125,112 @@ def plan_network(config: RunConfig, shape: Shape, classes: int) -> Plan:
     """
     model, pool = config.model, config.pool
     pooled = pooled_blocks(model)
-    trace = _Trace(shape)
+    trace = _Trace(shape, model)
     for block, count in enumerate(filters(model), start=1):
         stage = pooled.index(block) + 1 if block in pooled else 0
         stride = make_window(pool.window, pool.stride, prefix="pool.").stride
         takes_stride = bool(stage) and pool.name == "conv_stride"
-        trace.convolve(f"conv{block}", count, model, stride if takes_stride else (1, 1))
+        trace.convolve(f"conv{block}", count, stride if takes_stride else (1, 1))
         if model.norm != "none":
             trace.add("norm", f"norm{block}", parameters=2 * count)
         trace.add("relu", f"relu{block}")
         if stage and pool.name not in ("none", "conv_stride"):
-            trace.pool(stage, pool, model.dense)
-    trace.head(model, classes)
+            trace.pool(stage, pool)
+    trace.head(classes)
     return Plan(shape, classes, tuple(trace.layers))
 
 
 class _Trace:
-    """Walks through the layers, keeping the current size, receptive field, jump and dilation."""
+    """Walks through the layers, keeping the current size, receptive field and jump.
 
-    def __init__(self, shape: Shape) -> None:
+    Windows are worked out on the maps of the strided network, `coarse`. The dense network has the same windows at
+    stride 1, spread by the strides so far: what it holds at every `dilation`-th cell is the strided network's map.
+    """
+
+    def __init__(self, shape: Shape, model: ModelConfig) -> None:
         self.shape = shape
+        self.model = model
         self.field: Pair = (1, 1)
         self.jump: Pair = (1, 1)
+        self.coarse: Pair = shape[:2]
         self.dilation: Pair = (1, 1)
         self.layers: list[Layer] = []
 
     def add(self, kind: str, name: str, **counts: Any) -> None:
         self.layers.append(Layer(name, kind, self.shape, receptive_field=self.field, jump=self.jump, **counts))
 
-    def slide(self, window: Window, channels: int) -> Pair:
-        """Move to the output of a window; returns the rows and columns that it drops."""
+    def slide(self, window: Window, channels: int) -> dict[str, Any]:
+        """Move to the output of a window of the strided network; returns the window that is applied and its drops."""
+        coarse = window.output(*self.coarse)
+        stride = window.stride
+        if self.model.dense:
+            window = self.spread(window, coarse)
+            self.dilation = _each(lambda d, s: d * s, self.dilation, stride)
         height, width, _ = self.shape
         dropped = window.dropped(height, width)
         self.field = _each(lambda r, k, d, j: r + d * (k - 1) * j, self.field, window.size, window.dilation, self.jump)
         self.jump = _each(lambda j, s: j * s, self.jump, window.stride)
         self.shape = (*window.output(height, width), channels)
-        return dropped
+        self.coarse = coarse
+        return {"window": window, "dropped": dropped}
 
-    def convolve(self, name: str, channels: int, model: ModelConfig, stride: Pair) -> None:
-        height, width, depth = self.shape
-        dense_stride = stride if model.dense else (1, 1)
-        padding = "VALID" if model.conv_padding == "VALID" else "SAME"
-        window = make_window(model.kernel, (1, 1) if model.dense else stride, padding, dilation=self.dilation)
+    def spread(self, window: Window, coarse: Pair) -> Window:
+        """The window at stride 1 with its cells and its padding `dilation` apart.
+
+        On a torus its padding goes so far around that the map it gives is its coarse map times the strides long.
+        """
+        pads = []
+        for axis, (before, after) in enumerate(window.pads(*self.coarse)):
+            gap, length = self.dilation[axis], self.shape[axis] + before * self.dilation[axis]
+            whole = coarse[axis] * window.stride[axis] * gap + reach(window.size[axis], gap) - 1
+            pads.append((before * gap, whole - length if self.model.conv_padding == "CIRCULAR" else after * gap))
+        return Window(window.size, (1, 1), (pads[0], pads[1]), self.dilation)
+
+    def convolve(self, name: str, channels: int, stride: Pair) -> None:
+        height, width = self.coarse
+        depth, model = self.shape[2], self.model
+        around = ((model.kernel - 1) // 2, model.kernel // 2)
+        padding = (around, around) if model.conv_padding == "CIRCULAR" else model.conv_padding
+        window = make_window(model.kernel, stride, padding)
         if min(window.output(height, width)) < 1:
             raise PoolscopeError(
                 f"{name} leaves no pixels: model.kernel={model.kernel} does not fit its {height}x{width} input; use "
                 "model.conv_padding=SAME, a smaller kernel, fewer pooling stages or larger images (data.pad_to)."
             )
-        dropped = self.slide(window, channels)
-        self.dilation = _each(lambda d, s: d * s, self.dilation, dense_stride)
+        applied = self.slide(window, channels)
         cells = window.cells * depth * channels
-        self.add(
-            "conv",
-            name,
-            parameters=cells + channels,
-            macs=self.shape[0] * self.shape[1] * cells,
-            window=window,
-            dropped=dropped,
-        )
+        macs = self.shape[0] * self.shape[1] * cells
+        self.add("conv", name, parameters=cells + channels, macs=macs, **applied)
 
-    def pool(self, stage: int, pool: PoolConfig, dense: bool) -> None:
-        height, width, channels = self.shape
+    def pool(self, stage: int, pool: PoolConfig) -> None:
+        height, width = self.coarse
+        channels = self.shape[2]
         window = make_window(pool.window, pool.stride, pool.padding, prefix="pool.")
-        full_stride = window.stride
-        if dense:
-            padding = window.padding if isinstance(window.padding, str) else "VALID"
-            window = replace(window, stride=(1, 1), dilation=self.dilation, padding=padding)
         if min(window.output(height, width)) < 1:
-            spans = _each(reach, window.size, window.dilation)
             raise PoolscopeError(
-                f"pool stage {stage} leaves no pixels: pool.window={_size(spans)} is larger than its {height}x{width} "
-                "input; use a smaller pool.window or pool.stride, fewer model.pool_stages, or larger images "
-                "(data.pad_to)."
+                f"pool stage {stage} leaves no pixels: pool.window={_size(window.size)} is larger than its "
+                f"{height}x{width} input; use a smaller pool.window or pool.stride, fewer model.pool_stages, or larger "
+                "images (data.pad_to)."
             )
-        if any(
-            max(pad) >= reach(k, d)
-            for pad, k, d in zip(window.pads(height, width), window.size, window.dilation, strict=True)
-        ):
+        if any(max(pad) >= k for pad, k in zip(window.pads(height, width), window.size, strict=True)):
             raise PoolscopeError(
-                f"pool.padding={pool.padding} reaches past pool.window={pool.window} at stage {stage}, so that a window "
-                "would see nothing but padding; each side must be smaller than the window."
+                f"pool.padding={pool.padding} reaches past pool.window={pool.window} at stage {stage}, so that a "
+                "window would see nothing but padding; each side must be smaller than the window."
             )
-        dropped = self.slide(window, channels)
-        if dense:
-            self.dilation = _each(lambda d, s: d * s, self.dilation, full_stride)
+        applied = self.slide(window, channels)
         cells = self.shape[0] * self.shape[1]
-        parameters = pool_parameters(pool, channels)
         learned = OPERATORS[pool.name].kind == "layer"
         self.add(
             "pool",
             f"pool{stage}",
-            parameters=parameters,
+            parameters=pool_parameters(pool, channels),
             macs=cells * window.cells * channels * channels if learned else 0,
             pool_ops=0 if learned else cells * channels * (window.cells - 1),
-            window=window,
-            dropped=dropped,
+            **applied,
         )
 
-    def head(self, model: ModelConfig, classes: int) -> None:
+    def head(self, classes: int) -> None:
+        model = self.model
         if model.head == "none":
             return
         height, width, channels = self.shape

@@ -7,8 +7,12 @@ in their pooling share the initial weights of everything else, seed by seed.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import zlib
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +23,7 @@ from jax import Array
 from poolscope.architecture import Layer, Plan
 from poolscope.config import RunConfig
 from poolscope.convolution import fast_conv
+from poolscope.geometry import Pair
 from poolscope.pooling import make_pool
 
 Taps = dict[str, tuple[Array, Array]]
@@ -31,6 +36,7 @@ class ConvNet(nnx.Module):
         self.plan = plan
         self.head_kind = config.model.head
         self.grid = config.model.grid
+        self.torus = config.model.conv_padding == "CIRCULAR"
         self.dtype = jnp.dtype(config.train.precision)
         channels = plan.input[2]
         for layer in plan.layers:
@@ -41,8 +47,9 @@ class ConvNet(nnx.Module):
                 setattr(self, layer.name, _make_norm(config.model.norm, channels, self.dtype, rngs))
             elif layer.kind == "pool":
                 assert layer.window is not None
+                padding = "VALID" if self.torus else layer.window.padding
                 pool = make_pool(
-                    config.pool,
+                    dataclasses.replace(config.pool, padding=padding),
                     channels,
                     rngs=rngs,
                     stride=layer.window.stride,
@@ -65,17 +72,17 @@ class ConvNet(nnx.Module):
         x = images.astype(self.dtype)
         taps: Taps = {}
         for layer in self.plan.layers:
-            module = getattr(self, layer.name, None)
+            module: Any = getattr(self, layer.name, None)
             if layer.kind == "conv":
-                x = module(x)
+                x = module(_wrap(x, layer) if self.torus else x)
             elif layer.kind == "norm":
                 x = module(x, use_running_average=not train) if isinstance(module, nnx.BatchNorm) else module(x)
             elif layer.kind == "relu":
                 x = nnx.relu(x)
             elif layer.kind == "pool":
-                before = x
-                x = module(x, key=_part(key, layer.name), deterministic=not train)
-                taps[layer.name] = (before, x)
+                pool = partial(module, key=_part(key, layer.name), deterministic=not train)
+                taps[layer.name] = (x, _pool_torus(x, layer, pool, module.values()) if self.torus else pool(x))
+                x = taps[layer.name][1]
             elif layer.kind == "head_pool":
                 x = _pool_head(x, self.head_kind, self.grid)
             elif layer.kind == "dense":
@@ -91,7 +98,7 @@ def _make_conv(config: RunConfig, layer: Layer, channels: int, dtype: jnp.dtype,
         layer.output[2],
         layer.window.size,
         strides=layer.window.stride,
-        padding=config.model.conv_padding,
+        padding="VALID" if config.model.conv_padding == "CIRCULAR" else layer.window.padding,
         kernel_dilation=layer.window.dilation,
         kernel_init=nnx.initializers.he_normal(),
         dtype=dtype,
@@ -108,6 +115,23 @@ def _make_norm(norm: str, channels: int, dtype: jnp.dtype, rngs: nnx.Rngs) -> nn
     return nnx.GroupNorm(channels, num_groups=math.gcd(8, channels), dtype=dtype, rngs=rngs)
 
 
+def _wrap(x: Array, layer: Layer, margin: Pair = (0, 0)) -> Array:
+    """A torus unrolled as far as the layer's padding, and `margin` strides more on every side."""
+    assert layer.window is not None
+    steps = [m * s for m, s in zip(margin, layer.window.stride, strict=True)]
+    pads = [(a + step, b + step) for (a, b), step in zip(layer.window.pads(*x.shape[1:3]), steps, strict=True)]
+    return jnp.pad(x, ((0, 0), *pads, (0, 0)), mode="wrap")
+
+
+def _pool_torus(x: Array, layer: Layer, pool: Callable[[Array], Array], options: dict[str, Any]) -> Array:
+    """The pool of a map without edges: its padding wraps around, and so does a blur, which sees past its window."""
+    assert layer.window is not None
+    taps = options.get("filter_size", 1) - 1
+    top, left = (-(-taps * d // s) for d, s in zip(layer.window.dilation, layer.window.stride, strict=True))
+    height, width, _ = layer.output
+    return pool(_wrap(x, layer, (top, left)))[:, top : top + height, left : left + width]
+
+
 def _pool_head(x: Array, kind: str, grid: int) -> Array:
     if kind == "max":
         return x.max((1, 2))
@@ -120,7 +144,7 @@ def _pool_head(x: Array, kind: str, grid: int) -> Array:
 
 
 def _grid_means(side: int, grid: int) -> np.ndarray:
-    """Row i averages cells floor(i side / grid) to ceil((i + 1) side / grid): adaptive average pooling, (grid, side)."""
+    """Adaptive average pooling, (grid, side): row i averages cells floor(i side / grid) to ceil((i+1) side / grid)."""
     cells = np.arange(side)
     rows = [(cells >= i * side // grid) & (cells < -(-(i + 1) * side // grid)) for i in range(grid)]
     return np.stack([row / row.sum() for row in rows])
