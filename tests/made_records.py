@@ -37,7 +37,10 @@ def make_record(config: RunConfig, seed: int, effect: float = 0.0, status: str =
     confusion = np.zeros((CLASSES, CLASSES), dtype=int)
     np.add.at(confusion, (true, np.where(correct, true, (true + 1) % CLASSES)), 1)
     rise = 1 - np.exp(-np.arange(EPOCHS + 1) / 2)
-    curves = {"epoch": list(range(EPOCHS + 1)), "step": [50 * epoch for epoch in range(EPOCHS + 1)]}
+    curves = {
+        "epoch": [float(epoch) for epoch in range(EPOCHS + 1)],
+        "step": [50.0 * epoch for epoch in range(EPOCHS + 1)],
+    }
     for split, end in (("train_eval", train), ("val", test)):
         wobble = 0.004 * own.normal(size=EPOCHS + 1)
         curves[f"{split}_accuracy"] = (0.1 + (end - 0.1) * rise + wobble).tolist()

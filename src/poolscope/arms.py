@@ -50,7 +50,7 @@ def factors(runs: pd.DataFrame) -> list[str]:
 def add_arms(runs: pd.DataFrame, ignoring: Sequence[str] = ()) -> pd.DataFrame:
     """The runs with columns setting, arm, stratum and operator, in the order in which arms are always listed.
 
-    That order is: settings by name; operators as in the catalogue; then the other factors, smaller first. Arms that
+    That order is: settings by data set; operators as in the catalogue; then the other factors, smaller first. Arms that
     differ only in the columns `ignoring` get one name.
     """
     varying = [column for column in factors(runs) if column not in ignoring]
@@ -71,7 +71,7 @@ def add_arms(runs: pd.DataFrame, ignoring: Sequence[str] = ()) -> pd.DataFrame:
     ranks = {name: rank for rank, name in enumerate(OPERATORS)}
     keys = [
         (
-            row["setting"],
+            *(_sort_key(row[c]) for c in of_setting),
             ranks.get(row["operator"], len(ranks)),
             *(_sort_key(row[c]) for c in order),
             row["arm"],

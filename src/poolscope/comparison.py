@@ -170,7 +170,7 @@ def say_protocol(runs: pd.DataFrame) -> str:
     for setting, chosen in runs.groupby("setting", sort=False):
         values = {column: _list_values(chosen[column]) for column in chosen if column in _SAID}
         counts = chosen.groupby("arm", sort=False)["seed"].nunique()
-        n = _list_values(pd.Series([counts.min(), counts.max()]))
+        n = " to ".join(str(count) for count in sorted({counts.min(), counts.max()}))
         sentences.append(
             f"{setting}: n = {n} {'seed' if n == '1' else 'seeds'} per arm (seeds {values['seed']}), "
             f"{values.get('train_size', '?')} training images, "

@@ -35,18 +35,27 @@ class Verdict:
     """What the paired differences of one contrast say about an effect of at least delta in the claimed direction.
 
     verdict: supported, strongly supported, refuted-reversed, refuted-negligible, refuted-too-small or inconclusive.
-    mean, low, high: the mean difference and its simultaneous interval (Bonferroni over the family).
-    detectable: smallest true effect that n seeds would show with probability 0.8. needed: seeds that would show delta.
+    mean, sd, low, high: of the n differences, with the simultaneous interval (Bonferroni over the family).
     """
 
     verdict: str
     n: int
     mean: float
+    sd: float
     low: float
     high: float
     delta: float
-    detectable: float
-    needed: int | None
+    family: int = 1
+
+    @property
+    def detectable(self) -> float:
+        """The smallest true effect that n seeds find with probability 0.8; NaN for fewer than 2."""
+        return self.sd * find_detectable(self.n, self.family) if self.n >= 2 else math.nan
+
+    @property
+    def needed(self) -> int | None:
+        """How many seeds find an effect of delta with probability 0.8; None where that can't be told."""
+        return find_needed(self.delta / self.sd, self.family) if self.sd > 0 else None
 
 
 def summarise(values: Sequence[float] | np.ndarray, level: float = LEVEL) -> Summary:
@@ -170,9 +179,7 @@ def judge(differences: Sequence[float] | np.ndarray, delta: float, family: int =
         verdict = "refuted-too-small"
     else:
         verdict = "inconclusive"
-    detectable = wide.sd * find_detectable(wide.n, family) if wide.n >= 2 else math.nan
-    needed = find_needed(delta / wide.sd, family) if wide.n >= 2 and wide.sd > 0 else None
-    return Verdict(verdict, wide.n, wide.mean, wide.low, wide.high, delta, detectable, needed)
+    return Verdict(verdict, wide.n, wide.mean, wide.sd, wide.low, wide.high, delta, family)
 
 
 def find_power(effect: float, n: int, family: int = 1) -> float:

@@ -9,6 +9,8 @@ from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
@@ -23,7 +25,7 @@ WIDTH = 7.2  # inches; the text width of a printed page
 GREY = "#767676"
 PALE = "#C8C8C8"
 
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 8.0,
@@ -63,9 +65,8 @@ def styled() -> Iterator[None]:
     """Draw in the house style, whatever the user's own Matplotlib settings are."""
     with mpl.rc_context():
         mpl.rcdefaults()
-        for key, value in STYLE.items():
-            mpl.rcParams[key] = value
-        yield
+        with mpl.rc_context(STYLE):
+            yield
 
 
 def style_operator(operator: str, rank: int = 0, of: int = 1) -> dict[str, Any]:
@@ -91,12 +92,12 @@ def save_figure(figure: Figure, folder: str | Path, name: str) -> tuple[Path, Pa
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     svg, png = folder / f"{name}.svg", folder / f"{name}.png"
-    with styled():
-        mpl.rcParams["svg.hashsalt"] = f"poolscope {name}"
+    with styled(), mpl.rc_context({"svg.hashsalt": f"poolscope {name}"}):
         figure.draw_without_rendering()  # arranges the panels, once for both files
         figure.set_layout_engine("none")
-        figure.savefig(svg, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-        figure.savefig(png, metadata={"Software": None})
+        FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+        figure.dpi = STYLE["figure.dpi"]  # print_svg changes it; Figure.savefig would restore it, but draws all twice
+        FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})
     return svg, png
 
 

@@ -6,7 +6,6 @@ of a column follows from its texts. The same records therefore give the same byt
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 import os
@@ -20,18 +19,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from poolscope.config import RunConfig
+from poolscope.config import RunConfig, to_dict
 from poolscope.errors import PoolscopeError
 from poolscope.paths import runs_folder, shipped, study_folder
 from poolscope.record import RunRecord, read_record
 
 KEY = ["digest", "seed"]
 CONFIG_COLUMNS = tuple(
-    f"{section.name}.{entry.name}"
-    for section in dataclasses.fields(RunConfig)
-    if isinstance(section.default_factory, type) and dataclasses.is_dataclass(section.default_factory)
-    for entry in dataclasses.fields(section.default_factory)
-    if (section.name, entry.name) != ("data", "dir")  # a folder of one machine; no part of a result
+    f"{section}.{key}"
+    for section, content in to_dict(RunConfig()).items()
+    if isinstance(content, dict)
+    for key in content
+    if (section, key) != ("data", "dir")  # a folder of one machine; no part of a result
 )
 _IDENTITY = ("study", "digest", "seed", "status", "reason")
 _SCALARS = (
