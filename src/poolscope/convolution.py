@@ -40,7 +40,8 @@ def fast_conv(
     """Two-dimensional convolution (cross-correlation), y[n,h,w,f] = sum x[n, s h + d i, s w + d j, c] k[i,j,c,f].
 
     images: (N, H, W, C). kernel: (h, w, C, F). The arguments are those of `jax.lax.conv_general_dilated`, so that this
-    function can be given to `flax.nnx.Conv`; transposed and grouped convolutions are passed on to it as they are.
+    function can be given to `flax.nnx.Conv`; transposed and grouped convolutions, and those with any further option,
+    are passed on to it as they are.
     """
     plain = (
         images.ndim == 4
@@ -50,7 +51,9 @@ def fast_conv(
             dimension_numbers is None
             or dimension_numbers == lax.conv_dimension_numbers(images.shape, kernel.shape, _LAYOUT)
         )
+        and (not isinstance(padding, str) or padding in ("SAME", "VALID"))
         and precision is None
+        and all(option is None for option in options.values())
     )
     if not plain:
         return lax.conv_general_dilated(
@@ -180,4 +183,5 @@ def _extent(padded: Array, shape: tuple[int, ...], strides: Pair, dilation: Pair
 
 
 def _dot(left: Array, right: Array, contraction: Any) -> Array:
-    return lax.dot_general(left, right, contraction, preferred_element_type=jnp.promote_types(left.dtype, jnp.float32))
+    wide = jnp.float32 if jnp.finfo(left.dtype).bits < 32 else left.dtype
+    return lax.dot_general(left, right, contraction, preferred_element_type=wide)

@@ -1,0 +1,69 @@
+"""Small configurations, networks and data sets for the tests of training."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import jax
+import numpy as np
+from omegaconf import OmegaConf
+
+from poolscope.architecture import Plan, plan_network
+from poolscope.config import RunConfig, check_config
+from poolscope.data import Dataset, load_dataset
+from poolscope.model import ConvNet
+from poolscope.paths import shipped
+from poolscope.splits import Split
+from poolscope.train import Trainer
+
+_SMALL = [
+    "data.shape=[8,8,1]",
+    "pool.name=max",
+    "model.blocks=2",
+    "model.pool_stages=1",
+    "model.width=4",
+    "train.epochs=2",
+    "train.batch_size=100",
+]
+
+
+def configure(*overrides: str, data: str = "synthetic", model: str = "cnn") -> RunConfig:
+    """A small checked configuration; overrides as on the command line, but with pool.name=... for pool=...."""
+    files = {
+        section: OmegaConf.load(shipped("configs") / section / f"{name}.yaml")
+        for section, name in (("data", data), ("model", model))
+    }
+    small = [line for line in _SMALL if not (line.startswith("data") and data != "synthetic")]
+    small = [line for line in small if not (line.startswith("model") and model != "cnn")]
+    composed = OmegaConf.merge(
+        OmegaConf.structured(RunConfig), files, OmegaConf.from_dotlist(small), OmegaConf.from_dotlist(list(overrides))
+    )
+    config = OmegaConf.to_object(composed)
+    assert isinstance(config, RunConfig)
+    check_config(config)
+    return config
+
+
+def build(config: RunConfig, shape: tuple[int, int, int], classes: int = 4, seed: int = 0) -> tuple[Plan, ConvNet]:
+    """The plan and the network for images of a shape."""
+    plan = plan_network(config, shape, classes)
+    return plan, ConvNet(config, plan, jax.random.key(seed))
+
+
+def prepare(*overrides: str, seed: int = 0) -> tuple[Trainer, Dataset]:
+    """A trainer and the data of a seed, for the small synthetic set."""
+    config = configure(*overrides)
+    dataset = load_dataset(config.data, seed)
+    plan = plan_network(config, dataset.shape, dataset.classes)
+    return Trainer(config, plan, len(dataset.train.labels)), dataset
+
+
+def cut(dataset: Dataset, count: int) -> Dataset:
+    """The data set with the first images only of its held-out splits, to save time."""
+    parts = {name: getattr(dataset, name) for name in ("train_eval", "val", "test")}
+    return replace(dataset, **{name: Split(part.images[:count], part.labels[:count]) for name, part in parts.items()})
+
+
+def images_like(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
+    """Normal float32 images."""
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
