@@ -23,10 +23,10 @@ from poolscope.information.location import (
 )
 from poolscope.information.reconstruction import (
     Ceiling,
+    Rebuilt,
     Reconstruction,
     peak_signal_to_noise,
     principal_ceiling,
-    reconstruct_images,
     reconstruction_r2,
 )
 from poolscope.information.spectra import (
@@ -47,6 +47,7 @@ __all__ = [
     "Location",
     "Parts",
     "Phase",
+    "Rebuilt",
     "Reconstruction",
     "Spectrum",
     "Stimuli",
@@ -67,6 +68,5 @@ __all__ = [
     "principal_ceiling",
     "project_features",
     "radial_spectrum",
-    "reconstruct_images",
     "reconstruction_r2",
 ]

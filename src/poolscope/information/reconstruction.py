@@ -10,7 +10,7 @@ import numpy as np
 
 from poolscope.geometry import Pair
 from poolscope.information.estimate import Estimate, Parts, divide_rows, find_fault
-from poolscope.information.ridge import ALPHAS, Fit, fit_ridge
+from poolscope.information.ridge import ALPHAS, Fit, Ridge, fit_ridge
 
 _MOST_SAMPLES = 200_000  # of a local reader, which has few features
 _RELATIVE_ZERO = 1e-12
@@ -35,6 +35,17 @@ class Reconstruction(Estimate):
     def bias(self) -> float:
         """Expected difference of the value to that of unlimited samples (white noise; shrinkage left out)."""
         return -(1 - self.value) * self.d / self.n if self.n else math.nan
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rebuilt(Reconstruction):
+    """A global reconstruction together with its reader."""
+
+    ridge: Ridge
+
+    def rebuild(self, after: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        """Maps (n, *shape) as the reader rebuilds them from outputs (n, h, w, K); for pictures and bands."""
+        return self.ridge.predict(after.reshape(len(after), -1)).reshape(len(after), *shape)
 
 
 @dataclass(frozen=True)
@@ -89,7 +100,7 @@ def reconstruction_r2(
         return Reconstruction(value=math.nan, unit="R2", n=n, d=d, reason=fault, kept=kept)
     fit = fit_ridge(outputs, inputs, parts, alphas)
     best = (ceiling or principal_ceiling(before, parts)).at(d)
-    return Reconstruction(
+    return Rebuilt(
         value=fit.r2,
         unit="R2",
         n=n,
@@ -99,6 +110,7 @@ def reconstruction_r2(
         kept=kept,
         ceiling=best,
         efficiency=fit.r2 / best,
+        ridge=fit.ridge,
     )
 
 
@@ -120,12 +132,6 @@ def principal_ceiling(maps: np.ndarray, parts: Parts | None = None) -> Ceiling:
     if total <= 0:
         return Ceiling(np.full(1, math.nan))
     return Ceiling(np.concatenate([[0.0], np.cumsum(((tested @ basis) ** 2).sum(0)) / total]))
-
-
-def reconstruct_images(before: np.ndarray, after: np.ndarray, parts: Parts, rows: np.ndarray) -> np.ndarray:
-    """The global linear reconstruction of some rows, shaped as `before`; for pictures and band-wise fidelity."""
-    fit = fit_ridge(after.reshape(len(after), -1), before.reshape(len(before), -1), parts)
-    return fit.ridge.predict(after[rows].reshape(len(rows), -1)).reshape(len(rows), *before.shape[1:])
 
 
 def peak_signal_to_noise(truth: np.ndarray, estimate: np.ndarray, largest: float = 1.0) -> float:
