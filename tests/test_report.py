@@ -245,7 +245,7 @@ def test_pool_type_decides_by_its_rule(results: Path) -> None:
     effects = {"max": 0.0, "avg": 0.08, "subsample": -0.2}
     write_study(results, [make_record(make_config(p), s, e) for p, e in effects.items() for s in range(10)])
     decisions = load_analysis("pool_type")(collect(results, "made")).sections[0]
-    assert "Interim: 30 of 220" in decisions.text[-1]
+    assert "Interim: 30 of 200" in decisions.text[-1]
     table = decisions.table
     assert table is not None
     decided = dict(zip(table["hypothesis"].str[:2], table["decision"], strict=True))

@@ -25,24 +25,27 @@ def order_by_mean(runs: pd.DataFrame, value: str) -> list[str]:
 
 
 def find_limits(
-    groups: Mapping[str, np.ndarray], bounds: tuple[float, float] = (-math.inf, math.inf), margin: float = 0.06
+    groups: Mapping[str, np.ndarray],
+    bounds: tuple[float, float] = (-math.inf, math.inf),
+    margin: float = 0.06,
+    zero: bool = False,
 ) -> tuple[float, float]:
     """Axis limits that one seed gone astray can't stretch, from the values of each arm.
 
     They hold all values and 95 % t intervals up to three interquartile ranges beyond the quartiles of all values
-    (Tukey's far-out fences, 1977), and the median of every arm in any case; never more than `bounds`.
+    (Tukey's far-out fences, 1977), in any case every arm's median and, with `zero`, 0; never more than `bounds`.
     """
     given = [values[~np.isnan(values)] for values in groups.values()]
     given = [values for values in given if len(values)]
     if not given:
         return 0.0, 1.0
     pooled = np.concatenate(given)
-    medians = [float(np.median(values)) for values in given]
+    always = [*(float(np.median(values)) for values in given), *([0.0] if zero else [])]
     summaries = [summarise(values) for values in given]
     low, high = np.quantile(pooled, [0.25, 0.75])
     fences = low - 3 * (high - low), high + 3 * (high - low)
-    low = np.nanmin([max(np.nanmin([pooled.min(), *(s.low for s in summaries)]), fences[0]), *medians])
-    high = np.nanmax([min(np.nanmax([pooled.max(), *(s.high for s in summaries)]), fences[1]), *medians])
+    low = np.nanmin([max(np.nanmin([pooled.min(), *(s.low for s in summaries)]), fences[0]), *always])
+    high = np.nanmax([min(np.nanmax([pooled.max(), *(s.high for s in summaries)]), fences[1]), *always])
     space = margin * (high - low) or 1.0
     return float(max(low - space, bounds[0])), float(min(high + space, bounds[1]))
 
@@ -66,9 +69,8 @@ def draw_strip(
         arm: scale * frame.loc[frame["arm"] == arm].sort_values("seed")[value].dropna().to_numpy(dtype=float)
         for arm in order
     }
-    low, high = find_limits(groups, bounds)
+    low, high = find_limits(groups, bounds, zero=zero)
     if zero:
-        low, high = min(low, 0.0), max(high, 0.0)
         ax.axvline(0, color=GREY, linewidth=0.8)
     ax.set_xlim(low, high)
     for row, (arm, values) in enumerate(groups.items()):
@@ -159,10 +161,8 @@ def draw_quadrants(frame: pd.DataFrame, ax: Axes, styles: Styles) -> Axes:
             zorder=4,
         )
     for column, set_limits in (("gap", ax.set_xlim), ("test", ax.set_ylim)):
-        low, high = find_limits(
-            {str(arm): group[column].to_numpy() for arm, group in frame.groupby("arm")}, margin=0.12
-        )
-        set_limits(min(low, 0.0), max(high, 0.0))
+        groups = {str(arm): group[column].to_numpy() for arm, group in frame.groupby("arm")}
+        set_limits(find_limits(groups, margin=0.12, zero=True))
     means = frame.groupby("arm", sort=False)[["gap", "test"]].mean()
     inside = means["gap"].between(*ax.get_xlim()) & means["test"].between(*ax.get_ylim())
     if not inside.all():
