@@ -203,12 +203,13 @@ def _section_maps(done: pd.DataFrame, feature_maps: pd.DataFrame) -> list[Sectio
         figure = plot_feature_maps(done, feature_maps, setting)
         if figure is None:
             continue
-        arms = done.loc[done["setting"] == setting, "arm"].nunique()
         caption = (
             f"{setting}: a test image, then for each trained arm the first pooling stage, before (above) and after "
             "(below) the pool: one seed, the kept channel that varies most; black to white: the range before the pool."
         )
-        caption += f" The first {MOST_MAPS} of {arms} arms." if arms > MOST_MAPS else ""
+        shown = {panel.get_title(loc="left") for panel in figure.axes}
+        absent = [arm for arm in done.loc[done["setting"] == setting, "arm"].unique() if arm not in shown]
+        caption += f" Not shown, without maps of both sides or for want of room: {', '.join(absent)}." if absent else ""
         plots.append(Plot(_name_plot("feature_maps", setting, done), figure, caption))
     return [Section("Feature maps", plots=tuple(plots))] if plots else []
 

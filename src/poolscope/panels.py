@@ -30,7 +30,7 @@ from poolscope.tables import read_map
 
 Baselines = Mapping[tuple[str, str], str]
 _MOST_PANELS = 24
-MOST_MAPS = 31  # arms in one figure of feature maps
+_MOST_MAPS = 31  # arms in one figure of feature maps
 
 
 def plot_accuracy(labelled: pd.DataFrame, baselines: Baselines) -> Figure:
@@ -173,7 +173,7 @@ def plot_feature_maps(
         before, after = (read_map(feature_maps, digest, stage, moment) for moment in ("before", "after"))
         if set(before) & set(after):
             pairs.append((arm, digest, before, after))
-    pairs = pairs[:MOST_MAPS]
+    pairs = pairs[:_MOST_MAPS]
     if not pairs:
         return None
     shared = []
@@ -195,7 +195,7 @@ def plot_feature_maps(
             for ax, values in zip(grid[block, :, column], maps, strict=True):
                 draw_map(values, _shown(ax), low, high)
                 ax.set_xlabel("x".join(str(side) for side in values.shape), fontsize=6, labelpad=1.5)
-            grid[block, 0, column].set_title(arm if len(arm) <= 14 else arm[:13] + "…", fontsize=6.5)
+            grid[block, 0, column].set_title(arm, fontsize=6.5 if len(arm) <= 14 else 4.5)
     return figure
 
 
