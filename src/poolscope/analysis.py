@@ -24,7 +24,6 @@ from poolscope.comparison import (
     show_contrasts,
 )
 from poolscope.panels import (
-    MOST_MAPS,
     plot_accuracy,
     plot_confusion,
     plot_curves,
