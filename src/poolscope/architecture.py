@@ -12,8 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from poolscope.catalogue import OPERATORS
-from poolscope.config import PLACEMENTS, ModelConfig, PoolConfig, RunConfig
+from poolscope.catalogue import OPERATORS, evaluate_formula
+from poolscope.config import PLACEMENTS, ModelConfig, PoolConfig, RunConfig, pool_options
 from poolscope.errors import PoolscopeError
 from poolscope.geometry import Pair, Window, make_window, reach
 
@@ -182,9 +182,10 @@ class _Trace:
         pads = []
         for axis, (before, after) in enumerate(window.pads(*self.coarse)):
             gap, length = self.dilation[axis], self.shape[axis] + before * self.dilation[axis]
-            whole = coarse[axis] * window.stride[axis] * gap + reach(window.size[axis], gap) - 1
+            whole = coarse[axis] * window.stride[axis] * gap + reach(window.size[axis], gap * window.dilation[axis]) - 1
             pads.append((before * gap, whole - length if self.model.conv_padding == "CIRCULAR" else after * gap))
-        return Window(window.size, (1, 1), (pads[0], pads[1]), self.dilation)
+        apart = _each(lambda gap, d: gap * d, self.dilation, window.dilation)
+        return Window(window.size, (1, 1), (pads[0], pads[1]), apart)
 
     def convolve(self, name: str, channels: int, stride: Pair) -> None:
         height, width = self.coarse
@@ -204,8 +205,17 @@ class _Trace:
 
     def pool(self, stage: int, pool: PoolConfig) -> None:
         height, width = self.coarse
-        channels = self.shape[2]
-        window = make_window(pool.window, pool.stride, pool.padding, prefix="pool.")
+        channels, operator = self.shape[2], OPERATORS[pool.name]
+        window = make_window(pool.window, pool.stride, pool.padding, pool.dilation or 1, prefix="pool.")
+        if operator.kind == "map" and self.model.dense:
+            raise PoolscopeError(
+                f"model.dense=true needs a pool that reads windows; pool={pool.name} sees the whole map and has no "
+                "a-trous form."
+            )
+        if operator.stride is not None and set(window.stride) != {operator.stride}:
+            raise PoolscopeError(
+                f"pool.stride must be {operator.stride} for pool={pool.name}, not {_size(window.stride)}."
+            )
         if min(window.output(height, width)) < 1:
             raise PoolscopeError(
                 f"pool stage {stage} leaves no pixels: pool.window={_size(window.size)} is larger than its "
@@ -217,9 +227,10 @@ class _Trace:
                 f"pool.padding={pool.padding} reaches past pool.window={pool.window} at stage {stage}, so that a "
                 "window would see nothing but padding; each side must be smaller than the window."
             )
-        applied = self.slide(window, channels)
+        factor = evaluate_formula(operator.channels, S=window.stride[0] * window.stride[1])
+        applied = self.slide(window, channels * factor)
         cells = self.shape[0] * self.shape[1]
-        learned = OPERATORS[pool.name].kind == "layer"
+        learned = operator.kind == "layer"
         self.add(
             "pool",
             f"pool{stage}",
@@ -247,19 +258,13 @@ class _Trace:
 
 
 def pool_parameters(pool: PoolConfig, channels: int) -> int:
-    """Learnable numbers of one pooling layer, from the catalogue's formula in K (cells) and C (channels)."""
-    cells = make_window(pool.window, pool.stride, pool.padding).cells
-    formula = OPERATORS[pool.name].learnable
-    if pool.learn is False or (pool.learn is None and OPERATORS[pool.name].options.get("learn") is False):
+    """Learnable numbers of one pooling layer, from the catalogue's formula in K (cells), C (channels) and options."""
+    options = {**OPERATORS[pool.name].options, **pool_options(pool)}
+    if options.get("learn") is False:
         return 0
-    names = {"K": cells, "C": channels}
-    total = 0
-    for term in formula.split("+"):
-        product = 1
-        for factor in term.split("*"):
-            product *= names.get(factor.strip()) or int(factor)
-        total += product
-    return total
+    numbers = {name: value for name, value in options.items() if isinstance(value, (int, float))}
+    cells = make_window(pool.window, pool.stride, pool.padding).cells
+    return evaluate_formula(OPERATORS[pool.name].learnable, K=cells, C=channels, **numbers)
 
 
 def _each(function: Any, *pairs: Pair) -> Pair:

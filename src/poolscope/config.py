@@ -79,11 +79,23 @@ class PoolConfig:
     p: float | None = None  # lp, gem: exponent
     eps: float | None = None  # gem: smallest value let in
     beta: float | None = None  # lse, soft: sharpness
-    alpha: float | None = None  # mixed: initial share of max
-    filter_size: int | None = None  # blur, max_blur: taps of the binomial filter
-    gradient: str | None = None  # soft: full, or truncated (weights held constant, as in the authors' kernel)
+    alpha: float | None = None  # mixed: initial share of max; ada: of edscw
+    filter_size: int | None = None  # taps of a binomial blur before the subsampling (anti-aliasing); null: no blur
+    dilation: Any = None  # distance between the cells of a window, as a number or [height, width]; null: 1
+    gradient: str | None = None  # soft, edscw, em, ada: full, or truncated (constant weights, as the authors' kernels)
     count_include_pad: bool | None = None  # avg: divide by the whole window where it overlaps padding
     learn: bool | None = None  # learn the operator's own numbers by gradient descent
+    depth: int | None = None  # tree: levels of gates
+    full: bool | None = None  # dpp: smooth with a learned filter instead of the window's mean
+    asymmetric: bool | None = None  # dpp: preserve bright details only
+    smoothness: float | None = None  # diffstride: width of the mask's ramp, in frequencies
+    overlapping: bool | None = None  # fractional_max: regions share their border
+    pseudorandom: bool | None = None  # fractional_max: evenly spread cuts with a random start, not a random order
+    grid: int | None = None  # s3: cells of the grid, a multiple of the stride; null: the stride
+    norm: str | None = None  # aps: l2, l1 or linf
+    hidden: int | None = None  # lps: width of the scoring network
+    tau: float | None = None  # lps: temperature of the mixture
+    bands: str | None = None  # lift: low, or sum of all four bands
 
 
 @dataclass

@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 from pool_oracles import ORACLES, Geometry, compile_quickly, numerical_gradient, random_geometries
 
+from poolscope.catalogue import OPERATORS
 from poolscope.pooling import POOLS
-
-GEOMETRIES = random_geometries(20)
 
 # Options to compare at: off their defaults, arrays drawn for the window and the channels.
 OPTIONS: dict[str, Callable[[Geometry, int, np.random.Generator], dict[str, Any]]] = {
@@ -26,8 +25,37 @@ OPTIONS: dict[str, Callable[[Geometry, int, np.random.Generator], dict[str, Any]
     "strided_conv": lambda g, c, rng: {"kernel": rng.normal(size=(*g.window, c, c)), "bias": rng.normal(size=c)},
     "blur": lambda g, c, rng: {"filter_size": 4},
     "max_blur": lambda g, c, rng: {"filter_size": 3},
+    "ordinal": lambda g, c, rng: {"weights": rng.uniform(0.1, 1, (g.window[0] * g.window[1], c))},
+    "tree": lambda g, c, rng: {"leaves": rng.normal(size=(4, *g.window)), "gates": rng.normal(size=(3, *g.window))},
+    "dpp": lambda g, c, rng: {
+        "sharpness": rng.normal(size=c),
+        "offset": rng.normal(size=c),
+        "kernel": rng.normal(size=(3, 3, c)),
+        "bias": rng.normal(size=c),
+    },
+    "ada": lambda g, c, rng: {"alpha": 0.3},
+    "lip": lambda g, c, rng: {
+        "kernel": rng.normal(size=(3, 3, c, c)),
+        "scale": rng.normal(size=c),
+        "bias": rng.normal(size=c),
+    },
+    "diffstride": lambda g, c, rng: {"strides": rng.uniform(1, 4, 2), "smoothness": 1.5},
+    "fractional_max": lambda g, c, rng: {"overlapping": bool(rng.integers(2))},
+    "aps": lambda g, c, rng: {"norm": ("l1", "l2", "linf")[rng.integers(3)]},
+    "lps": lambda g, c, rng: {
+        "kernel1": rng.normal(size=(3, 3, c, 3)),
+        "bias1": rng.normal(size=3),
+        "kernel2": rng.normal(size=(3, 3, 3, 3)),
+        "bias2": rng.normal(size=3),
+    },
+    "lift": lambda g, c, rng: {
+        "depthwise": rng.normal(size=(2, 2, 3, c)),
+        "depthwise_bias": rng.normal(size=(2, 2, c)),
+        "pointwise": rng.normal(size=(2, 2, c, c)),
+        "pointwise_bias": rng.normal(size=(2, 2, c)),
+        "bands": ("low", "sum")[rng.integers(2)],
+    },
 }
-FIXED: dict[str, dict[str, Any]] = {"stochastic": {"deterministic": True}}
 
 
 def test_every_operator_has_an_oracle() -> None:
@@ -36,7 +64,7 @@ def test_every_operator_has_an_oracle() -> None:
 
 @pytest.mark.parametrize("name", POOLS)
 def test_values_and_gradients_equal_loops(name: str) -> None:
-    for seed, geometry in enumerate(GEOMETRIES):
+    for seed, geometry in enumerate(random_geometries(20, stride=OPERATORS[name].stride)):
         rng = np.random.default_rng(seed)
         x = rng.normal(size=(1, geometry.height, geometry.width, 2))
         options = OPTIONS.get(name, lambda *_: {})(geometry, 2, rng)
@@ -53,7 +81,7 @@ def test_values_and_gradients_equal_loops(name: str) -> None:
                     geometry.padding,
                     dilation=geometry.dilation,
                     **arrays,
-                    **FIXED.get(name, {}),
+                    **({"deterministic": True} if OPERATORS[name].stochastic else {}),
                 )
 
             weights = rng.normal(size=jax.eval_shape(pool, jnp.asarray(x)).shape)

@@ -1,7 +1,8 @@
-"""Arithmetic mean of the window."""
+"""Arithmetic mean of the window, and the Haar wavelet's low band, which is a multiple of it."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -33,6 +34,19 @@ def avg_pool(
         return (total / fitted.cells).astype(x.dtype)
     counts = jnp.asarray(cell_counts(fitted, *x.shape[1:3])[..., None], total.dtype)
     return (total / counts).astype(x.dtype)
+
+
+def haar_pool(
+    x: jax.Array, window: Size, stride: int | Sequence[int] | None = None, padding: Any = "VALID", *, dilation: Any = 1
+) -> jax.Array:
+    """Low band of the orthonormal Haar wavelet, y = sqrt(K) mean x_i: one level at window 2, two at window 4.
+
+    x: (N, H, W, C); the gain on a constant is sqrt(K). Wavelet pooling's two levels, first details dropped, then one
+    level back, are by perfect reconstruction the same map; its own non-adjoint backward pass is not built. Raises
+    PoolscopeError if the window doesn't fit. (Williams & Li 2018.)
+    """
+    fitted = fit_window(x, window, stride, padding, dilation)
+    return (math.sqrt(fitted.cells) * avg_pool(widen(x), fitted)).astype(x.dtype)
 
 
 def sum_window(x: jax.Array, window: Window) -> jax.Array:

@@ -1,4 +1,4 @@
-"""Learned blends of maximum and average (Lee, Gallagher & Tu 2016)."""
+"""Blends of maximum and average: random, learned, gated; and the tree of learned filters that generalises them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from poolscope.errors import PoolscopeError
 from poolscope.geometry import Window
 from poolscope.pooling.averages import avg_pool
 from poolscope.pooling.extremes import max_pool
+from poolscope.pooling.sampling import need_key
 from poolscope.pooling.taps import Size, fit_window, read_taps, widen
 
 
@@ -48,6 +49,57 @@ def gated_pool(
     """
     fitted = fit_window(x, window, stride, padding, dilation)
     return blend_max_avg(x, fitted, jax.nn.sigmoid(filter_taps("gated", x, fitted, kernel)))
+
+
+def random_mixed_pool(
+    x: jax.Array,
+    window: Size,
+    stride: int | Sequence[int] | None = None,
+    padding: Any = "VALID",
+    *,
+    dilation: Any = 1,
+    key: jax.Array | None = None,
+    deterministic: bool = False,
+) -> jax.Array:
+    """Max or average by a fair coin; deterministic: the mean of both, the coin's expectation.
+
+    x: (N, H, W, C). Scope of the randomness: every example and channel draws one coin for its whole map. Raises
+    PoolscopeError without a key unless deterministic. (Yu et al. 2014, mixed pooling.)
+    """
+    fitted, dtype = fit_window(x, window, stride, padding, dilation), widen(x).dtype
+    if deterministic:
+        return blend_max_avg(x, fitted, jnp.asarray(0.5, dtype))
+    coin = jax.random.bernoulli(need_key("random_mixed", key), 0.5, (x.shape[0], 1, 1, x.shape[3]))
+    return blend_max_avg(x, fitted, coin.astype(dtype))
+
+
+def tree_pool(
+    x: jax.Array,
+    window: Size,
+    stride: int | Sequence[int] | None = None,
+    padding: Any = "VALID",
+    *,
+    dilation: Any = 1,
+    leaves: jax.Array,
+    gates: jax.Array,
+) -> jax.Array:
+    """A binary tree of learned filters: leaf v . x, inner node g left + (1 - g) right with g = sigmoid(w . x).
+
+    x: (N, H, W, C); leaves: (2^d, h, w), gates: (2^d - 1, h, w), top gate first; with a last axis C, each channel has
+    its own. Padding adds nothing. Raises PoolscopeError if they don't match or the window doesn't fit.
+    (Lee, Gallagher & Tu 2016; details unverified, no code was published.)
+    """
+    fitted = fit_window(x, window, stride, padding, dilation)
+    if len(leaves) < 2 or len(leaves) & (len(leaves) - 1) or len(gates) != len(leaves) - 1:
+        raise PoolscopeError(
+            f"tree needs 2, 4, 8, ... leaves and one gate less than leaves, not {len(leaves)} and {len(gates)}."
+        )
+    nodes = [filter_taps("tree", x, fitted, leaf) for leaf in leaves]
+    while len(nodes) > 1:
+        level = gates[len(nodes) // 2 - 1 : len(nodes) - 1]
+        opened = [jax.nn.sigmoid(filter_taps("tree", x, fitted, gate)) for gate in level]
+        nodes = [g * left + (1 - g) * right for g, left, right in zip(opened, nodes[::2], nodes[1::2], strict=True)]
+    return nodes[0].astype(x.dtype)
 
 
 def blend_max_avg(x: jax.Array, window: Window, share: jax.Array) -> jax.Array:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from flax import nnx
 from jax import lax
 
@@ -16,72 +14,29 @@ from poolscope.catalogue import OPERATORS
 from poolscope.config import PoolConfig, pool_options
 from poolscope.errors import PoolscopeError
 from poolscope.geometry import Window, make_window
+from poolscope.pooling.blur import anti_aliased
+from poolscope.pooling.parameters import LEARNED
 from poolscope.pooling.table import find_pool
-
-
-@dataclass(frozen=True)
-class Learned:
-    """How a layer learns one option of its operator.
-
-    initial: (window, channels, start, key) -> the parameter, where start is the configured option or None.
-    value: the option's value from the parameter, which may take any real number.
-    """
-
-    initial: Callable[[Window, int, Any, jax.Array], jax.Array]
-    value: Callable[[jax.Array], jax.Array] = lambda parameter: parameter
-
-
-def _above(name: str, floor: float) -> Learned:
-    """A number that stays above a floor: floor + softplus(parameter)."""
-
-    def initial(window: Window, channels: int, start: float, key: jax.Array) -> jax.Array:
-        if start <= floor:
-            raise PoolscopeError(f"pool.{name} must be above {floor:g} to be learned, not {start:g}.")
-        return jnp.log(jnp.expm1(jnp.float32(start - floor)))
-
-    return Learned(initial, lambda parameter: floor + jax.nn.softplus(parameter))
-
-
-def _scalar(window: Window, channels: int, start: float, key: jax.Array) -> jax.Array:
-    return jnp.float32(start)
-
-
-def _zero_kernel(window: Window, channels: int, start: None, key: jax.Array) -> jax.Array:
-    return jnp.zeros(window.size, jnp.float32)
-
-
-def _he_kernel(window: Window, channels: int, start: None, key: jax.Array) -> jax.Array:
-    return nnx.initializers.he_normal()(key, (*window.size, channels, channels), jnp.float32)
-
-
-def _zero_bias(window: Window, channels: int, start: None, key: jax.Array) -> jax.Array:
-    return jnp.zeros(channels, jnp.float32)
-
-
-LEARNED: dict[str, dict[str, Learned]] = {
-    "gem": {"p": _above("p", 1.0)},
-    "lse": {"beta": _above("beta", 0.0)},
-    "mixed": {"alpha": Learned(_scalar)},
-    "gated": {"kernel": Learned(_zero_kernel)},
-    "strided_conv": {"kernel": Learned(_he_kernel), "bias": Learned(_zero_bias)},
-}
 
 
 class Pool(nnx.Module):
     """One pooling layer: an operator, its window, its fixed options and an nnx.Param for each option that it learns."""
 
     def __init__(
-        self, name: str, window: Window, channels: int, options: dict[str, Any], rngs: nnx.Rngs | jax.Array
+        self, name: str, window: Window, channels: int, options: Mapping[str, Any], rngs: nnx.Rngs | jax.Array
     ) -> None:
         self.name = name
         self.window = window
-        learns = options.pop("learn", True)
-        self.learned = tuple(LEARNED.get(name, {})) if learns else ()
-        for option in self.learned:
-            key = rngs.params() if isinstance(rngs, nnx.Rngs) else jax.random.fold_in(rngs, self.learned.index(option))
-            start = options.pop(option, None)
-            setattr(self, option, nnx.Param(LEARNED[name][option].initial(window, channels, start, key)))
-        self.options = tuple(options.items())
+        learned = []
+        for number, (option, rule) in enumerate(LEARNED.get(name, {}).items() if options.get("learn", True) else ()):
+            key = rngs.params() if isinstance(rngs, nnx.Rngs) else jax.random.fold_in(rngs, number)
+            initial = rule.initial(window, channels, options, key)
+            if initial is not None:
+                setattr(self, option, nnx.Param(initial))
+                learned.append(option)
+        self.learned = tuple(learned)
+        takes = {*inspect.signature(find_pool(name)).parameters, "filter_size"} - {*learned, "dilation"}
+        self.options = tuple((k, v) for k, v in options.items() if k in takes and v is not None)
 
     def values(self) -> dict[str, Any]:
         """The operator's options as they are now, the learned ones included."""
@@ -90,8 +45,12 @@ class Pool(nnx.Module):
 
     def __call__(self, x: jax.Array, *, key: jax.Array | None = None, deterministic: bool = True) -> jax.Array:
         """The pooled maps of x, (N, H, W, C); key and deterministic concern the stochastic operators."""
-        drawing = {"key": key, "deterministic": deterministic} if OPERATORS[self.name].stochastic else {}
-        return find_pool(self.name)(x, self.window, **self.values(), **drawing)
+        operator, options = find_pool(self.name), self.values()
+        if "filter_size" in options and "filter_size" not in inspect.signature(operator).parameters:
+            operator = anti_aliased(operator)
+        if OPERATORS[self.name].stochastic:
+            options |= {"key": key, "deterministic": deterministic}
+        return operator(x, self.window, **options)
 
 
 def make_pool(
@@ -100,20 +59,27 @@ def make_pool(
     *,
     rngs: nnx.Rngs | jax.Array,
     stride: Sequence[int] | None = None,
-    dilation: int | Sequence[int] = 1,
+    dilation: int | Sequence[int] | None = None,
     conv_general_dilated: Callable[..., jax.Array] = lax.conv_general_dilated,
 ) -> Pool:
     """The layer for a configuration and a number of channels, its parameters drawn from rngs (or a key).
 
     stride and dilation replace the configured ones: stride (1, 1) with the dilation reached so far is the operator's
-    a-trous form, whose output at every s-th position is the strided output. conv_general_dilated is what strided_conv
-    convolves with. Raises PoolscopeError for an unknown operator, window or option value.
+    a-trous form, whose output at every s-th position is the strided output. conv_general_dilated is what operators with
+    convolutions convolve with. Raises PoolscopeError for an unknown operator, window or option value, and for a
+    dilation where the operator has no a-trous form.
     """
-    operator = find_pool(config.name)
+    find_pool(config.name)
     window = make_window(
-        config.window, config.stride if stride is None else stride, config.padding, dilation, prefix="pool."
+        config.window,
+        config.stride if stride is None else stride,
+        config.padding,
+        (config.dilation or 1) if dilation is None else dilation,
+        prefix="pool.",
     )
-    options = {**OPERATORS[config.name].options, **pool_options(config)}
-    if "conv_general_dilated" in inspect.signature(operator).parameters:
-        options["conv_general_dilated"] = conv_general_dilated
+    if max(window.dilation) > 1 and OPERATORS[config.name].kind == "map":
+        raise PoolscopeError(
+            f"pool {config.name!r} sees the whole map and has no a-trous form; it takes no dilation and no model.dense."
+        )
+    options = {**OPERATORS[config.name].options, **pool_options(config), "conv_general_dilated": conv_general_dilated}
     return Pool(config.name, window, channels, options, rngs)

@@ -40,7 +40,7 @@ def lp_pool(
         total = taps.sum(_power(size * (1 / scale), p) for size in taps.cells)
         return jnp.where(some, scale * _power(jnp.where(some, total, 1), 1 / p), 0)
 
-    return reduce_taps(jnp.abs(x), fit_window(x, window, stride, padding, dilation), norm)
+    return reduce_taps(jnp.abs(x), fit_window(x, window, stride, padding, dilation), norm, symmetric=True)
 
 
 def gem_pool(
@@ -66,7 +66,7 @@ def gem_pool(
         return scale * _power(taps.mean(_power(cell * (1 / scale), p) for cell in taps.cells), 1 / p)
 
     clamped = jnp.maximum(x, jnp.asarray(eps, x.dtype))
-    return reduce_taps(clamped, fit_window(x, window, stride, padding, dilation), mean)
+    return reduce_taps(clamped, fit_window(x, window, stride, padding, dilation), mean, symmetric=True)
 
 
 def lse_pool(
@@ -90,7 +90,7 @@ def lse_pool(
         weights = taps.softmax(scores)
         return (taps.top(scores) + jnp.log(taps.mean(weights))) / _like(beta, scores[0])
 
-    return reduce_taps(x, fit_window(x, window, stride, padding, dilation), mean)
+    return reduce_taps(x, fit_window(x, window, stride, padding, dilation), mean, symmetric=True)
 
 
 def soft_pool(
@@ -116,7 +116,7 @@ def soft_pool(
         weights = hold(taps.softmax([_like(beta, cell) * cell for cell in taps.cells]))
         return taps.sum(w * cell for w, cell in zip(weights, taps.cells, strict=True)) / taps.sum(weights)
 
-    return reduce_taps(x, fit_window(x, window, stride, padding, dilation), mean)
+    return reduce_taps(x, fit_window(x, window, stride, padding, dilation), mean, symmetric=True)
 
 
 def check_gradient(operator: str, gradient: str) -> Any:

@@ -122,6 +122,26 @@ class Taps:
         return [jnp.exp(score) for score in self.keep((score - top for score in scores), -jnp.inf)]
 
 
+@dataclass(frozen=True)
+class WholeMap(Taps):
+    """One window that is the whole map, held as a single array (N, H, W, C) instead of a tap per cell."""
+
+    @property
+    def counts(self) -> np.ndarray:
+        """Cells of the map."""
+        return np.full((1, 1, 1), self.cells[0].shape[1] * self.cells[0].shape[2])
+
+    def sum(self, terms: Iterable[jax.Array]) -> jax.Array:
+        """Sum over the map."""
+        (term,) = terms
+        return term.sum((1, 2), keepdims=True)
+
+    def top(self, terms: Iterable[jax.Array]) -> jax.Array:
+        """Largest term of the map, as a constant."""
+        (term,) = terms
+        return lax.stop_gradient(term.max((1, 2), keepdims=True))
+
+
 def read_taps(x: jax.Array, window: Window) -> Taps:
     """The taps of a fitted window, in float32 at least (sums over bfloat16 would lose digits)."""
     x = widen(x)
@@ -147,9 +167,15 @@ def slice_taps(x: jax.Array, window: Window, fill: float) -> list[jax.Array]:
     ]
 
 
-def reduce_taps(x: jax.Array, window: Window, reduction: Callable[[Taps], jax.Array]) -> jax.Array:
-    """The local operator that a reduction over taps defines; the result has x's dtype."""
-    return reduction(read_taps(x, window)).astype(x.dtype)
+def reduce_taps(
+    x: jax.Array, window: Window, reduction: Callable[[Taps], jax.Array], symmetric: bool = False
+) -> jax.Array:
+    """The local operator that a reduction over taps defines; the result has x's dtype.
+
+    symmetric: the reduction treats all cells alike, so a window that is the whole map needs no separate taps.
+    """
+    whole = symmetric and window.size == x.shape[1:3] and not any(map(any, window.pads(*x.shape[1:3])))
+    return reduction(WholeMap((widen(x),), None) if whole else read_taps(x, window)).astype(x.dtype)
 
 
 def take_positions(x: jax.Array, axis: int, positions: np.ndarray) -> jax.Array:

@@ -1,0 +1,156 @@
+"""Operators that divide each axis into as many parts as the output has: adaptive, fractional and S3 pooling."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from poolscope.errors import PoolscopeError
+from poolscope.geometry import Window
+from poolscope.pooling.averages import avg_pool
+from poolscope.pooling.extremes import max_pool
+from poolscope.pooling.sampling import need_key
+from poolscope.pooling.spectral import apply_axes, check_output
+from poolscope.pooling.taps import Size, check_number, dense_window, fit_window, take_positions, widen
+
+
+def adaptive_avg_pool(x: jax.Array, output_size: int | Sequence[int]) -> jax.Array:
+    """Mean over bins: bin i of o on an axis of n covers cells floor(i n / o) to ceil((i + 1) n / o) - 1.
+
+    x: (N, H, W, C); output_size: height and width. Bins overlap where o doesn't divide n, and repeat where o > n.
+    Raises PoolscopeError if output_size isn't at least 1.
+    """
+    matrices = []
+    for n, out in zip(x.shape[1:3], check_output("adaptive_avg", output_size), strict=True):
+        start, end = bins(n, out)
+        inside = (np.arange(n) >= start[:, None]) & (np.arange(n) < end[:, None])
+        matrices.append(jnp.asarray(inside / (end - start)[:, None], widen(x).dtype))
+    return apply_axes(x, *matrices)
+
+
+def adaptive_max_pool(x: jax.Array, output_size: int | Sequence[int]) -> jax.Array:
+    """Largest cell of each bin of `adaptive_avg_pool`; the gradient goes to the first of equals."""
+    for axis, out in enumerate(check_output("adaptive_max", output_size), start=1):
+        start, end = bins(x.shape[axis], out)
+        cells = [np.minimum(start + tap, end - 1) for tap in range(int((end - start).max()))]
+        x = first_largest([take_positions(x, axis, cell) for cell in cells])
+    return x
+
+
+def bins(size: int, output: int) -> tuple[np.ndarray, np.ndarray]:
+    """First cell and end of each of `output` bins on an axis."""
+    number = np.arange(output)
+    return number * size // output, -(-(number + 1) * size // output)
+
+
+def first_largest(taps: Sequence[jax.Array]) -> jax.Array:
+    """The largest of the taps; of equals the first gets the gradient, and NaN stays NaN."""
+    top = taps[0]
+    for tap in taps[1:]:
+        top = jnp.where((tap > top) | jnp.isnan(tap), tap, top)
+    return top
+
+
+def fractional_max_pool(
+    x: jax.Array,
+    ratio: float | Sequence[float] | None = None,
+    key: jax.Array | None = None,
+    *,
+    deterministic: bool = False,
+    output_size: int | Sequence[int] | None = None,
+    overlapping: bool = True,
+    pseudorandom: bool = True,
+) -> jax.Array:
+    """Largest cell of regions whose heights and widths are random, on average `ratio` cells.
+
+    x: (N, H, W, C); the output is floor(H / ratio), floor(W / ratio), or output_size where that is given. Cuts a_0 = 0
+    <= a_1 <= ... fall at floor((i T + u) / o) - floor(u / o) with u uniform (pseudorandom), or after steps of
+    floor(T / o) and one more in random order; disjoint regions end before the next cut and have T = n, overlapping ones
+    include it and have T = n - 1. Scope of the randomness: one draw for rows and one for columns, for the whole batch.
+    The paper has no deterministic form (it averages many draws); ours is u = T / 2. Raises PoolscopeError without a key
+    unless deterministic, or if ratio is below 1. (Graham 2014.)
+    """
+    if output_size is None:
+        if ratio is None:
+            raise PoolscopeError("fractional_max needs a ratio or an output_size.")
+        ratios = (ratio, ratio) if isinstance(ratio, (int, float)) else tuple(ratio)
+        if min(ratios) < 1:
+            raise PoolscopeError(f"fractional_max ratio must be at least 1, not {ratio!r}.")
+        output_size = [max(1, int(n / r)) for n, r in zip(x.shape[1:3], ratios, strict=True)]
+    keys = (None, None) if deterministic else jax.random.split(need_key("fractional_max", key))
+    for axis, (out, part) in enumerate(zip(check_output("fractional_max", output_size), keys, strict=True), start=1):
+        n = x.shape[axis]
+        total = max(n - overlapping, 1) if n > 1 else 0
+        cuts = _random_cuts(total, out, part) if part is not None and not pseudorandom else _even_cuts(total, out, part)
+        last = jnp.maximum(cuts[1:] - (0 if overlapping else 1), cuts[:-1])
+        reach = total // out + (1 if total % out else 0) + overlapping
+        cells = [jnp.minimum(cuts[:-1] + tap, last) for tap in range(max(reach, 1))]
+        x = first_largest([jnp.take(x, cell, axis, mode="clip") for cell in cells])
+    return x
+
+
+def _even_cuts(total: int, output: int, key: jax.Array | None) -> jax.Array:
+    start = total // 2 if key is None else jax.random.randint(key, (), 0, max(total, 1))
+    return (jnp.arange(output + 1) * total + start) // output - start // output
+
+
+def _random_cuts(total: int, output: int, key: jax.Array) -> jax.Array:
+    steps = jnp.asarray(total // output + (np.arange(output) < total % output))
+    return jnp.concatenate([jnp.zeros(1, steps.dtype), jnp.cumsum(jax.random.permutation(key, steps))])
+
+
+def s3_pool(
+    x: jax.Array,
+    window: Size,
+    stride: int | Sequence[int] | None = None,
+    padding: Any = "VALID",
+    *,
+    dilation: Any = 1,
+    grid: int | None = None,
+    key: jax.Array | None = None,
+    deterministic: bool = False,
+) -> jax.Array:
+    """Max at stride 1, then random rows and columns: of every `grid` of them, grid / stride are kept in order.
+
+    x: (N, H, W, C); grid: a multiple of the stride, by default the stride itself (the least distortion). The last cell
+    of the grid may be shorter and keeps its share. Deterministic: the mean over each stride's positions, which is the
+    exact expectation where grid is the stride and the authors' approximation else (their code shifts it by half a
+    window). Scope of the randomness: one choice of rows and one of columns for the whole batch and all channels.
+    Raises PoolscopeError without a key unless deterministic, or if grid is no multiple. (Zhai et al. 2017.)
+    """
+    fitted = fit_window(x, window, stride, padding, dilation)
+    for step in fitted.stride:
+        check_number(
+            "s3",
+            "grid",
+            step if grid is None else grid,
+            lambda g, s=step: g >= s and g % s == 0,
+            "a multiple of the stride",
+        )
+    dense = max_pool(x, dense_window(fitted, *x.shape[1:3]))
+    if deterministic:
+        return avg_pool(dense, Window(fitted.stride, fitted.stride, _remainder(fitted, dense)))
+    for axis, (step, part) in enumerate(
+        zip(fitted.stride, jax.random.split(need_key("s3", key)), strict=True), start=1
+    ):
+        dense = jnp.take(dense, _draw_positions(dense.shape[axis], step, grid or step, part), axis, mode="clip")
+    return dense
+
+
+def _remainder(window: Window, dense: jax.Array) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Padding that lets the last, shorter cell of each axis count."""
+    rows, columns = (-n % step for n, step in zip(dense.shape[1:3], window.stride, strict=True))
+    return ((0, rows), (0, columns))
+
+
+def _draw_positions(size: int, stride: int, grid: int, key: jax.Array) -> jax.Array:
+    """ceil(size / stride) increasing positions: grid / stride of each full cell, the last cell's share of its own."""
+    full, rest = divmod(size, grid)
+    order = jnp.argsort(jax.random.uniform(key, (full, grid)), axis=1)
+    kept = jnp.sort(order[:, : grid // stride], axis=1) + grid * jnp.arange(full)[:, None]
+    last = jnp.sort(jax.random.permutation(jax.random.fold_in(key, 1), rest)[: -(-rest // stride)]) + grid * full
+    return jnp.concatenate([kept.ravel(), last])

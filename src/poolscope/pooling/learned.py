@@ -1,0 +1,98 @@
+"""Pooling by small learned networks: local importance and lifting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from poolscope.errors import PoolscopeError
+from poolscope.pooling.averages import sum_window
+from poolscope.pooling.taps import Size, fit_window, take_positions, widen
+
+
+def lip_pool(
+    x: jax.Array,
+    window: Size,
+    stride: int | Sequence[int] | None = None,
+    padding: Any = "VALID",
+    *,
+    dilation: Any = 1,
+    kernel: jax.Array,
+    scale: jax.Array,
+    bias: jax.Array,
+    conv_general_dilated: Callable[..., jax.Array] = lax.conv_general_dilated,
+) -> jax.Array:
+    """Local importance pooling, y = sum e^l_i x_i / sum e^l_i with l = 12 sigmoid(scale norm(conv(x)) + bias).
+
+    x: (N, H, W, C); kernel: (3, 3, C, C), zero outside the map; norm: each example's and channel's map to mean 0 and
+    variance 1; scale, bias: (C,). Raises PoolscopeError if the window doesn't fit. (Gao, Wang & Wu 2019.)
+    """
+    fitted = fit_window(x, window, stride, padding, dilation)
+    wide = widen(x)
+    padded = jnp.pad(wide, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    layout = lax.conv_dimension_numbers(padded.shape, kernel.shape, ("NHWC", "HWIO", "NHWC"))
+    seen = conv_general_dilated(padded, kernel.astype(wide.dtype), (1, 1), "VALID", dimension_numbers=layout)
+    centred = seen - seen.mean((1, 2), keepdims=True)
+    normed = centred * lax.rsqrt(jnp.square(centred).mean((1, 2), keepdims=True) + 1e-5)
+    importance = jnp.exp(12 * jax.nn.sigmoid(scale.astype(wide.dtype) * normed + bias.astype(wide.dtype)))
+    return (sum_window(wide * importance, fitted) / sum_window(importance, fitted)).astype(x.dtype)
+
+
+def lift_pool(
+    x: jax.Array,
+    window: Size,
+    stride: int | Sequence[int] | None = None,
+    padding: Any = "VALID",
+    *,
+    dilation: Any = 1,
+    depthwise: jax.Array,
+    depthwise_bias: jax.Array,
+    pointwise: jax.Array,
+    pointwise_bias: jax.Array,
+    bands: str = "low",
+) -> jax.Array:
+    """LiftDownPool: columns, then rows, are split in two; detail d = odd - P(even), coarse s = even + U(d).
+
+    P and U are tanh(1x1(relu(depthwise 3))), of their own on each axis: depthwise (2, 2, 3, C) and its bias (2, 2, C),
+    pointwise (2, 2, C, C) and its bias (2, 2, C), indexed by axis (columns first) and P or U. bands: "low" is s of s,
+    "sum" adds the three detail bands, as the paper does for classification (unverified). The paper's two auxiliary
+    losses are not built. A cell past the edge is the last of its parity. Raises PoolscopeError if the stride isn't 2 or
+    the window doesn't fit. (Zhao & Snoek 2021.)
+    """
+    fitted = fit_window(x, window, stride, padding, dilation)
+    if fitted.stride != (2, 2):
+        raise PoolscopeError(
+            f"lift splits maps into even and odd cells; its stride must be 2, not {list(fitted.stride)}."
+        )
+    if bands not in ("low", "sum"):
+        raise PoolscopeError(f"lift bands must be low or sum, not {bands!r}.")
+
+    def network(maps: jax.Array, axis: int, which: int) -> jax.Array:
+        index = (2 - axis, which)
+        edge = [(0, 0)] * 4
+        edge[axis] = (1, 1)
+        padded = jnp.pad(maps, edge, mode="edge")
+        taps = [lax.slice_in_dim(padded, tap, tap + maps.shape[axis], 1, axis) for tap in range(3)]
+        hidden = sum(w * tap for w, tap in zip(depthwise[index].astype(maps.dtype), taps, strict=True))
+        hidden = jax.nn.relu(hidden + depthwise_bias[index].astype(maps.dtype))
+        return jnp.tanh(hidden @ pointwise[index].astype(maps.dtype) + pointwise_bias[index].astype(maps.dtype))
+
+    def split(maps: jax.Array, axis: int) -> tuple[jax.Array, jax.Array]:
+        n, out = maps.shape[axis], fitted.output(*x.shape[1:3])[axis - 1]
+        even, odd = (
+            take_positions(maps, axis, np.minimum(parity + 2 * np.arange(out), max(n - 1 - (n - 1 - parity) % 2, 0)))
+            for parity in (0, 1)
+        )
+        detail = odd - network(even, axis, 0)
+        return even + network(detail, axis, 1), detail
+
+    coarse, detail = split(widen(x), 2)
+    low, high = split(coarse, 1)
+    if bands == "sum":
+        low = low + high + sum(split(detail, 1))
+    return low.astype(x.dtype)

@@ -1,0 +1,120 @@
+"""Operators on polyphase components: the s_h s_w maps that start at each offset and take every s-th cell.
+
+All phases have the window geometry's size; a cell past the edge wraps around to the other side (on sizes that the
+stride divides, none is).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from poolscope.errors import PoolscopeError
+from poolscope.geometry import Window
+from poolscope.pooling.sampling import need_key
+from poolscope.pooling.taps import Size, fit_window, take_positions, widen
+
+NORMS: dict[str, Callable[[jax.Array], jax.Array]] = {
+    "l2": lambda phase: jnp.sum(jnp.square(phase), (1, 2, 3)),
+    "l1": lambda phase: jnp.sum(jnp.abs(phase), (1, 2, 3)),
+    "linf": lambda phase: jnp.max(jnp.abs(phase), (1, 2, 3)),
+}
+
+
+def split_phases(x: jax.Array, window: Window) -> list[jax.Array]:
+    """The phases of a fitted geometry in row-major order of their offsets, each (N, out_h, out_w, C)."""
+    (step_h, step_w), (out_h, out_w) = window.stride, window.output(*x.shape[1:3])
+    rows = [take_positions(x, 1, (a + step_h * np.arange(out_h)) % x.shape[1]) for a in range(step_h)]
+    return [take_positions(row, 2, (b + step_w * np.arange(out_w)) % x.shape[2]) for row in rows for b in range(step_w)]
+
+
+def space_to_depth(x: jax.Array, block: int | Sequence[int]) -> jax.Array:
+    """All cells of each block as channels: (N, H, W, C) -> (N, H / h, W / w, h w C), offset-major as in TensorFlow.
+
+    Rows and columns past the last whole block are left out. Raises PoolscopeError if a block is larger than the map.
+    """
+    return stack_phases(x, block)
+
+
+def stack_phases(
+    x: jax.Array, window: Size, stride: int | Sequence[int] | None = None, padding: Any = "VALID", *, dilation: Any = 1
+) -> jax.Array:
+    """`space_to_depth` on a window's geometry: the blocks are its strides, the size is its output."""
+    return jnp.concatenate(split_phases(x, fit_window(x, window, stride, padding, dilation)), axis=3)
+
+
+def aps_pool(
+    x: jax.Array,
+    window: Size,
+    stride: int | Sequence[int] | None = None,
+    padding: Any = "VALID",
+    *,
+    dilation: Any = 1,
+    norm: str = "l2",
+) -> jax.Array:
+    """Adaptive polyphase sampling: of each example, the phase with the largest norm over all positions and channels.
+
+    x: (N, H, W, C); norm: l2, l1 or linf. Of equal phases the first in row-major order. A circular shift of an input
+    whose size the stride divides only shifts the output. The gradient goes to the chosen phase. Raises PoolscopeError
+    on another norm or a window that doesn't fit. (Chaman & Dokmanic 2021.)
+    """
+    if norm not in NORMS:
+        raise PoolscopeError(f"aps norm must be one of {', '.join(NORMS)}, not {norm!r}.")
+    phases = split_phases(x, fit_window(x, window, stride, padding, dilation))
+    return choose_phase(phases, jnp.stack([NORMS[norm](widen(phase)) for phase in phases]))
+
+
+def lps_pool(
+    x: jax.Array,
+    window: Size,
+    stride: int | Sequence[int] | None = None,
+    padding: Any = "VALID",
+    *,
+    dilation: Any = 1,
+    kernel1: jax.Array,
+    bias1: jax.Array,
+    kernel2: jax.Array,
+    bias2: jax.Array,
+    tau: float = 1.0,
+    key: jax.Array | None = None,
+    deterministic: bool = False,
+    conv_general_dilated: Callable[..., jax.Array] = lax.conv_general_dilated,
+) -> jax.Array:
+    """Learnable polyphase sampling: phases scored by a small network f; training mixes them, evaluation picks the best.
+
+    f = mean(conv(relu(conv(phase)))) with circular 3x3 filters kernel1 (3, 3, C, h), kernel2 (3, 3, h, h); training:
+    sum_k softmax((f_k + Gumbel noise) / tau) phase_k; deterministic: the phase with the largest f. x: (N, H, W, C).
+    Scope of the randomness: every example and phase draws its own noise. Raises PoolscopeError without a key unless
+    deterministic. (Rojas-Gomez et al. 2022.)
+    """
+    phases = split_phases(x, fit_window(x, window, stride, padding, dilation))
+
+    def filtered(maps: jax.Array, kernel: jax.Array, bias: jax.Array) -> jax.Array:
+        padded = jnp.pad(maps, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="wrap")
+        layout = lax.conv_dimension_numbers(padded.shape, kernel.shape, ("NHWC", "HWIO", "NHWC"))
+        y = conv_general_dilated(padded, kernel.astype(maps.dtype), (1, 1), "VALID", dimension_numbers=layout)
+        return y + bias.astype(maps.dtype)
+
+    together = widen(jnp.concatenate(phases))
+    hidden = jax.nn.relu(filtered(together, kernel1, bias1))
+    scores = filtered(hidden, kernel2, bias2).mean((1, 2, 3)).reshape(len(phases), x.shape[0])
+    if deterministic:
+        return choose_phase(phases, scores)
+    noise = jax.random.gumbel(need_key("lps", key), scores.shape, scores.dtype)
+    weights = jax.nn.softmax((scores + noise) / tau, axis=0)[:, :, None, None, None]
+    mixed = [w * widen(phase) for w, phase in zip(weights, phases, strict=True)]
+    return sum(mixed[1:], mixed[0]).astype(x.dtype)
+
+
+def choose_phase(phases: Sequence[jax.Array], scores: jax.Array) -> jax.Array:
+    """Each example's phase with the largest score, (phases, N); the first of equals."""
+    best = jnp.argmax(lax.stop_gradient(scores), axis=0)[:, None, None, None]
+    chosen = phases[0]
+    for number, phase in enumerate(phases[1:], start=1):
+        chosen = jnp.where(best == number, phase, chosen)
+    return chosen

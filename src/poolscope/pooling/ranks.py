@@ -1,0 +1,92 @@
+"""Operators on the sorted window: median and ordinal pooling.
+
+Windows are sorted by a network of comparators on whole taps, which vectorises on every back end; cells that tie share
+their gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from poolscope.errors import PoolscopeError
+from poolscope.pooling.taps import Size, Taps, fit_window, reduce_taps
+
+
+def median_pool(
+    x: jax.Array, window: Size, stride: int | Sequence[int] | None = None, padding: Any = "VALID", *, dilation: Any = 1
+) -> jax.Array:
+    """Median of each window's real cells; of an even number, the mean of the two in the middle.
+
+    x: (N, H, W, C). (PyTorch takes the lower of the two instead.) Raises PoolscopeError if the window doesn't fit.
+    """
+
+    def median(taps: Taps) -> jax.Array:
+        ranked = sort_taps(taps)
+        lower, upper = (taps.counts - 1) // 2, taps.counts // 2
+        terms = [
+            jnp.where(np.equal(lower, rank), cell, 0) + jnp.where(np.equal(upper, rank), cell, 0)
+            for rank, cell in enumerate(ranked)
+            if rank in lower or rank in upper
+        ]
+        return sum(terms[1:], terms[0]) / 2
+
+    return reduce_taps(x, fit_window(x, window, stride, padding, dilation), median)
+
+
+def ordinal_pool(
+    x: jax.Array,
+    window: Size,
+    stride: int | Sequence[int] | None = None,
+    padding: Any = "VALID",
+    *,
+    dilation: Any = 1,
+    weights: jax.Array,
+) -> jax.Array:
+    """Weighted sum of the window sorted from the largest, y = sum_r w_r x_(r), with w >= 0 and sum w = 1.
+
+    x: (N, H, W, C); weights: (K,) or one column per channel (K, C). A window with padding uses the weights of its first
+    ranks, scaled to sum to 1. Raises PoolscopeError if weights don't match or the window doesn't fit.
+    (Deliege et al. 2021.)
+    """
+    fitted = fit_window(x, window, stride, padding, dilation)
+    if weights.shape not in ((fitted.cells,), (fitted.cells, x.shape[3])):
+        raise PoolscopeError(
+            f"ordinal weights must be {(fitted.cells,)} or {(fitted.cells, x.shape[3])}, not {weights.shape}."
+        )
+
+    def ranked_sum(taps: Taps) -> jax.Array:
+        ranked = sort_taps(taps)  # of -x, so that rank 0 is the largest and padding comes last
+        real = [taps.counts > rank for rank in range(fitted.cells)]
+        shares = [jnp.where(some, w, 0) for some, w in zip(real, weights.astype(ranked[0].dtype), strict=True)]
+        total = sum(shares[1:], shares[0])
+        kept = [share * jnp.where(some, cell, 0) for share, some, cell in zip(shares, real, ranked, strict=True)]
+        return jnp.where(total > 0, sum(kept[1:], kept[0]) / jnp.where(total > 0, total, 1), 0)
+
+    return -reduce_taps(-x, fitted, ranked_sum)
+
+
+def sort_taps(taps: Taps) -> list[jax.Array]:
+    """The cells of each window from the smallest; padding comes last, as infinity."""
+    ranked = taps.keep(taps.cells, jnp.inf)
+    for low, high in comparators(len(ranked)):
+        ranked[low], ranked[high] = jnp.minimum(ranked[low], ranked[high]), jnp.maximum(ranked[low], ranked[high])
+    return ranked
+
+
+def comparators(count: int) -> Iterator[tuple[int, int]]:
+    """Pairs to compare and exchange that sort any `count` values (Batcher 1968, odd-even merge sort)."""
+    span = 1
+    while span < count:
+        step = span
+        while step >= 1:
+            for start in range(step % span, count - step, 2 * step):
+                for low in range(start, min(start + step, count - step)):
+                    if low // (2 * span) == (low + step) // (2 * span):
+                        yield low, low + step
+            step //= 2
+        span *= 2

@@ -1,0 +1,81 @@
+"""Pooling in the frequency domain. Cropping a spectrum is linear and separable, so it is a matrix on each axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from poolscope.errors import PoolscopeError
+from poolscope.pooling.taps import Size, fit_window, widen
+
+
+def spectral_pool(x: jax.Array, output_size: int | Sequence[int]) -> jax.Array:
+    """Crop of the discrete Fourier spectrum to its low frequencies, scaled to keep the mean (gain 1).
+
+    x: (N, H, W, C); output_size: height and width; a larger one than the input's pads the spectrum with zeros. Of an
+    even size the highest frequency stands for both its signs and takes their mean, so the result is real. An unscaled
+    FFT crop has gain HW/(H'W'), a unitary one its root. Borders wrap around. Raises PoolscopeError if output_size isn't
+    at least 1. (Rippel, Snoek & Adams 2015.)
+    """
+    rows, columns = (
+        crop_basis(n, out).sum(1) for n, out in zip(x.shape[1:3], check_output("spectral", output_size), strict=True)
+    )
+    return apply_axes(x, jnp.asarray(rows, widen(x).dtype), jnp.asarray(columns, widen(x).dtype))
+
+
+def diffstride_pool(
+    x: jax.Array,
+    window: Size,
+    stride: int | Sequence[int] | None = None,
+    padding: Any = "VALID",
+    *,
+    dilation: Any = 1,
+    strides: jax.Array,
+    smoothness: float = 4.0,
+) -> jax.Array:
+    """Spectral pooling with learned strides: frequency f of an axis of n is scaled by clip(1 + (n/2s - |f|)/R, 0, 1).
+
+    x: (N, H, W, C); strides s: (2,), above 0; smoothness R. The output has the window geometry's size, a static crop,
+    so it compiles; the authors crop to n/s + 2R instead, which changes while training and is far larger (24 of 32 at
+    stride 2). Strides below the geometry's act as the geometry's. Raises PoolscopeError if smoothness isn't above 0 or
+    the window doesn't fit. (Riad et al. 2022.)
+    """
+    if not smoothness > 0:
+        raise PoolscopeError(f"diffstride smoothness must be above 0, not {smoothness}.")
+    fitted = fit_window(x, window, stride, padding, dilation)
+    matrices = []
+    for axis, (n, out) in enumerate(zip(x.shape[1:3], fitted.output(*x.shape[1:3]), strict=True)):
+        basis = jnp.asarray(crop_basis(n, out), widen(x).dtype)
+        frequencies = jnp.arange(basis.shape[1], dtype=basis.dtype)
+        mask = jnp.clip(1 + (n / (2 * strides[axis].astype(basis.dtype)) - frequencies) / smoothness, 0, 1)
+        matrices.append(jnp.einsum("pfh,f->ph", basis, mask))
+    return apply_axes(x, *matrices)
+
+
+def crop_basis(size: int, output: int) -> np.ndarray:
+    """(output, frequencies, size): each kept frequency's part of the map from an axis to its cropped form."""
+    least = min(size, output)
+    kept = np.arange(least // 2 + 1)
+    weights = np.where((kept == 0) | (2 * kept == least), 1.0, 2.0) / size
+    waves = np.cos(2 * np.pi * kept[:, None] * (np.arange(output)[:, None, None] / output - np.arange(size) / size))
+    if output < size and output % 2 == 0:  # both signs of the highest frequency, averaged
+        top = output // 2
+        waves[:, top] = np.outer((-1.0) ** np.arange(output), np.cos(2 * np.pi * top * np.arange(size) / size))
+    return weights[:, None] * waves
+
+
+def apply_axes(x: jax.Array, rows: jax.Array, columns: jax.Array) -> jax.Array:
+    """rows x columns^T on every channel; rows: (out_h, H), columns: (out_w, W); x's dtype is kept."""
+    return jnp.einsum("ph,nhwc,qw->npqc", rows, widen(x), columns, precision="highest").astype(x.dtype)
+
+
+def check_output(operator: str, output_size: int | Sequence[int]) -> tuple[int, int]:
+    """The output's height and width; raises PoolscopeError unless both are at least 1."""
+    height, width = (output_size, output_size) if isinstance(output_size, int) else output_size
+    if min(height, width) < 1:
+        raise PoolscopeError(f"{operator} output_size must be at least 1, not {output_size!r}.")
+    return height, width

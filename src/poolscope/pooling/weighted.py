@@ -1,0 +1,148 @@
+"""Means whose weights look at the window: detail-preserving pooling, eDSCW and AdaPool.
+
+All are sum w_i x_i / sum w_i with w_i > 0, so each output lies between the smallest and largest cell of its window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from poolscope.errors import PoolscopeError
+from poolscope.geometry import Window
+from poolscope.pooling.norms import check_gradient, soft_pool
+from poolscope.pooling.taps import Size, Taps, fit_window, read_taps, reduce_taps, widen
+
+
+def dpp_pool(
+    x: jax.Array,
+    window: Size,
+    stride: int | Sequence[int] | None = None,
+    padding: Any = "VALID",
+    *,
+    dilation: Any = 1,
+    sharpness: float | jax.Array = 0.0,
+    offset: float | jax.Array = 0.0,
+    asymmetric: bool = False,
+    kernel: jax.Array | None = None,
+    bias: jax.Array | None = None,
+) -> jax.Array:
+    """Detail-preserving mean: cells that stand out from the smoothed map weigh more.
+
+    w_i = (q_i / mean q)^(exp(sharpness) / 2) + exp(min(offset, 10)) with q_i = d_i^2 + 1e-3 and d_i = x_i - x~, or
+    max(0, x_i - x~) if asymmetric. x~ is the window's mean (lite), or, given a kernel (3, 3, C) and bias (C,), a
+    learned 3x3 filter around the window's middle cell (full). x: (N, H, W, C); sharpness, offset: numbers or (C,).
+    The authors' fused kernel, unlike the paper, divides by the sum of q. Raises PoolscopeError if the kernel isn't
+    (3, 3, C) or the window doesn't fit. (Saeedan et al. 2018.)
+    """
+    fitted = fit_window(x, window, stride, padding, dilation)
+    if kernel is not None and kernel.shape != (3, 3, x.shape[3]):
+        raise PoolscopeError(f"dpp kernel must be {(3, 3, x.shape[3])}, not {tuple(kernel.shape)}.")
+    smooth = None if kernel is None else _filter_middle(widen(x), fitted, kernel, bias)
+
+    def mean(taps: Taps) -> jax.Array:
+        dtype = taps.cells[0].dtype
+        level = taps.mean(taps.cells) if smooth is None else smooth
+        details = [cell - level for cell in taps.cells]
+        squares = [jnp.square(jax.nn.relu(d) if asymmetric else d) + 1e-3 for d in details]
+        typical = taps.mean(squares)
+        power = jnp.exp(jnp.asarray(sharpness, dtype)) / 2
+        floor = jnp.exp(jnp.minimum(jnp.asarray(offset, dtype), 10))
+        weights = [jnp.exp(power * (jnp.log(square) - jnp.log(typical))) + floor for square in squares]
+        return taps.sum(w * cell for w, cell in zip(weights, taps.cells, strict=True)) / taps.sum(weights)
+
+    return reduce_taps(x, fitted, mean)
+
+
+def _filter_middle(x: jax.Array, window: Window, kernel: jax.Array, bias: jax.Array | None) -> jax.Array:
+    """A 3x3 depthwise filter around each window's cell (k - 1) // 2, zero outside the map."""
+    height, width = x.shape[1:3]
+    pads, outs = window.pads(height, width), window.output(height, width)
+    starts, ends = [], []
+    for k, s, d, pad, out, n in zip(
+        window.size, window.stride, window.dilation, pads, outs, (height, width), strict=True
+    ):
+        start = d * ((k - 1) // 2 - 1) - pad[0]
+        starts.append(start)
+        ends.append(start + (out - 1) * s + 2 * d - (n - 1))
+    shifted = jax.lax.pad(
+        x,
+        jnp.zeros((), x.dtype),
+        ((0, 0, 0), (-starts[0], ends[0], 0), (-starts[1], ends[1], 0), (0, 0, 0)),
+    )
+    inner = read_taps(shifted, Window((3, 3), window.stride, "VALID", window.dilation))
+    total = inner.sum(w * cell for w, cell in zip(kernel.astype(x.dtype).reshape(9, -1), inner.cells, strict=True))
+    return total if bias is None else total + bias.astype(x.dtype)
+
+
+def edscw_pool(
+    x: jax.Array,
+    window: Size,
+    stride: int | Sequence[int] | None = None,
+    padding: Any = "VALID",
+    *,
+    dilation: Any = 1,
+    gradient: str = "full",
+) -> jax.Array:
+    """Mean weighted by similarity to the window's mean m: w = softmax(DSC), DSC_i = 2 |x_i m| / (x_i^2 + m^2).
+
+    x: (N, H, W, C). DSC lies in [0, 1] (1 where both are 0), so weights differ by a factor e at most.
+    gradient="truncated" holds the weights constant, as the authors' kernel does. Raises PoolscopeError on another
+    gradient or a window that doesn't fit. (Stergiou & Poppe 2023, AdaPool.)
+    """
+    hold = check_gradient("edscw", gradient)
+
+    def mean(taps: Taps) -> jax.Array:
+        top = taps.top([jnp.abs(cell) for cell in taps.cells])
+        scale = 1 / jnp.where(top >= jnp.finfo(top.dtype).tiny, top, 1)
+        cells = [cell * scale for cell in taps.cells]
+        middle = taps.mean(cells)
+        scores = []
+        for cell in cells:
+            squares = cell**2 + middle**2
+            some = squares > 0
+            scores.append(jnp.where(some, 2 * jnp.abs(cell * middle) / jnp.where(some, squares, 1), 1))
+        weights = hold([jnp.exp(score) for score in scores])
+        return taps.sum(w * cell for w, cell in zip(weights, taps.cells, strict=True)) / taps.sum(weights)
+
+    return reduce_taps(x, fit_window(x, window, stride, padding, dilation), mean)
+
+
+def em_pool(
+    x: jax.Array,
+    window: Size,
+    stride: int | Sequence[int] | None = None,
+    padding: Any = "VALID",
+    *,
+    dilation: Any = 1,
+    gradient: str = "full",
+) -> jax.Array:
+    """The exponential-maximum half of AdaPool, which is `soft_pool` at beta 1 (Stergiou & Poppe 2023)."""
+    return soft_pool(x, window, stride, padding, dilation=dilation, gradient=gradient)
+
+
+def ada_pool(
+    x: jax.Array,
+    window: Size,
+    stride: int | Sequence[int] | None = None,
+    padding: Any = "VALID",
+    *,
+    dilation: Any = 1,
+    alpha: float | jax.Array = 0.5,
+    gradient: str = "full",
+) -> jax.Array:
+    """AdaPool, y = alpha eDSCW + (1 - alpha) eM.
+
+    x: (N, H, W, C); alpha: a number, (C,), or the paper's one per position (out_h, out_w, 1). Raises PoolscopeError on
+    an unknown gradient or a window that doesn't fit. (Stergiou & Poppe 2023.)
+    """
+    fitted = fit_window(x, window, stride, padding, dilation)
+    wide = widen(x)
+    share = jnp.asarray(alpha, wide.dtype)
+    blended = share * edscw_pool(wide, fitted, gradient=gradient) + (1 - share) * em_pool(
+        wide, fitted, gradient=gradient
+    )
+    return blended.astype(x.dtype)
