@@ -1,0 +1,78 @@
+"""Step loop against scanned epochs: training speed of the same network side by side, interleaved, in one process.
+
+Prints, for each network, images per second of wall time and per second of CPU time (which other work on the machine
+disturbs less), best of the repeats, and seconds to the first epoch's end, compilation included. `train.loop=auto` rests
+on these numbers.
+
+    python scripts/bench_loop.py [repeats]
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import jax
+import numpy as np
+
+from poolscope.allocator import keep_freed_memory
+from poolscope.architecture import plan_network
+from poolscope.compose import compose_runs
+from poolscope.config import RunConfig
+from poolscope.train import STREAMS, Trainer, stream_key
+
+IMAGES = {"digits 8x8x1": (8, 8, 1), "MNIST 28x28x1": (28, 28, 1), "CIFAR 32x32x3": (32, 32, 3)}
+COUNT = 1280
+
+
+def main(repeats: int) -> None:
+    """Measure every network under both loops and print a table."""
+    keep_freed_memory()
+    print(f"{jax.default_backend()}, {jax.device_count()} device(s), batch 64, {COUNT} images an epoch, best of {repeats}")
+    print(f"{'network':16}{'loop':>6}{'images/s':>12}{'images/CPU-s':>14}{'first epoch s':>15}")
+    for name, shape in IMAGES.items():
+        loops = {loop: Loop(loop, shape) for loop in ("step", "scan")}
+        for _ in range(repeats):
+            for loop in loops.values():
+                loop.run()
+        for loop in loops.values():
+            print(f"{name:16}{loop.name:>6}{COUNT / loop.wall:12.0f}{COUNT / loop.cpu:14.0f}{loop.first:15.1f}")
+
+
+class Loop:
+    """One network under one kind of loop, with the best times of an epoch so far."""
+
+    def __init__(self, name: str, shape: tuple[int, int, int]) -> None:
+        (config,) = compose_runs(["data=synthetic", f"train.loop={name}"]).configs
+        self.name, self.wall, self.cpu = name, float("inf"), float("inf")
+        self.trainer = Trainer(config, plan_network(config, shape, 10), COUNT)
+        self.state = self.trainer.initialise(0)
+        self.data = jax.device_put(make_images(config, shape))
+        began = time.perf_counter()
+        self.epoch()
+        self.first = time.perf_counter() - began
+
+    def run(self) -> None:
+        """Time one epoch."""
+        wall, cpu = time.perf_counter(), time.process_time()
+        self.epoch()
+        self.wall = min(self.wall, time.perf_counter() - wall)
+        self.cpu = min(self.cpu, time.process_time() - cpu)
+
+    def epoch(self) -> None:
+        """Take the steps of one epoch."""
+        self.state, losses = self.trainer.advance(self.state, self.data, 0, COUNT // 64)
+        jax.block_until_ready(losses)
+
+
+def make_images(config: RunConfig, shape: tuple[int, int, int]) -> tuple[object, ...]:
+    """What `Trainer` steps over: images, labels, mean, standard deviation, their order, and the keys."""
+    rng = np.random.default_rng(0)
+    mean, std = np.full(shape[2], 0.5, np.float32), np.full(shape[2], 0.3, np.float32)
+    keys = {name: stream_key(0, name) for name in STREAMS}
+    images = rng.integers(0, 256, (COUNT, *shape), dtype=np.uint8)
+    return images, rng.integers(0, 10, COUNT, dtype=np.int32), mean, std, rng.permutation(COUNT), keys
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5)
