@@ -80,15 +80,10 @@ class Trainer:
 
     def __init__(self, config: RunConfig, plan: Plan, train_size: int) -> None:
         self.config, self.plan = config, plan
-        batch = config.train.batch_size
-        if batch > train_size:
-            raise PoolscopeError(
-                f"train.batch_size must be at most the number of training images, {train_size}, not {batch}."
-            )
-        self.steps_per_epoch = train_size // batch
+        self.mesh = make_mesh(config.train, train_size)
+        self.steps_per_epoch = train_size // config.train.batch_size
         self.steps = config.train.steps or config.train.epochs * self.steps_per_epoch
         self.optimiser = make_optimiser(config.optim, self.steps)
-        self.mesh = make_mesh(config.train)
         self.scans = uses_scan(config.train, jax.default_backend())
         self.graph = nnx.split(nnx.eval_shape(lambda: ConvNet(config, plan, jax.random.key(0))), nnx.Param, ...)[0]
         self.predict = jax.jit(lambda *given: self.apply(*given, train=False)[:2])
@@ -132,14 +127,9 @@ class Trainer:
                 if epoch != order_epoch:
                     order, order_epoch = self._order(keys["order"], epoch, size=len(labels)), epoch
                 data = (images, labels, mean, std, order, keys)
-                if self.scans:
-                    state, loss = self._epoch(state, data, start, count=count)
-                    losses.append(loss)
-                else:
-                    for position in range(start, start + count):
-                        state, loss = self._step(state, data, position)
-                        losses.append(loss)
-            train_loss = float(np.mean(jax.device_get(losses)))
+                state, taken = self.advance(state, data, start, count)
+                losses += taken
+            train_loss = float(np.mean(np.hstack(jax.device_get(losses))))
             speeds.append((last - first) * config.train.batch_size / (time.perf_counter() - began))
             values = {
                 "epoch": last / self.steps_per_epoch,
@@ -162,6 +152,19 @@ class Trainer:
                 best, best_loss, best_epoch = self._copy(self._weights(state)), values["val_loss"], values["epoch"]
         status = "diverged" if reason else "done"
         return Trained(status, reason, self._weights(state), best, best_epoch, curves, float(np.median(speeds)))
+
+    def advance(
+        self, state: TrainState, data: tuple[Any, ...], start: int, count: int
+    ) -> tuple[TrainState, list[Array]]:
+        """Take `count` steps from the batch `start` of an epoch on; the state given is used up. Returns the losses."""
+        if self.scans:
+            state, losses = self._epoch(state, data, start, count=count)
+            return state, [losses]
+        taken = []
+        for position in range(start, start + count):
+            state, loss = self._step(state, data, position)
+            taken.append(loss)
+        return state, taken
 
     def evaluate(self, weights: Weights, split: tuple[Any, ...], dataset: Dataset) -> Evaluation:
         """Loss and accuracy on every example of a placed split: no augmentation, no dropout, deterministic pooling."""
@@ -224,7 +227,7 @@ class Trainer:
         state, losses = lax.scan(
             lambda carried, position: self._train_step(carried, data, position), state, start + jnp.arange(count)
         )
-        return state, losses.mean()
+        return state, losses
 
     def _evaluate_batch(
         self, weights: Weights, images: Array, labels: Array, mean: Array, std: Array
@@ -265,9 +268,16 @@ def stream_key(seed: int, stream: str) -> Array:
     return jax.random.fold_in(jax.random.key(seed), STREAMS.index(stream))
 
 
-def make_mesh(config: TrainConfig) -> Mesh:
-    """The devices that share each batch: as many as asked for, else the most that divide the batch."""
+def make_mesh(config: TrainConfig, train_size: int) -> Mesh:
+    """The devices that share each batch: as many as asked for, else the most that divide the batch.
+
+    Raises PoolscopeError where the batch can't be drawn from the training images or shared by the devices.
+    """
     devices, batch = jax.devices(), config.batch_size
+    if batch > train_size:
+        raise PoolscopeError(
+            f"train.batch_size must be at most the number of training images, {train_size}, not {batch}."
+        )
     count = config.devices or max(n for n in range(1, len(devices) + 1) if batch % n == 0)
     if count > len(devices):
         raise PoolscopeError(f"train.devices must be at most the {len(devices)} that JAX sees here, not {count}.")
