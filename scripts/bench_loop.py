@@ -29,7 +29,7 @@ def main(repeats: int) -> None:
     """Measure every network under both loops and print a table."""
     keep_freed_memory()
     print(
-        f"{jax.default_backend()}, {jax.device_count()} device(s), batch 64, epochs of {COUNT} images, best of {repeats}"
+        f"{jax.default_backend()}, {jax.device_count()} device(s), batch 64, epoch of {COUNT} images, best of {repeats}"
     )
     print(f"{'network':16}{'loop':>6}{'images/s':>12}{'images/CPU-s':>14}{'first epoch s':>15}")
     for name, shape in IMAGES.items():
