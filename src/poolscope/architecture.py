@@ -227,6 +227,11 @@ class _Trace:
                 f"pool.padding={pool.padding} reaches past pool.window={pool.window} at stage {stage}, so that a "
                 "window would see nothing but padding; each side must be smaller than the window."
             )
+        if any(max(pad) > n for pad, n in zip(window.pads(height, width), (height, width), strict=True)):
+            raise PoolscopeError(
+                f"pool stage {stage} would see more padding than pixels: pool.window={_size(window.size)} is larger "
+                f"than its {height}x{width} input; use a smaller pool.window or fewer model.pool_stages."
+            )
         factor = evaluate_formula(operator.channels, S=window.stride[0] * window.stride[1])
         applied = self.slide(window, channels * factor)
         cells = self.shape[0] * self.shape[1]

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 from poolscope import __version__
 from poolscope.errors import PoolscopeError
@@ -35,12 +36,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         print(f"poolscope: {error}", file=sys.stderr)
         status = 2
-    except KeyboardInterrupt:
-        print("poolscope: interrupted; finished runs are recorded, and the same command goes on.", file=sys.stderr)
-        status = 130
     except BrokenPipeError:
         sys.stderr.close()
         status = 0
+    except OSError as error:
+        if os.environ.get("POOLSCOPE_TRACEBACK") or error.strerror is None:
+            raise
+        print(f"poolscope: {error.strerror}: {error.filename or 'a file'}.", file=sys.stderr)
+        status = 1
+    except KeyboardInterrupt:
+        print("poolscope: interrupted; finished runs are recorded, and the same command goes on.", file=sys.stderr)
+        status = 130
     raise SystemExit(status)
 
 
@@ -151,8 +157,15 @@ def _data(given: list[str]) -> int:
     return 0
 
 
+class _Parser(argparse.ArgumentParser):
+    """Refuses bad arguments as everything else is refused: with one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        raise PoolscopeError(f"{message}; `{self.prog} --help` says what there is.")
+
+
 def _parser(command: str, summary: str) -> argparse.ArgumentParser:
-    return argparse.ArgumentParser(f"poolscope {command}", description=summary)
+    return _Parser(f"poolscope {command}", description=summary, allow_abbrev=False)
 
 
 def _with_flags(given: list[str]) -> list[str]:

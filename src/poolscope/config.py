@@ -30,6 +30,9 @@ PRECISIONS = ("float32", "bfloat16")
 LOOPS = ("auto", "step", "scan")
 SOURCES = ("digits", "synthetic", "tfds")
 MEASURES = ("basic",)
+COMMON_OPTIONS = ("window", "stride", "padding")  # of every operator
+MOST = 2**31 - 1
+MOST_SEED = 2**32 - 1  # JAX reads 32 bits of a seed: 2^32 would repeat seed 0
 
 
 @dataclass
@@ -157,8 +160,9 @@ def to_config(composed: DictConfig) -> RunConfig:
     missing = sorted(OmegaConf.missing_keys(composed))
     if missing:
         key = missing[0]
-        example = {"data.name": "data=mnist", "pool.name": "pool=max"}.get(key, f"{key}=...")
-        raise PoolscopeError(f"{key} is not set; give it on the command line, for instance {example}.")
+        examples = {"data.name": "data=mnist or data.name=kmnist", "pool.name": "pool=max"}
+        example = f", for instance {examples[key]}" if key in examples else ""
+        raise PoolscopeError(f"{key} is not set; give it on the command line{example}.")
     merged = OmegaConf.merge(
         OmegaConf.structured(RunConfig), OmegaConf.create(OmegaConf.to_container(composed, resolve=True))
     )
@@ -191,6 +195,11 @@ def check_config(config: RunConfig) -> None:
     """Refuse values that no data set could make sense of; geometry is checked by `architecture.plan_network`."""
     data, model, train, optim = config.data, config.model, config.train, config.optim
     _one_of("data.source", data.source, SOURCES)
+    if data.name != data.source and (data.source != "tfds" or not data.name):
+        raise PoolscopeError(
+            f"data.name={data.name} is not what data.source={data.source} reads; choose a data set with data=mnist, "
+            "data=cifar10, data=digits, data=synthetic, or data=tfds data.name=..."
+        )
     _one_of("model.head", model.head, HEADS)
     _one_of("model.norm", model.norm, NORMS)
     _one_of("model.conv_padding", model.conv_padding, CONV_PADDINGS)
@@ -199,25 +208,25 @@ def check_config(config: RunConfig) -> None:
     _one_of("train.precision", train.precision, PRECISIONS)
     _one_of("train.loop", train.loop, LOOPS)
     _one_of("measure.name", config.measure.name, MEASURES)
-    for key, value, least in (
-        ("data.train_eval_size", data.train_eval_size, 1),
-        ("data.train_size", data.train_size, 1),
-        ("data.pad_to", data.pad_to, 1),
-        ("data.classes", data.classes, 2),
-        ("model.blocks", model.blocks, 1),
-        ("model.pool_stages", model.pool_stages, 0),
-        ("model.width", model.width, 1),
-        ("model.kernel", model.kernel, 1),
-        ("model.grid", model.grid, 1),
-        ("train.epochs", train.epochs, 1),
-        ("train.steps", train.steps, 1),
-        ("train.batch_size", train.batch_size, 1),
-        ("train.eval_batch_size", train.eval_batch_size, 1),
-        ("train.shift", train.shift, 0),
-        ("train.devices", train.devices, 1),
+    for key, value, least, most in (
+        ("data.train_eval_size", data.train_eval_size, 1, MOST),
+        ("data.train_size", data.train_size, 1, MOST),
+        ("data.pad_to", data.pad_to, 1, 10_000),
+        ("data.classes", data.classes, 2, 100_000),
+        ("model.blocks", model.blocks, 1, 1_000),
+        ("model.pool_stages", model.pool_stages, 0, 1_000),
+        ("model.width", model.width, 1, 100_000),
+        ("model.kernel", model.kernel, 1, 101),
+        ("model.grid", model.grid, 1, 10_000),
+        ("train.epochs", train.epochs, 1, 100_000),
+        ("train.steps", train.steps, 1, 100_000_000),
+        ("train.batch_size", train.batch_size, 1, MOST),
+        ("train.eval_batch_size", train.eval_batch_size, 1, MOST),
+        ("train.shift", train.shift, 0, 10_000),
+        ("train.devices", train.devices, 1, 10_000),
     ):
-        if value is not None and value < least:
-            raise PoolscopeError(f"{key} must be at least {least}, not {value}.")
+        if value is not None and not least <= value <= most:
+            raise PoolscopeError(f"{key} must be from {least} to {most}, not {value}.")
     _within("data.label_noise", data.label_noise, 0, 1)
     _within("model.dropout", model.dropout, 0, 1, top_open=True)
     _within("optim.warmup", optim.warmup, 0, 1, top_open=True)
@@ -227,15 +236,18 @@ def check_config(config: RunConfig) -> None:
     _positive("model.growth", model.growth)
     if optim.clip_norm is not None:
         _positive("optim.clip_norm", optim.clip_norm)
-    if data.shape is not None and (len(data.shape) != 3 or min(data.shape) < 1):
-        raise PoolscopeError(f"data.shape must be [height, width, channels], each at least 1, not {data.shape}.")
+    _positive("model.width * model.growth^(model.blocks - 1)", _last_filters(model), most=100_000)
+    if data.shape is not None and not (len(data.shape) == 3 and _whole(data.shape, 1, 10_000)):
+        raise PoolscopeError(f"data.shape must be [height, width, channels], each from 1 to 10000, not {data.shape}.")
     if not config.seeds:
         raise PoolscopeError("seeds is empty; give at least one, for instance seeds=[0,1,2].")
-    if len(set(config.seeds)) < len(config.seeds) or min(config.seeds) < 0:
-        raise PoolscopeError(f"seeds must be different whole numbers from 0 up, not {config.seeds}.")
+    if not _whole(config.seeds, 0, MOST_SEED) or len(set(config.seeds)) < len(config.seeds):
+        raise PoolscopeError(f"seeds must be different whole numbers from 0 to {MOST_SEED}, not {config.seeds}.")
+    if not config.results.strip():
+        raise PoolscopeError(f"results must name a folder, for instance results=results, not {config.results!r}.")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", config.study) or config.study == "runs":
         raise PoolscopeError(
-            f"study must be a plain folder name of letters, digits, '_', '-' and '.' (not 'runs'), not {config.study!r}."
+            f"study must be a folder name of letters, digits, '_', '-' and '.' (not 'runs'), not {config.study!r}."
         )
     check_pool(config.pool)
 
@@ -248,16 +260,14 @@ def check_pool(pool: PoolConfig) -> None:
     given = pool_options(pool)
     for option in given:
         if option not in takes:
-            own = (
-                f"takes {', '.join(takes)} beside window, stride, padding" if takes else "takes window, stride, padding"
-            )
-            raise PoolscopeError(f"pool {pool.name!r} {own}; got {option}.")
+            own = ", ".join((*COMMON_OPTIONS, *takes))
+            raise PoolscopeError(f"pool.{option}={given[option]}: pool={pool.name} takes {own} only.")
 
 
 def pool_options(pool: PoolConfig) -> dict[str, Any]:
     """The options that were given to the operator beside window, stride and padding."""
-    common = ("name", "window", "stride", "padding")
     values = {entry.name: getattr(pool, entry.name) for entry in dataclasses.fields(pool)}
+    common = ("name", *COMMON_OPTIONS)
     return {name: value for name, value in values.items() if name not in common and value is not None}
 
 
@@ -274,9 +284,22 @@ def _within(key: str, value: float, low: float, high: float, top_open: bool = Fa
         raise PoolscopeError(f"{key} must be {bounds}, not {value:g}.")
 
 
-def _positive(key: str, value: float) -> None:
-    if not (value > 0 and math.isfinite(value)):
-        raise PoolscopeError(f"{key} must be above 0 and finite, not {value:g}.")
+def _positive(key: str, value: float, most: float = math.inf) -> None:
+    if not (0 < value <= most and math.isfinite(value)):
+        bounds = "finite" if math.isinf(most) else f"at most {most:,}"
+        raise PoolscopeError(f"{key} must be above 0 and {bounds}, not {value:g}.")
+
+
+def _whole(values: list[Any], least: int, most: int) -> bool:
+    """Whether all are whole numbers in the range; inside a list of lists, OmegaConf doesn't check."""
+    return all(isinstance(value, int) and least <= value <= most for value in values)
+
+
+def _last_filters(model: ModelConfig) -> float:
+    try:
+        return model.width * model.growth ** (model.blocks - 1)
+    except OverflowError:
+        return math.inf
 
 
 def _without_null(content: Any) -> Any:

@@ -112,9 +112,12 @@ def describe_dataset(config: DataConfig) -> tuple[Shape, int]:
     return _padded_shape(source.shape, config), source.classes
 
 
-def check_dataset(config: DataConfig) -> None:
-    """Refuse, without reading an image, all that `load_dataset` would: a data set that isn't there, splits, sizes."""
-    _plan(config)
+def check_dataset(config: DataConfig) -> int:
+    """How many images would be trained on.
+
+    Refuses, without reading an image, all that `load_dataset` would: a data set that isn't there, splits, sizes.
+    """
+    return _plan(config)[3]
 
 
 def open_source(config: DataConfig) -> Source:

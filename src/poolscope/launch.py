@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
+import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
+from typing import NoReturn
 
 import hydra
 from filelock import FileLock, Timeout
@@ -14,10 +18,11 @@ from hydra._internal.utils import get_args_parser
 from omegaconf import DictConfig
 from rich.console import Console
 
-from poolscope.architecture import plan_network
+from poolscope.architecture import Plan, plan_network
 from poolscope.compose import Composed, compose_runs, register_schemas
 from poolscope.config import RunConfig, digest, to_config
 from poolscope.errors import PoolscopeError
+from poolscope.explain import in_one_sentence
 from poolscope.paths import record_path, runs_folder, shipped
 from poolscope.progress import Lines, LiveDisplay
 from poolscope.record import RunRecord, read_record
@@ -27,7 +32,7 @@ _display: LiveDisplay | None = None  # the live display of this process, while i
 
 def train(arguments: Sequence[str]) -> int:
     """Run what the arguments of `poolscope train` say; returns the exit status: 0, or 1 if a run failed or diverged."""
-    flags = get_args_parser().parse_args(list(arguments))
+    flags = _read_flags(arguments)
     if flags.help or flags.hydra_help or flags.cfg or flags.info or flags.shell_completion:
         _hand_to_hydra(arguments)
         return 0
@@ -57,11 +62,16 @@ def check_jobs(configs: Sequence[RunConfig], console: Console) -> int:
     from poolscope.data import check_dataset, describe_dataset
 
     missing, said = 0, set()
+    tried: set[str] = set()
     for config in configs:
         shape, classes = describe_dataset(config.data)
         plan = plan_network(config, shape, classes)
         if config.model.head == "none":
             raise PoolscopeError("model.head=none has no classifier to train; use it with `poolscope show` only.")
+        if config.train.shift >= min(shape[:2]):
+            raise PoolscopeError(
+                f"train.shift must be below the images' side, {min(shape[:2])}, not {config.train.shift}."
+            )
         for sentence in plan.remainders:
             if sentence not in said:
                 console.print(f"note: {sentence}", style="yellow", highlight=False)
@@ -69,9 +79,29 @@ def check_jobs(configs: Sequence[RunConfig], console: Console) -> int:
         records = [_recorded(config, seed) for seed in config.seeds]
         lacking = sum(record is None or record.status == "failed" for record in records)
         if lacking:
-            check_dataset(config.data)
+            _check_devices(config, plan, check_dataset(config.data), tried)
         missing += lacking
     return missing
+
+
+def _check_devices(config: RunConfig, plan: Plan, train_size: int, tried: set[str]) -> None:
+    """Refuse a batch that these devices can't share, and an option value that the operator can't work with."""
+    import jax
+
+    from poolscope.pooling import make_pool
+    from poolscope.train import make_mesh
+
+    make_mesh(config.train, train_size)
+    before = next((before for before, layer in pairwise(plan.layers) if layer.kind == "pool"), None)
+    if before is None or str(config.pool) in tried:
+        return
+    tried.add(str(config.pool))
+    maps = jax.ShapeDtypeStruct((1, *before.output), jax.numpy.float32)
+    jax.eval_shape(
+        lambda x, key: make_pool(config.pool, x.shape[3], rngs=key)(x, key=key, deterministic=False),
+        maps,
+        jax.random.key(0),
+    )
 
 
 def run_job(composed: DictConfig) -> None:
@@ -81,10 +111,34 @@ def run_job(composed: DictConfig) -> None:
     run_config(to_config(composed), _display or Lines())
 
 
+def _read_flags(arguments: Sequence[str]) -> argparse.Namespace:
+    """Hydra's own flags, which it would refuse with a usage message or a traceback."""
+    parser = get_args_parser()
+
+    def refuse(message: str) -> NoReturn:
+        raise PoolscopeError(f"{message}; `poolscope train --help` says what there is.")
+
+    parser.error = refuse  # type: ignore[method-assign]
+    flags = parser.parse_args(list(arguments))
+    for flag in ("config_name", "config_path", "experimental_rerun"):
+        if getattr(flags, flag) is not None:
+            refuse(f"--{flag.replace('_', '-')} does not fit poolscope; add files of your own with --config-dir")
+    modes = {"--run": flags.run, "--multirun": flags.multirun, "--cfg": flags.cfg, "--info": flags.info}
+    if len(given := [mode for mode, value in modes.items() if value]) > 1:
+        refuse(f"{' and '.join(given)} exclude each other")
+    if (flags.resolve or flags.package) and not (flags.cfg or flags.help):
+        refuse("--resolve and --package go with --cfg only")
+    if flags.config_dir and not Path(flags.config_dir).is_dir():
+        refuse(f"--config-dir must be a folder, not {flags.config_dir}")
+    return flags
+
+
 def _hand_to_hydra(arguments: Sequence[str]) -> None:
     register_schemas()
     sys.argv = ["poolscope", *arguments]
-    hydra.main(version_base="1.3", config_path=str(shipped("configs")), config_name="train")(run_job)()
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # let exceptions through, to be said as everywhere else
+    with in_one_sentence(arguments):
+        hydra.main(version_base="1.3", config_path=str(shipped("configs")), config_name="train")(run_job)()
 
 
 @contextmanager
