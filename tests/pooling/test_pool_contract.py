@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from pool_oracles import compile_quickly, random_geometries
+from pool_geometries import compile_quickly, random_geometries
 
 from poolscope.catalogue import OPERATORS, evaluate_formula
 from poolscope.config import PoolConfig

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import lax
-from pool_oracles import compile_quickly
+from pool_geometries import compile_quickly
 
 from poolscope.geometry import make_window
 from poolscope.pooling import avg_pool, max_pool, min_pool

@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from pool_oracles import ORACLES, Geometry, compile_quickly, numerical_gradient, random_geometries
+from pool_geometries import Geometry, compile_quickly, numerical_gradient, random_geometries
+from pool_oracles import ORACLES
 
 from poolscope.catalogue import OPERATORS
 from poolscope.pooling import POOLS

@@ -15,7 +15,7 @@ from poolscope.pooling.averages import avg_pool
 from poolscope.pooling.extremes import max_pool
 from poolscope.pooling.sampling import need_key
 from poolscope.pooling.spectral import apply_axes, check_output
-from poolscope.pooling.taps import Size, check_number, dense_window, fit_window, take_positions, widen
+from poolscope.pooling.taps import Size, dense_window, fit_window, take_positions, widen
 
 
 def adaptive_avg_pool(x: jax.Array, output_size: int | Sequence[int]) -> jax.Array:
@@ -70,9 +70,9 @@ def fractional_max_pool(
     x: (N, H, W, C); the output is floor(H / ratio), floor(W / ratio), or output_size where that is given. Cuts a_0 = 0
     <= a_1 <= ... fall at floor((i T + u) / o) - floor(u / o) with u uniform (pseudorandom), or after steps of
     floor(T / o) and one more in random order; disjoint regions end before the next cut and have T = n, overlapping ones
-    include it and have T = n - 1. Scope of the randomness: one draw for rows and one for columns, for the whole batch.
-    The paper has no deterministic form (it averages many draws); ours is u = T / 2. Raises PoolscopeError without a key
-    unless deterministic, or if ratio is below 1. (Graham 2014.)
+    include it and have T = n - 1. An axis that keeps its size is left as it is. Scope of the randomness: one draw for
+    rows and one for columns, for the whole batch. The paper has no deterministic form (it averages many draws); ours is
+    u = T / 2. Raises PoolscopeError without a key unless deterministic, or if ratio is below 1. (Graham 2014.)
     """
     if output_size is None:
         if ratio is None:
@@ -84,7 +84,9 @@ def fractional_max_pool(
     keys = (None, None) if deterministic else jax.random.split(need_key("fractional_max", key))
     for axis, (out, part) in enumerate(zip(check_output("fractional_max", output_size), keys, strict=True), start=1):
         n = x.shape[axis]
-        total = max(n - overlapping, 1) if n > 1 else 0
+        if out == n:
+            continue
+        total = n - overlapping
         cuts = _random_cuts(total, out, part) if part is not None and not pseudorandom else _even_cuts(total, out, part)
         last = jnp.maximum(cuts[1:] - (0 if overlapping else 1), cuts[:-1])
         reach = total // out + (1 if total % out else 0) + overlapping
@@ -124,13 +126,8 @@ def s3_pool(
     """
     fitted = fit_window(x, window, stride, padding, dilation)
     for step in fitted.stride:
-        check_number(
-            "s3",
-            "grid",
-            step if grid is None else grid,
-            lambda g, s=step: g >= s and g % s == 0,
-            "a multiple of the stride",
-        )
+        if grid is not None and (grid < step or grid % step):
+            raise PoolscopeError(f"s3 grid must be a multiple of the stride, not {grid}.")
     dense = max_pool(x, dense_window(fitted, *x.shape[1:3]))
     if deterministic:
         return avg_pool(dense, Window(fitted.stride, fitted.stride, _remainder(fitted, dense)))

@@ -96,8 +96,8 @@ def _random_simplex(window: Window, channels: int, options: Mapping[str, Any], k
 
 
 def _strides(window: Window, channels: int, options: Mapping[str, Any], key: jax.Array) -> jax.Array:
-    """A quarter above the geometry's: at it the whole crop passes the mask, and nothing tells the stride to move."""
-    return _softplus_inverse(1.25 * jnp.asarray(window.stride, jnp.float32))
+    """A little above the geometry's: at it the whole crop passes the mask, and nothing tells the stride to move."""
+    return _softplus_inverse(1 + 1.25 * (jnp.asarray(window.stride, jnp.float32) - 1))
 
 
 LEARNED: dict[str, dict[str, Learned]] = {
