@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import jax
+import jax.numpy as jnp
 import optax
 
 from poolscope.config import OptimConfig
@@ -17,9 +18,9 @@ def make_schedule(config: OptimConfig, steps: int) -> optax.Schedule:
         "cosine": lambda: optax.cosine_decay_schedule(config.learning_rate, rest),
         "linear": lambda: optax.linear_schedule(config.learning_rate, 0.0, rest),
     }[config.schedule]()
-    if not warmup:
-        return decay
-    return optax.join_schedules([optax.linear_schedule(0.0, config.learning_rate, warmup), decay], [warmup])
+    rise = optax.linear_schedule(0.0, config.learning_rate, warmup)
+    whole = optax.join_schedules([rise, decay], [warmup]) if warmup else decay
+    return lambda step: whole(jnp.asarray(step, jnp.float32))  # Optax counts steps in whole numbers
 
 
 def make_optimiser(config: OptimConfig, steps: int) -> optax.GradientTransformation:

@@ -1,0 +1,5 @@
+"""`python -m poolscope`: the same door as the command `poolscope`."""
+
+from poolscope.cli import main
+
+main()
