@@ -19,6 +19,7 @@ usage: poolscope COMMAND ...
   show     a network as a table of layers                  poolscope show data=mnist pool=max pool.window=3
   apply    operators on a small matrix, side by side       poolscope apply pool=max,avg
   report   tables, figures and a report of a study         poolscope report quickstart
+  gallery  what every operator does to the same images     poolscope gallery
   list     what there is: pools, data, measures, studies, runs
   data     prepare (download) a data set                   poolscope data prepare mnist
 
@@ -133,6 +134,19 @@ def _report(given: list[str]) -> int:
     return report.exit_status
 
 
+def _gallery(given: list[str]) -> int:
+    parser = _parser("gallery", "Measure every operator on the same images and write the gallery's tables and page.")
+    parser.add_argument("--results", default="results", help="folder of studies and records (default: results)")
+    options = parser.parse_args(_with_flags(given))
+    from poolscope.gallery import write_gallery
+
+    write_gallery(options.results, echo=lambda name: print(f"measuring {name}", file=sys.stderr))
+    from poolscope.gallery_page import build_page
+
+    print(f"Written to {build_page(options.results)}")
+    return 0
+
+
 def _list(given: list[str]) -> int:
     parser = _parser("list", "List what there is.")
     parser.add_argument("what", nargs="?", choices=("pools", "data", "measures", "studies", "runs"), default="pools")
@@ -178,6 +192,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "show": _show,
     "apply": _apply,
     "report": _report,
+    "gallery": _gallery,
     "list": _list,
     "data": _data,
 }
