@@ -74,8 +74,8 @@ class Plan:
             if any(layer.dropped):
                 height, width = before.output[:2] if before else self.input[:2]
                 sentences.append(
-                    f"{layer.name} never reads the last {_rows(layer.dropped)} of its {height}x{width} input, because "
-                    f"its stride doesn't divide; pool.padding=SAME or data.pad_to keeps them."
+                    f"{layer.name} never reads the last {describe_dropped(layer.dropped)} of its {height}x{width} "
+                    "input, because its stride doesn't divide; pool.padding=SAME or data.pad_to keeps them."
                 )
         return tuple(sentences)
 
@@ -272,16 +272,17 @@ def pool_parameters(pool: PoolConfig, channels: int) -> int:
     return evaluate_formula(OPERATORS[pool.name].learnable, K=cells, C=channels, **numbers)
 
 
-def _each(function: Any, *pairs: Pair) -> Pair:
-    first, second = (function(*parts) for parts in zip(*pairs, strict=True))
-    return (first, second)
-
-
-def _rows(dropped: Pair) -> str:
+def describe_dropped(dropped: Pair) -> str:
+    """Rows and columns that no window reads, in words; "" for none."""
     words = [
         f"{count} {noun}{'s' * (count > 1)}" for count, noun in zip(dropped, ("row", "column"), strict=True) if count
     ]
     return " and ".join(words)
+
+
+def _each(function: Any, *pairs: Pair) -> Pair:
+    first, second = (function(*parts) for parts in zip(*pairs, strict=True))
+    return (first, second)
 
 
 def _size(pair: Pair) -> str:

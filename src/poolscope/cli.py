@@ -86,11 +86,12 @@ def _complete(given: list[str]) -> int:
 def _show(given: list[str]) -> int:
     parser = _parser("show", "Print a network as a table of layers: output shape, parameters, MACs, receptive field.")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="as for poolscope train")
-    overrides = parser.parse_args(given).overrides
+    _add_train_flags(parser)
+    options = parser.parse_intermixed_args(given)
     from poolscope.compose import compose_runs
     from poolscope.show import show_network
 
-    for config in compose_runs(overrides, multirun=True).configs:
+    for config in compose_runs(options.overrides, True, options.config_dir).configs:
         show_network(config)
     return 0
 
@@ -106,12 +107,13 @@ def _apply(given: list[str]) -> int:
         "default: the 4x4 matrix of the tutorial",
     )
     parser.add_argument("--train", action="store_true", help="the training form of operators that draw at random")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the draws (default 0)")
-    options = parser.parse_args(given)
+    parser.add_argument("--seed", type=_seed, default=0, help="seed of the draws (default 0)")
+    _add_train_flags(parser)
+    options = parser.parse_intermixed_args(given)
     from poolscope.compose import compose_runs
     from poolscope.show import apply_operators, read_matrix
 
-    configs = compose_runs(options.overrides, multirun=True).configs
+    configs = compose_runs(options.overrides, True, options.config_dir).configs
     apply_operators([config.pool for config in configs], read_matrix(options.matrix), options.train, options.seed)
     return 0
 
@@ -180,6 +182,20 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser(command: str, summary: str) -> argparse.ArgumentParser:
     return _Parser(f"poolscope {command}", description=summary, allow_abbrev=False)
+
+
+def _add_train_flags(parser: argparse.ArgumentParser) -> None:
+    """Flags of `train`, so that its command lines can be shown; several values are a sweep with or without -m."""
+    parser.add_argument("-m", "--multirun", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--config-dir", metavar="DIR", help="folder of configuration files of your own")
+
+
+def _seed(text: str) -> int:
+    from poolscope.config import MOST_SEED
+
+    if not text.isdecimal() or int(text) > MOST_SEED:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0 to {MOST_SEED}, not {text}")
+    return int(text)
 
 
 def _with_flags(given: list[str]) -> list[str]:

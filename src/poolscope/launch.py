@@ -59,29 +59,34 @@ def check_jobs(configs: Sequence[RunConfig], console: Console) -> int:
 
     Looks at the data sets' shapes, every network's plan, training-set sizes, and the records already there.
     """
-    from poolscope.data import check_dataset, describe_dataset
+    from poolscope.data import check_dataset
 
-    missing, said = 0, set()
-    tried: set[str] = set()
-    for config in configs:
-        shape, classes = describe_dataset(config.data)
-        plan = plan_network(config, shape, classes)
-        if config.model.head == "none":
-            raise PoolscopeError("model.head=none has no classifier to train; use it with `poolscope show` only.")
-        if config.train.shift >= min(shape[:2]):
-            raise PoolscopeError(
-                f"train.shift must be below the images' side, {min(shape[:2])}, not {config.train.shift}."
-            )
-        for sentence in plan.remainders:
-            if sentence not in said:
-                console.print(f"note: {sentence}", style="yellow", highlight=False)
-                said.add(sentence)
+    plans = [_plan_training(config) for config in configs]
+    lacking: dict[int, int] = {}
+    for job, config in enumerate(configs):
         records = [_recorded(config, seed) for seed in config.seeds]
-        lacking = sum(record is None or record.status == "failed" for record in records)
-        if lacking:
-            _check_devices(config, plan, check_dataset(config.data), tried)
-        missing += lacking
-    return missing
+        if count := sum(record is None or record.status == "failed" for record in records):
+            lacking[job] = count
+    sizes = {job: check_dataset(configs[job].data) for job in lacking}
+    tried: set[str] = set()
+    for job, size in sizes.items():
+        _check_devices(configs[job], plans[job], size, tried)
+    for sentence in dict.fromkeys(sentence for plan in plans for sentence in plan.remainders):
+        console.print(f"note: {sentence}", style="yellow", highlight=False, soft_wrap=True)
+    return sum(lacking.values())
+
+
+def _plan_training(config: RunConfig) -> Plan:
+    """The network's plan; refuses what the size of the images or the lack of a classifier makes impossible."""
+    from poolscope.data import describe_dataset
+
+    shape, classes = describe_dataset(config.data)
+    plan = plan_network(config, shape, classes)
+    if config.model.head == "none":
+        raise PoolscopeError("model.head=none has no classifier to train; use it with `poolscope show` only.")
+    if config.train.shift >= min(shape[:2]):
+        raise PoolscopeError(f"train.shift must be below the images' side, {min(shape[:2])}, not {config.train.shift}.")
+    return plan
 
 
 def _check_devices(config: RunConfig, plan: Plan, train_size: int, tried: set[str]) -> None:
@@ -179,7 +184,7 @@ def _conclude(composed: Composed, console: Console) -> int:
     bad = [(config, seed, record) for config, seed, record in outcomes if record is None or record.status != "done"]
     for config, seed, record in bad:
         what = f"{record.status}: {record.reason}" if record else "left no record"
-        console.print(f"{config.pool.name} seed {seed} {what}", style="red", highlight=False)
+        console.print(f"{config.pool.name} seed {seed} {what}", style="red", highlight=False, soft_wrap=True)
     if composed.complete:
         console.print(f"{len(outcomes) - len(bad)} of {len(outcomes)} runs done.", highlight=False)
     where = "" if results == "results" else f" results={results}"

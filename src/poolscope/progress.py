@@ -37,7 +37,7 @@ class Lines:
 
     def end(self, config: RunConfig, record: RunRecord) -> None:
         """A run ended."""
-        self.console.print(describe_outcome(config, record), highlight=False)
+        self.console.print(describe_outcome(config, record), highlight=False, soft_wrap=True)
 
 
 class LiveDisplay(Lines):

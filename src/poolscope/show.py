@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from poolscope.architecture import plan_network
+from poolscope.architecture import describe_dropped, plan_network
 from poolscope.catalogue import OPERATORS
 from poolscope.config import PoolConfig, RunConfig
 from poolscope.errors import PoolscopeError
@@ -36,7 +36,7 @@ def show_network(config: RunConfig) -> None:
         table.add_column(heading, justify="right")
     table.add_row("input", str(plan.input), "0", "0", "0", "1", "1", "")
     for layer in plan.layers:
-        left_out = f"{layer.dropped[0]} rows, {layer.dropped[1]} columns" if any(layer.dropped) else ""
+        left_out = describe_dropped(layer.dropped)
         field = "all" if layer.kind in ("head_pool", "dense") else _size(layer.receptive_field)
         counts = (f"{count:,}" for count in (layer.parameters, layer.macs, layer.pool_ops))
         jump = "" if layer.kind in ("head_pool", "dense") else _size(layer.jump)
@@ -56,15 +56,11 @@ def read_matrix(text: str | None) -> np.ndarray:
     """
     import numpy as np
 
-    if text == "-":
-        text = sys.stdin.read().strip()
-    lines = [line.replace(",", " ").split() for line in (text or _TUTORIAL_MATRIX).replace("/", "\n").splitlines()]
-    rows = [line for line in lines if line]
+    text = _TUTORIAL_MATRIX if text is None else sys.stdin.read() if text == "-" else text
+    rows = [line.split() for line in text.replace(",", " ").replace("/", "\n").splitlines() if line.strip()]
     if not rows or len({len(row) for row in rows}) > 1:
-        lengths = ", ".join(str(len(row)) for row in rows) or "none"
-        raise PoolscopeError(
-            f"--matrix must have rows of equal length, separated by '/'; got rows of {lengths} numbers."
-        )
+        got = f"rows of {', '.join(str(len(row)) for row in rows)} numbers" if rows else "nothing"
+        raise PoolscopeError(f"--matrix must have rows of equal length, separated by '/'; got {got}.")
     try:
         return np.array(rows, dtype=np.float32)
     except ValueError as error:
@@ -74,6 +70,8 @@ def read_matrix(text: str | None) -> np.ndarray:
 
 def apply_operators(pools: Sequence[PoolConfig], matrix: np.ndarray, train: bool, seed: int) -> None:
     """Print the matrix and what each operator makes of it, with the rows and columns that no window reads."""
+    height, width = matrix.shape
+    headings = [_describe_pool(pool, height, width) for pool in pools]
     import jax
     import jax.numpy as jnp
     import numpy as np
@@ -82,31 +80,34 @@ def apply_operators(pools: Sequence[PoolConfig], matrix: np.ndarray, train: bool
     from poolscope.pooling import make_pool
 
     console = _console()
-    height, width = matrix.shape
     console.print(f"input {height}x{width}", _grid(matrix))
-    for pool in pools:
-        if pool.name == "conv_stride":
-            raise PoolscopeError(
-                "pool=conv_stride acts through a convolution, so it can't be applied to a matrix alone."
-            )
+    for pool, heading in zip(pools, headings, strict=True):
         output = jnp.asarray(matrix)[None, :, :, None]
-        heading = f"{pool.name}: the matrix as it is"
         if OPERATORS[pool.name].kind != "none":
-            window = make_window(pool.window, pool.stride, pool.padding, prefix="pool.")
-            if min(window.output(height, width)) < 1:
-                raise PoolscopeError(
-                    f"pool.window={pool.window} is larger than the {height}x{width} matrix; use a smaller window."
-                )
             layer = make_pool(pool, 1, rngs=nnx.Rngs(jax.random.key(seed)))
             output = layer(output, key=jax.random.key(seed), deterministic=not train)
-            heading = f"{pool.name}, window {_size(window.size)}, stride {_size(window.stride)}"
-            if any(window.dropped(height, width)):
-                rows, columns = window.dropped(height, width)
-                heading += f" (leaves out the last {rows} rows and {columns} columns)"
         result = np.asarray(output, np.float32)[0]
         console.print(f"\n{heading}: {result.shape[0]}x{result.shape[1]}", highlight=False)
         for channel in range(result.shape[2]):
             console.print(_grid(result[:, :, channel]))
+
+
+def _describe_pool(pool: PoolConfig, height: int, width: int) -> str:
+    """The operator, its window and what that leaves out; refuses what can't be applied to a matrix of this size."""
+    kind = OPERATORS[pool.name].kind
+    if kind == "none":
+        return f"{pool.name}: the matrix as it is"
+    if pool.name == "conv_stride":
+        raise PoolscopeError("pool=conv_stride acts through a convolution, so it can't be applied to a matrix alone.")
+    window = make_window(pool.window, pool.stride, pool.padding, prefix="pool.")
+    if min(window.output(height, width)) < 1:
+        raise PoolscopeError(
+            f"pool.window={pool.window} is larger than the {height}x{width} matrix; use a smaller window."
+        )
+    left_out = describe_dropped(window.dropped(height, width))
+    return f"{pool.name}, window {_size(window.size)}, stride {_size(window.stride)}" + (
+        f" (leaves out the last {left_out})" if left_out else ""
+    )
 
 
 def list_what(what: str, results: str, study: str | None) -> None:
@@ -149,7 +150,8 @@ def list_what(what: str, results: str, study: str | None) -> None:
     else:
         from poolscope.report import list_runs, list_studies
 
-        names = [study] if study else list_studies(results)["study"]
+        studies = list_studies(results)
+        names = [study] if study else studies["study"][(studies["records"] > 0) | studies["committed"]]
         _add_rows(table, [row for name in names for row in list_runs(results, name).to_dict("records")])
     _console().print(table)
 
