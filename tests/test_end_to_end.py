@@ -81,7 +81,7 @@ def test_digits_are_learned_and_the_record_adds_up(results: Path) -> None:
 
 
 def test_the_same_seed_gives_the_same_record_and_another_one_doesn_t(tmp_path: Path) -> None:
-    stochastic = ["pool=stochastic", "train.shift=1", "model.dropout=0.2", "data.train_size=600", "data.label_noise=0.2"]
+    stochastic = ["pool=stochastic", "train.shift=1", "model.dropout=0.2", "data.train_size=600"]
     once, again = (run_config(configure(tmp_path / name, *stochastic, "seeds=[3,4]"), Silent()) for name in "ab")
     assert without_provenance(once[0]) == without_provenance(again[0])
     assert once[0].curves["train_loss"] != once[1].curves["train_loss"]
@@ -154,7 +154,7 @@ def test_scanned_epochs_take_the_same_steps() -> None:
 
 
 def test_arms_share_initial_weights_and_the_order_of_images() -> None:
-    (plain, dataset), (learned, _) = (make_trainer(f"pool={pool}") for pool in ("max", "gated"))
+    (plain, _), (learned, _) = (make_trainer(f"pool={pool}") for pool in ("max", "gated"))
     one, other = plain.initialise(5).params, learned.initialise(5).params
     for name in ("conv1", "conv2", "conv3", "head"):
         jax.tree.map(np.testing.assert_array_equal, one[name], other[name])
@@ -177,7 +177,8 @@ def test_several_devices_share_a_batch_and_agree_with_one(tmp_path: Path) -> Non
     one, four = (read_record(next(tmp_path.glob(f"runs/on{count}/*/seed-0.json"))) for count in (1, 4))
     assert one.provenance["devices"] == four.provenance["devices"] == 4
     np.testing.assert_allclose(one.curves["val_loss"], four.curves["val_loss"], rtol=1e-3)
-    assert one.curves["val_loss"] != [] and one.digest == four.digest
+    assert one.curves["val_loss"]
+    assert one.digest == four.digest
 
 
 def test_a_batch_that_can_t_be_shared_or_filled_is_refused() -> None:

@@ -159,8 +159,11 @@ class _Trace:
     def add(self, kind: str, name: str, **counts: Any) -> None:
         self.layers.append(Layer(name, kind, self.shape, receptive_field=self.field, jump=self.jump, **counts))
 
-    def slide(self, window: Window, channels: int) -> dict[str, Any]:
-        """Move to the output of a window of the strided network; returns the window that is applied and its drops."""
+    def slide(self, window: Window, channels: int, seen: Pair | None = None) -> dict[str, Any]:
+        """Move to the output of a window of the strided network; returns the window that is applied and its drops.
+
+        seen: cells that an output depends on, where they aren't those of the window.
+        """
         coarse = window.output(*self.coarse)
         stride = window.stride
         if self.model.dense:
@@ -168,7 +171,8 @@ class _Trace:
             self.dilation = _each(lambda d, s: d * s, self.dilation, stride)
         height, width, _ = self.shape
         dropped = window.dropped(height, width)
-        self.field = _each(lambda r, k, d, j: r + d * (k - 1) * j, self.field, window.size, window.dilation, self.jump)
+        seen = seen or window.size
+        self.field = _each(lambda r, k, d, j: r + d * (k - 1) * j, self.field, seen, window.dilation, self.jump)
         self.jump = _each(lambda j, s: j * s, self.jump, window.stride)
         self.shape = (*window.output(height, width), channels)
         self.coarse = coarse
@@ -233,7 +237,9 @@ class _Trace:
                 f"than its {height}x{width} input; use a smaller pool.window or fewer model.pool_stages."
             )
         factor = evaluate_formula(operator.channels, S=window.stride[0] * window.stride[1])
-        applied = self.slide(window, channels * factor)
+        blurred = (pool.filter_size or operator.options.get("filter_size") or 1) - 1
+        seen = _each(lambda k: (1 if pool.name in ("subsample", "blur") else k) + blurred, window.size)
+        applied = self.slide(window, channels * factor, seen)
         cells = self.shape[0] * self.shape[1]
         learned = operator.kind == "layer"
         self.add(

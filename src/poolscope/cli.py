@@ -18,6 +18,7 @@ usage: poolscope COMMAND ...
   train    train one configuration, or sweep over many     poolscope train -m pool=max,avg seeds=[0,1,2]
   show     a network as a table of layers                  poolscope show data=mnist pool=max pool.window=3
   apply    operators on a small matrix, side by side       poolscope apply pool=max,avg
+  measure  operators on raw images: what they keep         poolscope measure pool=max,avg data=mnist
   report   tables, figures and a report of a study         poolscope report quickstart
   gallery  what every operator does to the same images     poolscope gallery
   list     what there is: pools, data, measures, studies, runs
@@ -118,6 +119,20 @@ def _apply(given: list[str]) -> int:
     return 0
 
 
+def _measure(given: list[str]) -> int:
+    parser = _parser(
+        "measure",
+        "Measure what operators do to raw images, without training; continues results/operators, redraws its figures.",
+    )
+    parser.add_argument(
+        "overrides", nargs="*", metavar="key=value", help="pool=max,avg data=mnist; default: all, on MNIST and CIFAR-10"
+    )
+    overrides = parser.parse_args(given).overrides
+    from poolscope.survey import survey_operators
+
+    return survey_operators(overrides)
+
+
 def _report(given: list[str]) -> int:
     parser = _parser("report", "Write a study's tables, figures, report.md and report.html, and print its comparison.")
     parser.add_argument("study", help="the study's name (poolscope list studies)")
@@ -207,6 +222,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "train": _train,
     "show": _show,
     "apply": _apply,
+    "measure": _measure,
     "report": _report,
     "gallery": _gallery,
     "list": _list,

@@ -60,7 +60,7 @@ def fast_conv(
             images,
             kernel,
             window_strides,
-            padding,
+            padding,  # type: ignore[arg-type]
             lhs_dilation=lhs_dilation,
             rhs_dilation=rhs_dilation,
             dimension_numbers=dimension_numbers or _LAYOUT,

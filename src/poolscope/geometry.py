@@ -57,7 +57,7 @@ class Window:
 
     def dropped(self, height: int, width: int) -> Pair:
         """Rows at the bottom and columns at the right that no window reads because the stride doesn't divide."""
-        return tuple(  # type: ignore[return-value]
+        return tuple(
             max(0, n + pad[0] - (out - 1) * s - reach(k, d))
             for n, pad, out, k, s, d in zip(
                 (height, width),

@@ -9,12 +9,15 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import NullLocator
 
 from poolscope.figures import draw_map
-from poolscope.style import GREY, WIDTH, make_grid, save_figure, style_operator, styled
+from poolscope.style import GREY, PALE, WIDTH, make_grid, save_figure, style_operator, styled
 
 SPECTRA_SHOWN = ("subsample", "max", "avg", "blur", "max_blur", "spectral")
-GALLERY_SHOWN = ("max", "avg", "subsample", "max_blur", "spectral")
+OTHERS = {"color": PALE, "marker": "o", "markersize": 2.5}
+_MOST_ROWS = 8
 _MOMENTS = {"input": "input", "pooled": "pooled", "rebuilt": "rebuilt", "residual": "residual"}
 
 
@@ -51,7 +54,7 @@ def plot_operators(operators: pd.DataFrame) -> Figure:
 
 
 def draw_ranking(rows: pd.DataFrame, ax: Axes, value: str, ascending: bool) -> Axes:
-    """A marker for each operator, ordered by value; the last in order is on top. Operators without a value are left out.
+    """A marker for each operator, ordered by value with the last on top; operators without a value are left out.
 
     rows: columns pool and `value`.
     """
@@ -74,25 +77,25 @@ def plot_kept(operators: pd.DataFrame, ceiling: pd.DataFrame) -> Figure:
             ax.plot(best["kept"], best["r2"], color=GREY, linewidth=1.0)
             ax.fill_between(best["kept"], best["r2"], 1.02, color="#F0F0F0", linewidth=0)
             rows = operators[(operators["data"] == name) & operators["r2_global"].notna() & (operators["kept"] <= 1)]
-            for pool, group in rows.groupby("pool", sort=False):
+            single = rows.groupby("pool")["kept"].transform("nunique") == 1
+            ax.plot(rows.loc[single, "kept"], rows.loc[single, "r2_global"], linestyle="none", **OTHERS)
+            for pool, group in rows[~single].groupby("pool", sort=False):
                 group = group.sort_values("kept")
-                ax.plot(
-                    group["kept"],
-                    group["r2_global"],
-                    linewidth=0.7,
-                    markersize=4,
-                    label=str(pool),
-                    **style_operator(str(pool)),
-                )
+                look = style_operator(str(pool))
+                ax.plot(group["kept"], group["r2_global"], linewidth=0.9, markersize=4, label=str(pool), **look)
             ax.set_xscale("log")
             ax.set(title=name, xlabel="numbers kept, share of the image's")
             low = min(rows["r2_global"].min(), best.loc[best["kept"] >= rows["kept"].min(), "r2"].min())
             ax.set_xlim(rows["kept"].min() / 1.4, 1.15)
             ax.set_ylim(low - 0.04, 1.02)
+            ticks = sorted(rows["kept"].unique())
+            ax.set_xticks(ticks, [f"1/{round(1 / kept)}" if kept < 1 else "1" for kept in ticks], minor=False)
+            ax.xaxis.set_minor_locator(NullLocator())
         axes[0].set_ylabel("R² of linear reconstruction")
         axes[0].text(0.03, 0.97, "above any linear code", transform=axes[0].transAxes, va="top", color=GREY, fontsize=7)
         handles, labels = axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=7, fontsize=6)
+        others = Line2D([], [], linestyle="none", label="other operators", **OTHERS)
+        figure.legend([*handles, others], [*labels, "other operators"], loc="outside lower center", ncols=8)
     return figure
 
 
@@ -115,8 +118,8 @@ def plot_spectra(spectra: pd.DataFrame) -> Figure:
                 for ax, curve in ((left, "after"), (right, "rebuilt")):
                     line = mine[mine["curve"] == curve]
                     if len(line):
-                        color = style_operator(pool)["color"]
-                        ax.plot(line["frequency"], line["value"], color=color, linewidth=0.9, label=pool)
+                        look = style_operator(pool)
+                        ax.plot(line["frequency"], line["value"], linewidth=0.9, markersize=3, label=pool, **look)
             for ax in (left, right):
                 ax.axvline(0.25, color=GREY, linestyle=(0, (4, 2)), linewidth=0.9)
                 ax.axvspan(0.25, 0.5, color="#F4F4F4", zorder=0, linewidth=0)
@@ -136,7 +139,7 @@ def plot_spectra(spectra: pd.DataFrame) -> Figure:
 def plot_gallery(gallery: pd.DataFrame, data: str) -> Figure | None:
     """An image, its pooled map, its linear reconstruction and what that lacks, a row for each operator."""
     rows = gallery[(gallery["data"] == data) & (gallery["window"].astype(str) == "2") & (gallery["options"] == "")]
-    pools = [pool for pool in GALLERY_SHOWN if (rows["pool"] == pool).any()]
+    pools = list(rows["pool"].unique())[:_MOST_ROWS]
     images = sorted(rows["image"].unique())[:2]
     if not pools:
         return None

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+
+import numpy as np
 
 from poolscope.architecture import Plan
 from poolscope.config import MeasureConfig
-from poolscope.data import Dataset
-from poolscope.train import Evaluation, Trained, Trainer
+from poolscope.data import Dataset, load_dataset
+from poolscope.information import Estimate
+from poolscope.overfitting import Memory, calibrated_gap, compare_at_fit, find_fit_time, find_onset, measure_memory
+from poolscope.robustness import Logits, make_predictor, measure_consistency, measure_corruptions, measure_shifts
+from poolscope.splits import NOISE_STREAM, move_labels, stream
+from poolscope.stage_information import Sample, measure_effective_field, measure_stages, measure_stages_quickly
+from poolscope.train import Evaluation, Trained, Trainer, Weights
+
+_REMEMBERED = 2000  # training images with a moved label that memory is measured on
 
 
 @dataclass(frozen=True)
@@ -24,6 +35,18 @@ class Subject:
     test: Evaluation
     test_best: Evaluation
     seconds: float
+    seed: int
+
+    @cached_property
+    def predict(self) -> Logits:
+        """uint8 images -> logits of the final weights."""
+        return make_predictor(self.trainer, self.trained.final, self.dataset)
+
+    @cached_property
+    def initial(self) -> Weights:
+        """The weights before the first step."""
+        state = self.trainer.initialise(self.seed)
+        return Weights(state.params, state.rest)
 
 
 def measure_accuracy(subject: Subject) -> dict[str, float]:
@@ -73,13 +96,120 @@ def measure_cost(subject: Subject) -> dict[str, float]:
     }
 
 
+def measure_generalisation(subject: Subject) -> dict[str, float]:
+    """Overfitting beyond the gaps: calibrated gap, onset, time to fit, held-out values at equal fit, memorised labels.
+
+    calibrated_gap (nats) leaves out mere over-confidence; onset is the share of training after which validation loss
+    rose; fit_steps the steps to 99 % training accuracy, or all of them with fit_reached = 0; val_loss_at_<L> and
+    val_accuracy_at_<L> are validation values when the training loss passed L nats; memorised and recovered concern
+    moved labels (data.label_noise) and are NaN without any.
+    """
+    dataset, curves, predict = subject.dataset, subject.trained.curves, subject.predict
+    gap = calibrated_gap(
+        *((predict(split.images), split.labels) for split in (dataset.train_eval, dataset.val, dataset.test))
+    )
+    fit = find_fit_time(curves["step"], curves["train_eval_accuracy"])
+    values = {
+        "calibrated_gap": gap,
+        "onset": find_onset(curves["epoch"], curves["val_loss"]),
+        "fit_steps": fit.steps,
+        "fit_reached": float(fit.reached),
+    }
+    for held in ("val_loss", "val_accuracy"):
+        at = compare_at_fit(curves["train_eval_loss"], curves[held])
+        values |= {f"{held}_at_{level:g}": value for level, value in at.items()}
+    memory = _measure_memory(subject)
+    return values | {"memorised": memory.memorised, "recovered": memory.recovered}
+
+
+def measure_stages_before_training(subject: Subject) -> dict[str, float]:
+    """What each pooling stage keeps (I1 to I5), in the untrained network; columns end in _init. About 20 s."""
+    sample = Sample.of(subject.dataset)
+    return _values(measure_stages(subject.trainer, subject.initial, subject.dataset, sample), "_init")
+
+
+def measure_stages_after_training(subject: Subject) -> dict[str, float]:
+    """What each pooling stage keeps (I1 to I5), in the trained network. About 20 s."""
+    sample = Sample.of(subject.dataset)
+    return _values(measure_stages(subject.trainer, subject.trained.final, subject.dataset, sample))
+
+
+def measure_stages_in_short(subject: Subject) -> dict[str, float]:
+    """What each pooling stage of the trained network keeps of its input (I1) and how much it aliases (I2). Seconds."""
+    return _values(measure_stages_quickly(subject.trainer, subject.trained.final, subject.dataset))
+
+
+def measure_invariance_in_short(subject: Subject) -> dict[str, float]:
+    """Consistency, worst-shift accuracy and logit stability over the shifts of one pixel. Seconds."""
+    return measure_consistency(subject.predict, subject.dataset)
+
+
+def measure_invariance(subject: Subject) -> dict[str, float]:
+    """All of C1 to C5, wrapped and zero-filled, trained; consistency also before training (_init). About 20 s."""
+    predict = make_predictor(subject.trainer, subject.initial, subject.dataset)
+    before = measure_consistency(predict, subject.dataset, reach=3)
+    return measure_shifts(subject.predict, subject.dataset) | {f"{name}_init": value for name, value in before.items()}
+
+
+def measure_robustness(subject: Subject) -> dict[str, float]:
+    """Accuracy under corruptions made on the spot, absolute and relative to clean images. About 10 s."""
+    return measure_corruptions(subject.predict, subject.dataset)
+
+
+def measure_reach(subject: Subject) -> dict[str, float]:
+    """Effective receptive field before and after training: standard deviation in pixels of where gradients arrive."""
+    field = partial(measure_effective_field, subject.trainer, dataset=subject.dataset)
+    return {
+        "effective_field": field(weights=subject.trained.final),
+        "effective_field_init": field(weights=subject.initial),
+    }
+
+
+def _measure_memory(subject: Subject) -> Memory:
+    """Memory of moved training labels; nothing was moved on the held-out images, so wrong labels are drawn for them."""
+    config, dataset = subject.trainer.config.data, subject.dataset
+    moved = np.flatnonzero(dataset.flipped)[:_REMEMBERED]
+    if not len(moved):
+        return Memory(math.nan, math.nan)
+    true = load_dataset(replace(config, label_noise=0.0), subject.seed).train.labels[moved]
+    held_wrong, _ = move_labels(dataset.val.labels, dataset.classes, 1.0, stream(subject.seed, NOISE_STREAM))
+    return measure_memory(
+        subject.predict(dataset.train.images[moved]).argmax(1),
+        dataset.train.labels[moved],
+        true,
+        subject.predict(dataset.val.images).argmax(1),
+        held_wrong,
+    )
+
+
+def _values(columns: Mapping[str, Estimate], suffix: str = "") -> dict[str, float]:
+    return {f"{name}{suffix}": estimate.value for name, estimate in columns.items()}
+
+
 MEASUREMENTS: dict[str, Callable[[Subject], dict[str, float]]] = {
     "accuracy": measure_accuracy,
     "overfitting": measure_overfitting,
     "cost": measure_cost,
+    "generalisation": measure_generalisation,
+    "stages_in_short": measure_stages_in_short,
+    "invariance_in_short": measure_invariance_in_short,
+    "stages_before_training": measure_stages_before_training,
+    "stages_after_training": measure_stages_after_training,
+    "invariance": measure_invariance,
+    "robustness": measure_robustness,
+    "reach": measure_reach,
 }
 
-SETS: dict[str, tuple[str, ...]] = {"basic": ("accuracy", "overfitting", "cost")}
+_BASIC = ("accuracy", "overfitting", "cost")
+SETS: dict[str, tuple[str, ...]] = {
+    "none": ("accuracy",),
+    "basic": _BASIC,
+    "quick": (*_BASIC, "generalisation", "stages_in_short", "invariance_in_short"),
+    "full": (
+        *_BASIC,
+        *("generalisation", "stages_before_training", "stages_after_training", "invariance", "robustness", "reach"),
+    ),
+}
 
 
 def measure_all(config: MeasureConfig, subject: Subject) -> dict[str, float]:

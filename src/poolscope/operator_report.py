@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pandas as pd
 
 from poolscope.catalogue import OPERATORS
 from poolscope.errors import PoolscopeError
-from poolscope.tables import write_csv
+from poolscope.tables import write_text
 
 KEY = ["data", "pool", "window", "stride", "options"]
 _KEYS = {
@@ -48,7 +49,7 @@ def continue_tables(folder: str | Path, rows: Mapping[str, Sequence[Mapping[str,
                 kind="stable",
                 ignore_index=True,
             )
-            write_csv(frame, path)
+            write_text(frame.to_csv(index=False, float_format="%.6g", lineterminator="\n"), path)
         frames[name] = frame
     return frames
 
@@ -72,16 +73,13 @@ def show_rows(operators: pd.DataFrame) -> list[dict[str, str]]:
     ordered = operators.sort_values(["data", "window", "aliasing"], kind="stable")
     shown = [column for column in SHOWN if column != "options" or (ordered["options"] != "").any()]
     return [
-        {
-            column: f"{value:.3f}"
-            if isinstance(value, float) and value == value
-            else ""
-            if value != value
-            else str(value)
-            for column, value in zip(shown, values, strict=True)
-        }
+        {column: _show(value) for column, value in zip(shown, values, strict=True)}
         for values in ordered[shown].itertuples(index=False)
     ]
+
+
+def _show(value: Any) -> str:
+    return str(value) if not isinstance(value, float) else "" if math.isnan(value) else f"{value:.3f}"
 
 
 def _numbers(frame: pd.DataFrame) -> pd.DataFrame:

@@ -103,7 +103,7 @@ def _train_and_measure(
     if trained.status == "diverged":
         return {"status": "diverged", "reason": trained.reason, "curves": trained.curves}
     results = _evaluate_all(trainer, trained, dataset)
-    subject = Subject(trainer.plan, dataset, trainer, trained, seconds=seconds, **results)
+    subject = Subject(trainer.plan, dataset, trainer, trained, seconds=seconds, seed=seed, **results)
     test = results["test"]
     pairs = dataset.test.labels.astype(np.int64) * dataset.classes + test.predictions
     confusion = np.bincount(pairs, minlength=dataset.classes**2).reshape(dataset.classes, dataset.classes)

@@ -11,7 +11,7 @@ from poolscope.errors import PoolscopeError
 from poolscope.information.estimate import Estimate, Parts, divide_rows, find_fault
 
 PENALTIES = (10.0, 1.0, 0.1, 0.01, 0.001)
-_MOST_STEPS = 200
+_MOST_STEPS = 100
 _NEIGHBOURS = 10
 
 
@@ -118,7 +118,7 @@ def fit_logistic(rows: np.ndarray, truth: np.ndarray, penalty: float, start: np.
         slope = np.concatenate([rows.T @ probabilities.astype(rows.dtype), probabilities.sum(0)[None]])
         return loss, (slope + penalty * mask * weights).ravel()
 
-    options = {"maxiter": _MOST_STEPS, "gtol": 1e-5, "ftol": 1e-8}
+    options = {"maxiter": _MOST_STEPS, "gtol": 1e-5, "ftol": 1e-7}
     return minimize(objective, start.ravel(), jac=True, method="L-BFGS-B", options=options).x.reshape(size)
 
 

@@ -12,7 +12,7 @@ from poolscope.geometry import Pair
 from poolscope.information.estimate import Estimate, Parts, divide_rows, find_fault
 from poolscope.information.ridge import ALPHAS, Fit, Ridge, fit_ridge
 
-_MOST_SAMPLES = 200_000  # of a local reader, which has few features
+_MANY, _FEW = 100_000, 20_000  # samples of a local reader: of one channel, and at least of several
 _RELATIVE_ZERO = 1e-12
 
 
@@ -161,21 +161,22 @@ def _reconstruct_local(
         reason = f"no 3x3 neighbourhood with a whole cell fits into the {size} output"
         return Reconstruction(value=math.nan, unit="R2", n=0, d=d, reason=reason)
     places = len(rows) * len(columns)
-    most = max(1, _MOST_SAMPLES // places)
+    most = max(1, (_MANY if d < 10 else max(_FEW, 200 * d)) // places)
     parts = Parts(*(part[:most] for part in (parts.fit, parts.select, parts.test)))
     n = len(parts.fit) * places
     used = np.concatenate([parts.fit, parts.select, parts.test])
+    before, after = before[used], after[used]
     sizes = np.cumsum([0, *(places * len(part) for part in (parts.fit, parts.select, parts.test))])
     samples = Parts(*(np.arange(start, stop) for start, stop in itertools.pairwise(sizes)))
-    fault = find_fault(after[parts.fit], n, d)
+    fault = find_fault(after[: len(parts.fit)], n, d)
     fits: list[Fit] = []
     for channel in channels:
-        targets = _cells(before[used][..., channel], rows, columns, step, offset)
+        targets = _cells(before[..., channel], rows, columns, step, offset)
         constant = _constant(targets[samples.fit], targets[samples.test])
         if constant is not None and not fault:
             fits.append(Fit(None, constant * targets[samples.test].size, 0.0))  # type: ignore[arg-type]
         elif not fault:
-            fits.append(fit_ridge(_neighbourhoods(after[used][..., channel], rows, columns), targets, samples, alphas))
+            fits.append(fit_ridge(_neighbourhoods(after[..., channel], rows, columns), targets, samples, alphas))
     if fault:
         return Reconstruction(value=math.nan, unit="R2", n=n, d=d, reason=fault)
     error, deviation = sum(fit.error for fit in fits), sum(fit.deviation for fit in fits)
