@@ -6,11 +6,13 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from poolscope import __version__
 from poolscope.errors import PoolscopeError
 
+_LISTS = ("pools", "data", "measures", "studies", "runs")
 _HELP = """poolscope - what pooling does to convolutional networks
 
 usage: poolscope COMMAND ...
@@ -74,14 +76,28 @@ def _train(given: list[str]) -> int:
 
 
 def _complete(given: list[str]) -> int:
-    """Answer the shell's question for completions; Hydra knows those of `train`, whose name it must not see."""
+    """Answer the shell's question for completions; Hydra knows those of overrides, without the command's name."""
     words = os.environ.get("COMP_LINE", "").split(" ")
-    if len(words) == 2 and words[1] not in COMMANDS and any(given[1].startswith(part) for part in ["query"]):
-        print(" ".join(name for name in COMMANDS if name.startswith(words[1])))
+    if any(word.startswith("query") for word in given) and (choices := _choices(words[1:])) is not None:
+        print(" ".join(choice for choice in choices if choice.startswith(words[-1])))
         return 0
     if len(words) > 1 and words[1] in COMMANDS:
         os.environ["COMP_LINE"] = " ".join([words[0], *words[2:]])
     return _train(given)
+
+
+def _choices(words: list[str]) -> list[str] | None:
+    """What may stand in the last place of a command line; None where overrides may."""
+    if len(words) < 2:
+        return list(COMMANDS)
+    if words[0] == "list" and len(words) == 2:
+        return list(_LISTS)
+    if words[0] == "data":
+        return ["prepare"] if len(words) == 2 else []
+    if words[0] == "report" or words[:2] == ["list", "runs"]:
+        folders = [*Path("results").glob("*/"), *Path("results/runs").glob("*/")]
+        return sorted({folder.name for folder in folders} - {"runs"})
+    return [] if words[0] in ("list", "gallery") else None
 
 
 def _show(given: list[str]) -> int:
@@ -166,7 +182,7 @@ def _gallery(given: list[str]) -> int:
 
 def _list(given: list[str]) -> int:
     parser = _parser("list", "List what there is.")
-    parser.add_argument("what", nargs="?", choices=("pools", "data", "measures", "studies", "runs"), default="pools")
+    parser.add_argument("what", nargs="?", choices=_LISTS, default="pools")
     parser.add_argument("study", nargs="?", help="with runs: only those of this study")
     parser.add_argument("--results", default="results", help="folder of studies and records (default: results)")
     options = parser.parse_args(_with_flags(given))

@@ -7,7 +7,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import NoReturn
@@ -148,8 +148,9 @@ def _hand_to_hydra(arguments: Sequence[str]) -> None:
 
 @contextmanager
 def _sole_writer(results: str, study: str) -> Iterator[None]:
-    """Hold the study's folder for writing; a second sweep of it is refused."""
+    """Hold the study's folder for writing; a second sweep of it is refused. A refused request leaves no new folder."""
     folder = runs_folder(results, study)
+    created = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=folder):
@@ -166,6 +167,13 @@ def _sole_writer(results: str, study: str) -> Iterator[None]:
         raise PoolscopeError(
             f"study={study}: another sweep is writing {folder} now; wait for it, or choose another name with study=."
         ) from error
+    except PoolscopeError:
+        if created:
+            Path(lock.lock_file).unlink(missing_ok=True)
+        for path in created:
+            with suppress(OSError):
+                path.rmdir()
+        raise
 
 
 def _recorded(config: RunConfig, seed: int) -> RunRecord | None:
