@@ -19,6 +19,7 @@ from poolscope.operator_study import (
     apply_pool,
     dense_output,
     measurable_pools,
+    measure_caution,
     measure_operator,
     open_bench,
     read_glyphs,
@@ -95,6 +96,14 @@ def test_wrapped_application_reads_on_at_the_other_side() -> None:
         )
 
 
+def test_counting_codes_hides_what_pooling_loses(bench: Bench) -> None:
+    rows = measure_caution(bench)
+    assert [row["window"] for row in rows] == ["1", "2", "4", "8", "16"]
+    assert [row["plug_in"] for row in rows[:4]] == pytest.approx([np.log2(500)] * 4)  # to 2 x 2 numbers an image
+    assert rows[0]["r2_global"] - rows[3]["r2_global"] > 0.8
+    assert rows[0]["location_r2"] - rows[3]["location_r2"] > 0.1
+
+
 def test_tied_windows_by_hand() -> None:
     image = np.array([[1, 1, 5, 2], [0, 0, 3, 4], [7, 0, 0, 0], [0, 7, 0, 1]], np.float32)[None, :, :, None]
     assert tied_share(image, make_window(2)) == 0.5  # the two left windows
@@ -131,7 +140,8 @@ def test_the_command_writes_tables_that_continue(results: Path, capsys: pytest.C
     assert tables["operators"]["pool"].tolist() == ["max", "avg", "subsample"]
     assert not tables["spectra"].duplicated(["pool", "curve", "frequency"]).any()
     shown = pd.DataFrame(show_rows(tables["operators"]))
-    assert shown["pool"].tolist()[-1] == "subsample"
+    assert set(shown["pool"]) == {"max", "avg", "subsample"}
+    assert shown["aliasing"].tolist() == sorted(shown["aliasing"])
     again = (folder / "tables" / "operators.csv").read_bytes()
     assert again.splitlines()[:3] == first.splitlines()[:3]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from poolscope.figures import draw_map
 from poolscope.style import GREY, PALE, WIDTH, make_grid, save_figure, style_operator, styled
 
 SPECTRA_SHOWN = ("subsample", "max", "avg", "blur", "max_blur", "spectral")
-OTHERS = {"color": PALE, "marker": "o", "markersize": 2.5}
+OTHERS: dict[str, Any] = {"color": PALE, "marker": "o", "markersize": 2.5}
 _MOST_ROWS = 8
 _MOMENTS = {"input": "input", "pooled": "pooled", "rebuilt": "rebuilt", "residual": "residual"}
 
@@ -30,6 +31,8 @@ def draw_all(tables: Mapping[str, pd.DataFrame], folder: str | Path) -> list[Pat
         "kept": plot_kept(operators, tables["ceiling"]),
         "spectra": plot_spectra(tables["spectra"]),
     }
+    if len(tables["caution"]):
+        drawn["caution"] = plot_caution(tables["caution"])
     for data in operators["data"].unique():
         figure = plot_gallery(tables["gallery"], str(data))
         if figure:
@@ -133,6 +136,29 @@ def plot_spectra(spectra: pd.DataFrame) -> Figure:
             left.text(0.255, 0.95, "folds", transform=left.get_xaxis_transform(), fontsize=6.5, color=GREY, va="top")
         handles, labels = axes[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=7)
+    return figure
+
+
+def plot_caution(caution: pd.DataFrame) -> Figure:
+    """Plug-in mutual information of images and pooled codes stays at its ceiling while what can be read falls."""
+    data = list(caution["data"].unique())
+    with styled():
+        figure, axes = make_grid(len(data), len(data), 2.6, WIDTH)
+        for name, ax in zip(data, axes, strict=True):
+            rows = caution[caution["data"] == name]
+            rows = rows.assign(cells=rows["window"].astype(int)).sort_values("cells")
+            most = float(np.log2(rows["n"].iloc[0]))
+            for column, label, scale, marker in (
+                ("plug_in", f"plug-in mutual information / {most:.2f} bits", most, "s"),
+                ("r2_global", "R² of linear reconstruction", 1.0, "o"),
+                ("location_r2", "R² of the place", 1.0, "^"),
+            ):
+                ax.plot(rows["cells"], rows[column] / scale, marker=marker, markersize=4, label=label)
+            ax.set_xscale("log")
+            ax.set_xticks(rows["cells"], rows["window"])
+            ax.xaxis.set_minor_locator(NullLocator())
+            ax.set(title=name, xlabel="window of average pooling", ylim=(-0.05, 1.08))
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
 

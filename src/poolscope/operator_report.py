@@ -19,6 +19,7 @@ _KEYS = {
     "spectra": [*KEY, "curve", "frequency"],
     "ceiling": ["data", "kept"],
     "gallery": [*KEY, "image", "moment", "row"],
+    "caution": ["data", "window"],
 }
 _TEXTS = {"data", "pool", "window", "stride", "options", "reasons", "curve", "moment", "values"}
 SHOWN = (

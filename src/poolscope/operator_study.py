@@ -37,6 +37,8 @@ from poolscope.information import (
     participation_ratio,
     paste_glyphs,
     peak_signal_to_noise,
+    pixel_entropy,
+    plug_in_information,
     principal_ceiling,
     radial_spectrum,
     reconstruction_r2,
@@ -89,6 +91,29 @@ class Bench:
         d = math.prod(self.images.shape[1:])
         counts = np.unique(np.round(np.geomspace(1, d, 120)).astype(int))
         return [{"data": self.name, "kept": int(m) / d, "r2": self.ceiling.at(int(m))} for m in counts]
+
+
+def measure_caution(bench: Bench) -> list[dict[str, Any]]:
+    """Why counting codes is no measure: average pooling with ever larger windows, down to one number a channel.
+
+    plug_in: mutual information in bits of the fitted images and their pooled codes; entropy: of the histogram of pooled
+    values; beside them R^2 and the location error, which do fall.
+    """
+    side = min(bench.images.shape[1:3])
+    rows = []
+    for window in (size for size in range(1, side + 1) if side % size == 0):
+        pool = PoolConfig(name="avg", window=window)
+        pooled = apply_pool(pool, bench.images)
+        placed = apply_pool(pool, bench.stimuli.images.astype(np.float32) / np.float32(255))
+        location = location_error(placed, bench.stimuli.places, side, parts=divide_groups(bench.stimuli.glyphs))
+        row = {
+            "plug_in": plug_in_information(pooled[bench.parts.fit]),
+            "entropy": pixel_entropy(pooled[bench.parts.fit]),
+            "r2_global": reconstruction_r2(bench.images, pooled, parts=bench.parts, ceiling=bench.ceiling).value,
+            "location_r2": location.r2,
+        }
+        rows.append({"data": bench.name, "window": str(window), "n": len(bench.parts.fit), **row})
+    return rows
 
 
 def measurable_pools() -> list[str]:

@@ -14,7 +14,7 @@ from poolscope.config import DataConfig
 from poolscope.data import check_dataset
 from poolscope.information_figures import draw_all
 from poolscope.operator_report import continue_tables, show_rows
-from poolscope.operator_study import check_operator, measurable_pools, measure_operators
+from poolscope.operator_study import check_operator, measurable_pools, measure_caution, measure_operators
 from poolscope.paths import study_folder
 
 STUDY = "operators"
@@ -55,13 +55,15 @@ def survey_operators(overrides: Sequence[str]) -> int:
                 console.print(sentence, highlight=False)
 
         for data in _distinct([config.data for config in configs]):
-            rows: dict[str, list] = {"operators": [], "spectra": [], "ceiling": [], "gallery": []}
+            rows: dict[str, list] = {"operators": [], "spectra": [], "ceiling": [], "gallery": [], "caution": []}
             for bench, found in measure_operators([config for config in configs if config.data == data], say):
                 rows["operators"].append(found.row)
                 rows["spectra"] += found.spectra
                 rows["gallery"] += found.gallery
                 rows["ceiling"] = bench.ceiling_rows
                 bars.advance(task)
+            say(f"{data.name}: counting codes")
+            rows["caution"] = measure_caution(bench)
             tables = continue_tables(folder, rows)
     draw_all(tables, folder)
     _print(show_rows(tables["operators"]))
