@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -21,8 +22,11 @@ from poolscope.errors import PoolscopeError
 from poolscope.model import ConvNet
 from poolscope.pooling import find_pool
 
-LEARNED = ("mixed", "gated", "gem", "lse", "strided_conv")
+LEARNED = ("gated", "lps", "strided_conv")
 LOCAL = [name for name, operator in OPERATORS.items() if operator.kind in ("local", "layer")]
+
+
+quick_jit = partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})  # compiled once, run once
 
 
 def choose(draw: st.DrawFn, **choices: list[Any]) -> list[str]:
@@ -60,7 +64,7 @@ def count(tree: Any) -> int:
     return sum(leaf.size for leaf in jax.tree.leaves(tree))
 
 
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(networks())
 def test_the_plan_is_the_network(case: Any) -> None:
     overrides, shape = case
@@ -98,7 +102,6 @@ def blocks_before(plan: Any, name: str) -> int:
         ["pool.name=none"],
         ["pool.name=conv_stride", "model.kernel=2"],
         ["pool.name=strided_conv", "pool.window=3", "pool.stride=1", "model.head=none"],
-        ["pool.name=none", "model.growth=1.5", "model.blocks=4"],
         ["pool.name=strided_conv", "model.dense=true"],
     ],
 )
@@ -116,8 +119,10 @@ def test_macs_are_half_of_xla_s_flops(overrides: list[str]) -> None:
     assert flops == 2 * plan.macs + beside
 
 
-@pytest.mark.parametrize("dense", ["false", "true"])
-@pytest.mark.parametrize("pool", ["avg", "strided_conv", "conv_stride", "none", "blur", "max_blur", "subsample", "lp"])
+FIELDS = [(pool, "false") for pool in ("avg", "strided_conv", "conv_stride", "blur", "max_blur", "subsample", "lp")]
+
+
+@pytest.mark.parametrize(("pool", "dense"), [*FIELDS, ("avg", "true"), ("max_blur", "true"), ("conv_stride", "true")])
 def test_the_receptive_field_is_where_the_gradient_is(pool: str, dense: str) -> None:
     config = configure(
         f"pool.name={pool}",
@@ -132,21 +137,19 @@ def test_the_receptive_field_is_where_the_gradient_is(pool: str, dense: str) -> 
     nnx.update(model, jax.tree.map(lambda leaf: jnp.abs(leaf) + 0.1, params))  # all positive: nothing cancels
     middle = tuple(side // 2 for side in plan.layers[-1].output[:2])
     x = jnp.asarray(np.random.default_rng(0).uniform(1, 2, (1, *shape)), jnp.float32)
-    gradient = jax.jit(jax.grad(lambda x: model(x, train=False)[0][0, middle[0], middle[1]].sum()))(x)
+    gradient = quick_jit(jax.grad(lambda x: model(x, train=False)[0][0, middle[0], middle[1]].sum()))(x)
     rows, columns = np.nonzero(np.asarray(gradient)[0, :, :, 0])
     assert (np.ptp(rows) + 1, np.ptp(columns) + 1) == plan.layers[-1].receptive_field
     assert rows.min() > 0 and rows.max() < shape[0] - 1 and columns.min() > 0 and columns.max() < shape[1] - 1
 
 
 def initial(config: RunConfig, seed: int) -> dict[str, Any]:
-    plan = plan_network(config, (8, 8, 1), 4)
-    params = jax.jit(lambda key: nnx.split(ConvNet(config, plan, key), nnx.Param, ...)[1])(jax.random.key(seed))
-    return nnx.to_pure_dict(params)
+    return nnx.to_pure_dict(nnx.state(build(config, (8, 8, 1), 4, seed)[1], nnx.Param))
 
 
 def test_arms_share_the_initial_weights_of_what_they_share() -> None:
     network = ["model.blocks=3", "model.pool_stages=2", "model.norm=batch"]
-    arms = {name: configure(f"pool.name={name}", *network) for name in ("max", "none", "conv_stride", *LEARNED)}
+    arms = {name: configure(f"pool.name={name}", *network) for name in ("max", "conv_stride", *LEARNED)}
     arms["dense"] = configure("pool.name=max", "model.dense=true", *network)
     arms["learned"] = configure("pool.name=gem", "pool.learn=true", *network)
     first = initial(arms["max"], 3)
@@ -187,14 +190,29 @@ def assert_dense_identity(shape: tuple[int, int, int], *overrides: str) -> None:
     assert plan.parameters == dense_plan.parameters and dense_plan.remainders == ()
     assert ends[0].receptive_field == ends[1].receptive_field and ends[1].jump == (1, 1)
     x = jnp.asarray(images_like((2, *shape)))
-    coarse, fine = (jax.jit(lambda x, net=net: net(x, train=False)[0])(x) for net in (strided, dense))
+    coarse, fine = (quick_jit(lambda x, net=net: net(x, train=False)[0])(x) for net in (strided, dense))
     sampled = fine[:, :: ends[0].jump[0], :: ends[0].jump[1]]
     assert coarse.shape == sampled.shape
-    assert float(jnp.abs(coarse).max()) > 0.05
+    assert float(jnp.abs(coarse).max()) > 1e-3
     np.testing.assert_allclose(sampled, coarse, rtol=0, atol=2e-6)
 
 
-@pytest.mark.parametrize("pool", LOCAL)
+TORUS = (
+    "max",
+    "avg",
+    "lp",
+    "soft",
+    "stochastic",
+    "mixed",
+    "subsample",
+    "blur",
+    "max_blur",
+    "strided_conv",
+    "conv_stride",
+)
+
+
+@pytest.mark.parametrize("pool", TORUS)
 def test_dense_networks_hold_the_strided_ones_on_a_torus(pool: str) -> None:
     stages = ["model.blocks=3", "model.pool_stages=2", "model.pool_after=[1,2]"]
     assert_dense_identity((16, 16, 1), f"pool.name={pool}", "model.conv_padding=CIRCULAR", *stages)
@@ -215,7 +233,7 @@ def dense_cases(draw: st.DrawFn) -> tuple[tuple[int, int, int], list[str]]:
     return (draw(st.integers(12, 20)), draw(st.integers(12, 20)), 1), [*overrides, "model.blocks=3"]
 
 
-@settings(max_examples=15)
+@settings(max_examples=12)
 @given(dense_cases())
 def test_dense_networks_hold_the_strided_ones(case: Any) -> None:
     shape, overrides = case
@@ -237,7 +255,7 @@ def test_circular_networks_see_shifts_by_less_than_their_jump_only(pool: str) ->
         overrides = [f"pool.name={pool}", "model.conv_padding=CIRCULAR", "model.head=avg", f"model.dense={dense}"]
         plan, model = build(configure(*overrides, *network), (8, 8, 1))
         assert plan.layers[-3].jump == (1 if dense else 4,) * 2
-        logits = np.asarray(jax.jit(lambda x, model=model: model(x, train=False)[0])(x))
+        logits = np.asarray(quick_jit(lambda x, model=model: model(x, train=False)[0])(x))
         change = np.abs(logits - logits[0]).max(1) / np.abs(logits).max()
         on_grid = np.array([down % jump == 0 and right % jump == 0 for down, right in shifts])
         assert on_grid.sum() == 64 // jump**2
@@ -302,12 +320,13 @@ def test_stochastic_pooling_draws_in_training_and_takes_the_expectation_in_evalu
     assert (np.asarray(drawn[0])[..., None] == cells).any(-1).all()  # each is a cell of its window
 
 
-@pytest.mark.parametrize("norm", ["none", "group"])
+@pytest.mark.parametrize("norm", ["none", "batch", "layer", "group"])
 def test_bfloat16_activations_keep_float32_weights_and_logits(norm: str) -> None:
-    config = configure("train.precision=bfloat16", f"model.norm={norm}", "pool.name=avg")
-    _, model = build(config, (8, 8, 1))
     x = jnp.asarray(images_like((4, 8, 8, 1)))
-    logits, taps = model(x, train=False)
+    with jax.numpy_dtype_promotion("standard"):  # Flax's normalisations promote bfloat16 to float32 themselves
+        config = configure("train.precision=bfloat16", f"model.norm={norm}", "pool.name=avg")
+        _, model = build(config, (8, 8, 1))
+        logits, taps = model(x, train=False)
     assert logits.dtype == jnp.float32 and {part.dtype for part in taps["pool1"]} == {jnp.dtype(jnp.bfloat16)}
     assert {leaf.dtype for leaf in jax.tree.leaves(nnx.state(model, nnx.Param))} == {jnp.dtype(jnp.float32)}
     _, exact = build(configure(f"model.norm={norm}", "pool.name=avg"), (8, 8, 1))
