@@ -98,12 +98,12 @@ MEASURES = (
     ),
     (
         "Cost",
-        "FLOPs that XLA counts for one evaluation of the photograph on a CPU, for each number that comes out: each "
-        "comparison counts, copies don't.",
+        "FLOPs that XLA counts for one evaluation of the photograph on a CPU, for each number that comes out: "
+        "comparisons count, copies don't.",
     ),
     (
         "Gradient",
-        "Share of the photograph's numbers that get a gradient in training, whatever the outputs' gradients are.",
+        "Share of the photograph's numbers that get a gradient in training when every output has one.",
     ),
     (
         "Training and evaluation",
@@ -206,7 +206,7 @@ def make_card(gallery: Gallery, name: str) -> Card:
             lost = label.endswith("residual")
             picture = show_picture(values, f"{caption} by {name}", signed=lost)
             outside = not lost and exceeds_unit(values)
-            span = f", shown from {values.min():.2g} to {values.max():.2g}" if outside else ""
+            span = f", shown from {min(0, values.min()):.2g} to {values.max():.2g}" if outside else ""
             pictures.append((picture, caption + span))
     if not pictures:
         return Card(row, (), (("Source", row["source"]),))
