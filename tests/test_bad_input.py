@@ -1,4 +1,4 @@
-"""Every bad request gets one sentence that names the key and the value, a status that isn't 0, and leaves nothing behind."""
+"""Every bad request gets one sentence that names the key and the value, status 2, and leaves nothing behind."""
 
 from __future__ import annotations
 
