@@ -60,6 +60,8 @@ def compose_runs(overrides: Sequence[str], multirun: bool = False, config_dir: s
         OmegaConf.set_readonly(first.hydra, False)
         sweeps = multirun or first.hydra.mode == RunMode.MULTIRUN
         launcher = str(first.hydra.runtime.choices["hydra/launcher"])
+        if OmegaConf.select(first, "hydra.launcher.n_jobs") == 0:
+            raise PoolscopeError("hydra.launcher.n_jobs must be -1 (a process for each core) or at least 1, not 0.")
         if not sweeps:
             return Composed([_checked(first)], False, launcher, True)
         if first.hydra.runtime.choices["hydra/sweeper"] != "basic":

@@ -24,7 +24,7 @@ from poolscope.config import RunConfig, digest, to_config
 from poolscope.errors import PoolscopeError
 from poolscope.explain import in_one_sentence
 from poolscope.paths import record_path, runs_folder, shipped
-from poolscope.progress import Lines, LiveDisplay
+from poolscope.progress import Lines, LiveDisplay, describe_outcome, describe_run
 from poolscope.record import RunRecord, read_record
 
 _display: LiveDisplay | None = None  # the live display of this process, while it launches jobs itself
@@ -33,6 +33,7 @@ _display: LiveDisplay | None = None  # the live display of this process, while i
 def train(arguments: Sequence[str]) -> int:
     """Run what the arguments of `poolscope train` say; returns the exit status: 0, or 1 if a run failed or diverged."""
     flags = _read_flags(arguments)
+    arguments = [*(word for word in arguments if word not in flags.overrides), *flags.overrides]  # as Hydra wants it
     if flags.help or flags.hydra_help or flags.cfg or flags.info or flags.shell_completion:
         _hand_to_hydra(arguments)
         return 0
@@ -124,7 +125,7 @@ def _read_flags(arguments: Sequence[str]) -> argparse.Namespace:
         raise PoolscopeError(f"{message}; `poolscope train --help` says what there is.")
 
     parser.error = refuse  # type: ignore[method-assign]
-    flags = parser.parse_args(list(arguments))
+    flags = parser.parse_intermixed_args(list(arguments))
     for flag in ("config_name", "config_path", "experimental_rerun"):
         if getattr(flags, flag) is not None:
             refuse(f"--{flag.replace('_', '-')} does not fit poolscope; add files of your own with --config-dir")
@@ -191,8 +192,8 @@ def _conclude(composed: Composed, console: Console) -> int:
     outcomes = [(config, seed, _recorded(config, seed)) for config in composed.configs for seed in config.seeds]
     bad = [(config, seed, record) for config, seed, record in outcomes if record is None or record.status != "done"]
     for config, seed, record in bad:
-        what = f"{record.status}: {record.reason}" if record else "left no record"
-        console.print(f"{config.pool.name} seed {seed} {what}", style="red", highlight=False, soft_wrap=True)
+        what = describe_outcome(config, record) if record else f"{describe_run(config, seed)}: left no record"
+        console.print(what, style="red", highlight=False, soft_wrap=True)
     if composed.complete:
         console.print(f"{len(outcomes) - len(bad)} of {len(outcomes)} runs done.", highlight=False)
     where = "" if results == "results" else f" results={results}"

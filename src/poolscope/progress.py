@@ -11,9 +11,14 @@ from poolscope.config import RunConfig
 from poolscope.record import RunRecord
 
 
+def describe_run(config: RunConfig, seed: int) -> str:
+    """What a run is called on the screen."""
+    return f"{config.data.name} {config.pool.name} seed {seed}"
+
+
 def describe_outcome(config: RunConfig, record: RunRecord) -> str:
     """One line on one finished run."""
-    arm = f"{config.data.name} {config.pool.name} seed {record.seed}"
+    arm = describe_run(config, record.seed)
     if record.status != "done":
         return f"{arm}: {record.status}: {record.reason}"
     values = record.scalars
@@ -67,8 +72,7 @@ class LiveDisplay(Lines):
         self.bars.stop()
 
     def begin(self, config: RunConfig, seed: int, steps: int) -> None:
-        note = f"{config.data.name} {config.pool.name} seed {seed}"
-        self.bars.reset(self.run, total=steps, note=note, visible=True)
+        self.bars.reset(self.run, total=steps, note=describe_run(config, seed), visible=True)
 
     def advance(self, step: int, values: dict[str, float]) -> None:
         self.bars.update(self.run, completed=step, note=f"validation {values['val_accuracy']:.1%}")

@@ -67,9 +67,15 @@ def build_report(results: str | Path, study: str, echo: Callable[[str], None] = 
     return Report(study, folder, analysis.comparison, tuple(files), tables.damaged)
 
 
-def list_runs(results: str | Path, study: str) -> pd.DataFrame:
-    """A row per run of a study: setting, arm, seed, status, test_accuracy, reason, digest."""
-    labelled = add_arms(collect(results, study).runs)
+def list_runs(results: str | Path, study: str, echo: Callable[[str], None] = print) -> pd.DataFrame:
+    """A row per run of a study: setting, arm, seed, status, test_accuracy, reason, digest.
+
+    echo: told a sentence for each damaged record.
+    """
+    tables = collect(results, study)
+    for sentence in tables.damaged:
+        echo(f"Left out: {sentence}")
+    labelled = add_arms(tables.runs)
     columns = ["setting", "arm", "seed", "status", "test_accuracy", "reason", "digest"]
     return labelled.reindex(columns=columns)
 

@@ -152,7 +152,7 @@ def list_what(what: str, results: str, study: str | None) -> None:
 
         studies = list_studies(results)
         names = [study] if study else studies["study"][(studies["records"] > 0) | studies["committed"]]
-        _add_rows(table, [row for name in names for row in list_runs(results, name).to_dict("records")])
+        _add_rows(table, [row for name in names for row in list_runs(results, name, _warn).to_dict("records")])
     _console().print(table)
 
 
@@ -164,6 +164,10 @@ def _add_rows(table: Table, rows: Sequence[Mapping[str, object]]) -> None:
         table.add_column(heading)
     for row in rows:
         table.add_row(*(str(value) for value in row.values()))
+
+
+def _warn(sentence: str) -> None:
+    print(sentence, file=sys.stderr)
 
 
 def _console() -> Console:
