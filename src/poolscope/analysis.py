@@ -23,6 +23,7 @@ from poolscope.comparison import (
     show_comparison,
     show_contrasts,
 )
+from poolscope.measure_figures import plot_agreement, plot_corruptions, plot_cost, plot_ledger, plot_shift_curves
 from poolscope.panels import (
     plot_accuracy,
     plot_confusion,
@@ -94,6 +95,7 @@ def analyse_sweep(tables: Tables, baseline: str = "max") -> Analysis:
         sections += _section_curves(done, tables.curves, baselines)
         sections += _section_errors(done, tables.confusion, baselines)
         sections += _section_maps(done, tables.feature_maps)
+        sections += _section_measures(done, baselines)
         if len(contrasts):
             sections.append(Section("Paired contrasts", (_CONTRASTS,), show_contrasts(contrasts)))
     sections.append(Section("Runs that are missing", (say_missing(missing),), missing if len(missing) else None))
@@ -150,6 +152,31 @@ def _section_factors(done: pd.DataFrame) -> list[Section]:
                 caption = f"Mean {unit}, ± half of the 95 % t interval over n seeds. {say_protocol(done)}"
                 plots.append(Plot(f"{name}_{value}", figure, caption))
     return [Section("Factors", plots=tuple(plots))] if plots else []
+
+
+def _section_measures(done: pd.DataFrame, baselines: Mapping[tuple[str, str], str]) -> list[Section]:
+    """What was measured beyond accuracy (measure=full); nothing for studies that measured less."""
+    shifts = plot_shift_curves(done)
+    if shifts is None:
+        return []
+    protocol = say_protocol(done)
+    plots = [
+        Plot("shift_curves", shifts, f"Accuracy on 500 test images against distance; 95 % t bands. {protocol}"),
+        Plot("cost", plot_cost(done), f"Test accuracy against the cost of one image. {protocol}"),
+    ]
+    for setting in done["setting"].unique():
+        runs, name = done[done["setting"] == setting], str(setting).replace(" ", "_")
+        drawn = (
+            ("ledger", plot_ledger(runs, setting), "information before and after each pool, mean of all seeds"),
+            ("agreement", plot_agreement(runs, setting), "test images predicted as unshifted, by shift, wrapped"),
+            ("corruptions", plot_corruptions(runs, baselines, setting), "500 test images, mean over severities"),
+        )
+        plots += [
+            Plot(f"{kind}_{name}", figure, f"{setting}: {caption}. {say_protocol(runs)}")
+            for kind, figure, caption in drawn
+            if figure is not None
+        ]
+    return [Section("Information, shifts, corruptions and cost", plots=tuple(plots))]
 
 
 def _section_curves(

@@ -261,7 +261,7 @@ def check_pool(pool: PoolConfig) -> None:
     for option in given:
         if option not in takes:
             own = ", ".join((*COMMON_OPTIONS, *takes))
-            raise PoolscopeError(f"pool {pool.name!r} takes {own}; got {option}.")
+            raise PoolscopeError(f"pool {pool.name!r} takes {own}; got {option}={given[option]}.")
 
 
 def pool_options(pool: PoolConfig) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ def continue_tables(folder: str | Path, rows: Mapping[str, Sequence[Mapping[str,
         if len(frame):
             frame = frame.sort_values(
                 [column for column in key if column in frame],
-                key=lambda column: column.map(_place) if column.name == "pool" else column,
+                key=lambda column: column.map(_ORDERS[column.name]) if column.name in _ORDERS else column,
                 kind="stable",
                 ignore_index=True,
             )
@@ -90,3 +90,10 @@ def _numbers(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _place(pool: str) -> int:
     return list(OPERATORS).index(pool) if pool in OPERATORS else len(OPERATORS)
+
+
+def _first_number(size: str) -> int:
+    return int(str(size).partition("x")[0])
+
+
+_ORDERS: dict[Any, Callable[[str], int]] = {"pool": _place, "window": _first_number, "stride": _first_number}

@@ -81,10 +81,14 @@ def read_record(path: str | Path) -> RunRecord:
     if content["version"] != VERSION:
         raise PoolscopeError(f"The record {path} has version {content['version']!r}, not {VERSION}; {remedy}.")
     shapes = {"seed": int, "status": str, "config": dict, "scalars": dict, "curves": dict, "study": str, "digest": str}
-    if any(not isinstance(content[name], kind) for name, kind in shapes.items()) or content["status"] not in STATUSES:
-        raise PoolscopeError(f"The record {path} is damaged (a field has the wrong type); {remedy}.")
-    content["scalars"] = {name: _number(value) for name, value in content["scalars"].items()}
-    content["curves"] = {name: [_number(value) for value in values] for name, values in content["curves"].items()}
+    try:
+        fits = all(isinstance(content[name], kind) for name, kind in shapes.items())
+        if not fits or content["status"] not in STATUSES:
+            raise TypeError
+        content["scalars"] = {name: _number(value) for name, value in content["scalars"].items()}
+        content["curves"] = {name: [_number(value) for value in values] for name, values in content["curves"].items()}
+    except TypeError as error:
+        raise PoolscopeError(f"The record {path} is damaged (a field has the wrong type); {remedy}.") from error
     return RunRecord(**content)
 
 
@@ -113,4 +117,6 @@ def _finite(value: Any) -> Any:
 
 
 def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float, type(None))):
+        raise TypeError
     return math.nan if value is None else value
