@@ -17,7 +17,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from poolscope.config import RunConfig, to_config
+from poolscope.config import Request, RunConfig, to_config
 from poolscope.errors import PoolscopeError
 from poolscope.explain import check_choices, in_one_sentence
 from poolscope.paths import shipped
@@ -35,7 +35,7 @@ class Composed:
 
 def register_schemas() -> None:
     """Make the dataclasses of config.py Hydra's schema of a run."""
-    ConfigStore.instance().store(group="schema", name="run", node=RunConfig, package="_global_")
+    ConfigStore.instance().store(group="schema", name="run", node=Request, package="_global_")
 
 
 def compose_runs(overrides: Sequence[str], multirun: bool = False, config_dir: str | None = None) -> Composed:

@@ -29,7 +29,7 @@ SCHEDULES = ("constant", "cosine", "linear")
 PRECISIONS = ("float32", "bfloat16")
 LOOPS = ("auto", "step", "scan")
 SOURCES = ("digits", "synthetic", "tfds")
-MEASURES = ("none", "basic", "quick", "full")
+MEASURES = ("none", "basic", "quick", "robust", "full")
 COMMON_OPTIONS = ("window", "stride", "padding")  # of every operator
 MOST = 2**31 - 1
 MOST_SEED = 2**32 - 1  # JAX reads 32 bits of a seed: 2^32 would repeat seed 0
@@ -152,6 +152,13 @@ class RunConfig:
     results: str = "results"  # folder of studies and records
 
 
+@dataclass
+class Request(RunConfig):
+    """What Hydra composes: a run, and numbers that its YAML files look up and that are no part of it."""
+
+    rates: dict[str, Any] = field(default_factory=dict)  # tuned learning rates, for ${rates.<data>.<arm>}
+
+
 def to_config(composed: DictConfig) -> RunConfig:
     """The typed, checked configuration of what Hydra composed.
 
@@ -163,9 +170,10 @@ def to_config(composed: DictConfig) -> RunConfig:
         examples = {"data.name": "data=mnist or data.name=kmnist", "pool.name": "pool=max"}
         example = f", for instance {examples[key]}" if key in examples else ""
         raise PoolscopeError(f"{key} is not set; give it on the command line{example}.")
-    merged = OmegaConf.merge(
-        OmegaConf.structured(RunConfig), OmegaConf.create(OmegaConf.to_container(composed, resolve=True))
-    )
+    content = OmegaConf.to_container(composed, resolve=True)
+    assert isinstance(content, dict)
+    content.pop("rates", None)
+    merged = OmegaConf.merge(OmegaConf.structured(RunConfig), OmegaConf.create(content))
     config = OmegaConf.to_object(merged)
     assert isinstance(config, RunConfig)
     check_config(config)

@@ -151,6 +151,11 @@ def measure_invariance(subject: Subject) -> dict[str, float]:
     return measure_shifts(subject.predict, subject.dataset) | {f"{name}_init": value for name, value in before.items()}
 
 
+def measure_shifts_of_images(subject: Subject) -> dict[str, float]:
+    """C1 to C5 of the trained network under zero-filled shifts: consistency, accuracy by distance. About 5 s."""
+    return measure_shifts(subject.predict, subject.dataset, fills=("zero",))
+
+
 def measure_robustness(subject: Subject) -> dict[str, float]:
     """Accuracy under corruptions made on the spot, absolute and relative to clean images. About 10 s."""
     return measure_corruptions(subject.predict, subject.dataset)
@@ -195,6 +200,7 @@ MEASUREMENTS: dict[str, Callable[[Subject], dict[str, float]]] = {
     "invariance_in_short": measure_invariance_in_short,
     "stages_before_training": measure_stages_before_training,
     "stages_after_training": measure_stages_after_training,
+    "shifts": measure_shifts_of_images,
     "invariance": measure_invariance,
     "robustness": measure_robustness,
     "reach": measure_reach,
@@ -205,6 +211,7 @@ SETS: dict[str, tuple[str, ...]] = {
     "none": ("accuracy",),
     "basic": _BASIC,
     "quick": (*_BASIC, "generalisation", "stages_in_short", "invariance_in_short"),
+    "robust": (*_BASIC, "stages_in_short", "shifts", "robustness"),
     "full": (
         *_BASIC,
         *("generalisation", "stages_before_training", "stages_after_training", "invariance", "robustness", "reach"),

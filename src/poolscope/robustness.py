@@ -60,16 +60,17 @@ def measure_consistency(predict: Logits, dataset: Dataset, reach: int = 1) -> di
     return values
 
 
-def measure_shifts(predict: Logits, dataset: Dataset) -> dict[str, float]:
-    """C1 within 1 and 3 pixels, C2 agreement by shift, C3 accuracy by distance, C4 and C5; wrapped and zero-filled."""
+def measure_shifts(predict: Logits, dataset: Dataset, fills: tuple[str, ...] = FILLS) -> dict[str, float]:
+    """C1 within 1 and 3 pixels, C2 agreement by shift, C3 accuracy by distance (and its mean), C4 and C5."""
     images, labels = dataset.test.images[:SHIFTED], dataset.test.labels[:SHIFTED]
     shifts = np.unique(np.concatenate([square_shifts(REACH), ray_shifts(RAY)]), axis=0)
     values: dict[str, float] = {}
-    for fill in FILLS:
+    for fill in fills:
         shifted = predict_shifts(predict, images, shifts, fill)
         values |= _square(shifted, labels, fill, 1) | _square(shifted, labels, fill, REACH)
         curve = np.mean(list(shift_accuracy(shifted, labels, RAY).values()), axis=0)
         values |= {f"shift_accuracy_{fill}_{distance}": float(value) for distance, value in enumerate(curve)}
+        values[f"shift_accuracy_{fill}"] = float(np.mean(curve[1:]))
         agreement = agreement_map(shifted.within(REACH))
         values |= {
             f"agreement_{fill}_{down - REACH}_{right - REACH}": float(value)
