@@ -82,10 +82,10 @@ def summarise_runs(runs: pd.DataFrame, columns: Sequence[str], by: Sequence[str]
     return pd.DataFrame(rows, columns=[*by, "metric", "n", "mean", "sd", "low", "high"])
 
 
-def permute_signs(differences: Sequence[float] | np.ndarray) -> float:
-    """Two-sided permutation p of the mean difference under random signs (Fisher 1935); exact up to 16 differences.
+def permute_signs(differences: Sequence[float] | np.ndarray, alternative: str = "two-sided") -> float:
+    """Permutation p of the mean difference under random signs (Fisher 1935); exact up to 16 differences.
 
-    NaN for fewer than 2 differences.
+    alternative: two-sided, greater or less. NaN for fewer than 2 differences.
     """
     given = np.asarray(differences, dtype=float)
     if len(given) < 2:
@@ -94,6 +94,7 @@ def permute_signs(differences: Sequence[float] | np.ndarray) -> float:
         (given,),
         lambda x, axis: np.mean(x, axis=axis),
         permutation_type="samples",
+        alternative=alternative,
         vectorized=True,
         n_resamples=np.inf if len(given) <= EXACT_SEEDS else 99_999,
         rng=np.random.default_rng(0),
@@ -182,14 +183,39 @@ def judge(differences: Sequence[float] | np.ndarray, delta: float, family: int =
     return Verdict(verdict, wide.n, wide.mean, wide.sd, wide.low, wide.high, delta, family)
 
 
-def find_power(effect: float, n: int, family: int = 1) -> float:
+def judge_noninferior(differences: Sequence[float] | np.ndarray, delta: float, family: int = 1) -> Verdict:
+    """The verdict on the claim that a positive effect is, if anything, the right way: not below -delta.
+
+    With [L, U] of level 1 - 0.1 / family, so that each end is a one-sided bound at 0.05 / family: supported where
+    L > -delta, refuted-inferior where U < -delta, else inconclusive.
+    """
+    wide = summarise(differences, 1 - 0.10 / family)
+    verdict = "supported" if wide.low > -delta else "refuted-inferior" if wide.high < -delta else "inconclusive"
+    return Verdict(verdict, wide.n, wide.mean, wide.sd, wide.low, wide.high, delta, family)
+
+
+def judge_equivalent(differences: Sequence[float] | np.ndarray, delta: float, family: int = 1) -> Verdict:
+    """The verdict on the claim that the effect is within (-delta, delta), by its 90 % interval (Schuirmann 1987).
+
+    supported where the interval lies inside, refuted-different where it lies wholly outside, else inconclusive. Two
+    one-sided tests at 0.05; `family` is kept but widens nothing, as in `judge`'s refuted-negligible.
+    """
+    narrow = summarise(differences, 0.90)
+    if -delta < narrow.low and narrow.high < delta:
+        verdict = "supported"
+    else:
+        verdict = "refuted-different" if narrow.low >= delta or narrow.high <= -delta else "inconclusive"
+    return Verdict(verdict, narrow.n, narrow.mean, narrow.sd, narrow.low, narrow.high, delta, family)
+
+
+def find_power(effect: float, n: int, family: float = 1) -> float:
     """Probability that a two-sided paired t test at 0.05 / family with n seeds finds an effect in units of sd."""
     critical = stats.t.ppf(1 - 0.025 / family, n - 1)
     shift = effect * math.sqrt(n)
     return float(stats.nct.sf(critical, n - 1, shift) + stats.nct.cdf(-critical, n - 1, shift))
 
 
-def find_detectable(n: int, family: int = 1, power: float = 0.8) -> float:
+def find_detectable(n: int, family: float = 1, power: float = 0.8) -> float:
     """The smallest effect, in units of sd, that n >= 2 seeds find with this power."""
     high = 1.0
     while find_power(high, n, family) < power:
@@ -197,7 +223,7 @@ def find_detectable(n: int, family: int = 1, power: float = 0.8) -> float:
     return float(optimize.brentq(lambda effect: find_power(effect, n, family) - power, 0.0, high))
 
 
-def find_needed(effect: float, family: int = 1, power: float = 0.8, most: int = 10_000) -> int | None:
+def find_needed(effect: float, family: float = 1, power: float = 0.8, most: int = 10_000) -> int | None:
     """The fewest seeds that find an effect (in units of sd) with this power; None where more than `most` would."""
     low, high = 1, 2
     while find_power(effect, high, family) < power:
