@@ -21,7 +21,7 @@ from poolscope.data import load_dataset
 from poolscope.measure import MEASUREMENTS, SETS, Subject, measure_all
 from poolscope.pooling import max_pool
 from poolscope.run import _evaluate_all
-from poolscope.stage_information import _alignment, read_stage
+from poolscope.stage_information import Sample, _alignment, read_stage
 from poolscope.train import Trainer
 
 CONFIG = RunConfig(
@@ -181,3 +181,19 @@ def _network(config: RunConfig, plan: object) -> nnx.Module:
     from poolscope.model import ConvNet
 
     return ConvNet(config, plan, jax.random.key(0))  # type: ignore[arg-type]
+
+
+def test_readers_are_fitted_on_validation_images_then_on_spare_test_images() -> None:
+    dataset = _subject().dataset  # 437 validation images, 360 test images
+    held = Sample.of(dataset)
+    assert [len(part) for part in (held.parts.fit, held.parts.select, held.parts.test)] == [327, 110, 360]
+    many = dataclasses.replace(dataset, test=dataset.train)  # 1,000 of them are all reported on
+    assert len(Sample.of(many).parts.fit) == 327
+    twice = np.concatenate([dataset.train.images] * 5), np.concatenate([dataset.train.labels] * 5)
+    sample = Sample.of(
+        dataclasses.replace(dataset, test=dataclasses.replace(dataset.train, images=twice[0], labels=twice[1]))
+    )
+    assert [len(part) for part in (sample.parts.fit, sample.parts.select, sample.parts.test)] == [3000, 1000, 1000]
+    np.testing.assert_array_equal(sample.images[:437], dataset.val.images)
+    np.testing.assert_array_equal(sample.labels[437:4000], twice[1][1000 : 1000 + 3563])
+    np.testing.assert_array_equal(sample.images[sample.parts.test], twice[0][:1000])

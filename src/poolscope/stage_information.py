@@ -1,7 +1,7 @@
 """What a network's pooling stages keep: the measures of `information` on the activations before and after each pool.
 
-Readers are fitted on validation images, which the network was not trained on, and reported on test images; the images
-and the placed glyphs are the same for every network of a data set.
+Readers are fitted on images that the network was not trained on: validation images and, where those are too few, test
+images that nothing is reported on. The images and the placed glyphs are the same for every network of a data set.
 """
 
 from __future__ import annotations
@@ -58,13 +58,16 @@ class Sample:
 
     @classmethod
     def of(cls, dataset: Dataset, fitted: int = FITTED, chosen: int = CHOSEN) -> Sample:
-        """The first validation images fit and choose, the first test images are reported on."""
-        held = min(len(dataset.val), fitted + chosen)
-        fit = max(1, held * fitted // (fitted + chosen))
-        test = min(len(dataset.test), REPORTED)
-        images = np.concatenate([dataset.val.images[:held], dataset.test.images[:test]])
-        labels = np.concatenate([dataset.val.labels[:held], dataset.test.labels[:test]])
-        parts = Parts(np.arange(fit), np.arange(fit, held), np.arange(held, held + test))
+        """The first test images are reported on; validation images, then the next test images, fit and choose."""
+        val, test, wanted = dataset.val, dataset.test, fitted + chosen
+        reported, short = min(len(test), REPORTED), max(0, wanted - len(val))
+        pieces = ((val, slice(wanted)), (test, slice(reported, reported + short)), (test, slice(reported)))
+        images, labels = (
+            np.concatenate([getattr(split, name)[rows] for split, rows in pieces]) for name in ("images", "labels")
+        )
+        held = len(images) - reported
+        fit = max(1, held * fitted // wanted)
+        parts = Parts(np.arange(fit), np.arange(fit, held), np.arange(held, held + reported))
         height, width, channels = dataset.shape
         stimuli = None
         if height == width:
