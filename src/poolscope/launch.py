@@ -23,9 +23,9 @@ from poolscope.compose import Composed, compose_runs, register_schemas
 from poolscope.config import RunConfig, digest, to_config
 from poolscope.errors import PoolscopeError
 from poolscope.explain import in_one_sentence
-from poolscope.paths import record_path, runs_folder, shipped
+from poolscope.ledger import Ledger, open_ledger
+from poolscope.paths import runs_folder, shipped
 from poolscope.progress import Lines, LiveDisplay, describe_outcome, describe_run
-from poolscope.record import RunRecord, read_record
 
 _display: LiveDisplay | None = None  # the live display of this process, while it launches jobs itself
 
@@ -44,29 +44,30 @@ def train(arguments: Sequence[str]) -> int:
         raise PoolscopeError("results and study must be the same in every job of a sweep; start one sweep for each.")
     (results, study), *_ = studies
     with _sole_writer(results, study):
-        missing = check_jobs(composed.configs, console)
-        if not missing:
-            console.print(f"Nothing to run: all {_count(composed)} runs of study {study} are recorded.")
-            return _conclude(composed, console)
+        ledger = open_ledger(results, study)
+        missing = check_jobs(composed.configs, ledger, console)
+        if not missing and composed.complete:
+            console.print(f"Nothing to run: all {len(_runs(composed))} runs of study {study} are done.")
+            return _conclude(composed, ledger, console)
         global _display
-        with LiveDisplay(console, _count(composed)) as _display:
+        committed = sum(ledger.row(digest(config), seed) is not None for config, seed in _runs(composed))
+        with LiveDisplay(console, len(_runs(composed)) - committed) as _display:
             _hand_to_hydra(arguments)
         _display = None
-        return _conclude(composed, console)
+        return _conclude(composed, ledger, console)
 
 
-def check_jobs(configs: Sequence[RunConfig], console: Console) -> int:
-    """Refuse, before any training, what can't work in any job; returns how many runs aren't recorded yet.
+def check_jobs(configs: Sequence[RunConfig], ledger: Ledger, console: Console) -> int:
+    """Refuse, before any training, what can't work in any job; returns how many runs aren't done yet.
 
-    Looks at the data sets' shapes, every network's plan, training-set sizes, and the records already there.
+    Looks at the data sets' shapes, every network's plan, training-set sizes, and at what is done already.
     """
     from poolscope.data import check_dataset
 
     plans = [_plan_training(config) for config in configs]
     lacking: dict[int, int] = {}
     for job, config in enumerate(configs):
-        records = [_recorded(config, seed) for seed in config.seeds]
-        if count := sum(record is None or record.status == "failed" for record in records):
+        if count := sum(ledger.lacks(config, seed) for seed in config.seeds):
             lacking[job] = count
     sizes = {job: check_dataset(configs[job].data) for job in lacking}
     tried: set[str] = set()
@@ -177,25 +178,28 @@ def _sole_writer(results: str, study: str) -> Iterator[None]:
         raise
 
 
-def _recorded(config: RunConfig, seed: int) -> RunRecord | None:
-    path = Path(record_path(config.results, config.study, digest(config), seed))
-    return read_record(path) if path.exists() else None
+def _runs(composed: Composed) -> list[tuple[RunConfig, int]]:
+    return [(config, seed) for config in composed.configs for seed in config.seeds]
 
 
-def _count(composed: Composed) -> int:
-    return sum(len(config.seeds) for config in composed.configs)
-
-
-def _conclude(composed: Composed, console: Console) -> int:
+def _conclude(composed: Composed, ledger: Ledger, console: Console) -> int:
     """Say how many runs are done and which are not, and where to look next."""
-    study, results = composed.configs[0].study, composed.configs[0].results
-    outcomes = [(config, seed, _recorded(config, seed)) for config in composed.configs for seed in config.seeds]
-    bad = [(config, seed, record) for config, seed, record in outcomes if record is None or record.status != "done"]
-    for config, seed, record in bad:
-        what = describe_outcome(config, record) if record else f"{describe_run(config, seed)}: left no record"
+    runs, bad, committed = _runs(composed), 0, 0
+    for config, seed in runs:
+        name = digest(config)
+        record = ledger.record(name, seed)
+        committed += ledger.row(name, seed) is not None
+        if record is None and (name, seed) not in ledger.committed:
+            what = f"{describe_run(config, seed)}: left no record"
+        elif record is not None and record.status != "done":
+            what = describe_outcome(config, record)
+        else:
+            continue
+        bad += 1
         console.print(what, style="red", highlight=False, soft_wrap=True)
     if composed.complete:
-        console.print(f"{len(outcomes) - len(bad)} of {len(outcomes)} runs done.", highlight=False)
-    where = "" if results == "results" else f" results={results}"
-    console.print(f"Next: poolscope report {study}{where}", highlight=False)
+        from_table = f", {committed} of them by the committed table" if committed else ""
+        console.print(f"{len(runs) - bad} of {len(runs)} runs done{from_table}.", highlight=False)
+    where = "" if ledger.results == "results" else f" results={ledger.results}"
+    console.print(f"Next: poolscope report {ledger.study}{where}", highlight=False)
     return 1 if bad else 0

@@ -1,7 +1,7 @@
 """One configuration from end to end, for each of its seeds: data, network, fit, measurements, record.
 
-A seed that is recorded already is skipped, so that running a sweep again finishes it. A seed that fails leaves a record
-that says why, and the next one goes on.
+A seed that is recorded, or done by the study's committed table, is skipped, so that running a sweep again finishes it.
+A seed that fails leaves a record that says why, and the next one goes on.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ from poolscope.augment import normalise
 from poolscope.cache import cache_folder
 from poolscope.config import RunConfig, digest, to_dict
 from poolscope.data import Dataset, load_dataset
+from poolscope.ledger import open_ledger
 from poolscope.measure import Subject, measure_all
 from poolscope.paths import record_path
-from poolscope.record import RunRecord, pack_bits, read_record, write_record
+from poolscope.record import RunRecord, pack_bits, write_record
 from poolscope.train import Evaluation, Trained, Trainer
 
 _SHOWN_CHANNELS = 2
@@ -44,29 +45,25 @@ class Progress(Protocol):
 
 
 def run_config(config: RunConfig, progress: Progress) -> list[RunRecord]:
-    """Train and measure every seed of the configuration that isn't recorded yet; returns all their records."""
+    """Train and measure every seed of the configuration that isn't done yet; returns all the records there are.
+
+    A seed that only the study's committed table holds is done, and has no record here.
+    """
     keep_freed_memory()
     enable_compilation_cache()
-    name = digest(config)
+    name, ledger = digest(config), open_ledger(config.results, config.study)
     trainers: dict[tuple[Any, ...], Trainer] = {}
     records = []
     for seed in config.seeds:
-        path = record_path(config.results, config.study, name, seed)
-        record = recorded(path)
-        if record is None:
+        if ledger.row(name, seed):
+            continue
+        record = ledger.record(name, seed)
+        if record is None or record.status == "failed":
             record = _run_seed(config, name, seed, trainers, progress)
-            write_record(record, path)
+            write_record(record, record_path(config.results, config.study, name, seed))
         progress.end(config, record)
         records.append(record)
     return records
-
-
-def recorded(path: Path) -> RunRecord | None:
-    """The finished record at a path; none where there is none or only that of a failed run, which is tried again."""
-    if not path.exists():
-        return None
-    record = read_record(path)
-    return None if record.status == "failed" else record
 
 
 def _run_seed(

@@ -21,6 +21,7 @@ import pandas as pd
 
 from poolscope.config import RunConfig, to_dict
 from poolscope.errors import PoolscopeError
+from poolscope.ledger import read_rows
 from poolscope.paths import runs_folder, shipped, study_folder
 from poolscope.record import RunRecord, read_record
 
@@ -98,7 +99,7 @@ def collect(results: str | Path, study: str) -> Tables:
             rows[name].extend(tabulated[name])
     fresh = {(row["digest"], row["seed"]) for row in rows["runs"]}
     for name in NAMES:
-        committed = _read_cells(study_folder(results, study) / "tables" / f"{name}.csv", name)
+        committed = read_rows(study_folder(results, study) / "tables" / f"{name}.csv", _required(name))
         rows[name].extend(row for row in committed if (row["digest"], row["seed"]) not in fresh)
     if not rows["runs"]:
         raise PoolscopeError(damaged[0] if damaged else _nothing(results, study))
@@ -248,20 +249,8 @@ def _cell(value: Any) -> str:
     return repr(value) if isinstance(value, float) else str(value)
 
 
-def _read_cells(path: Path, name: str) -> list[Cells]:
-    if not path.is_file():
-        return []
-    try:
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
-    except (ValueError, OSError) as error:
-        raise PoolscopeError(f"The table {path} is damaged (not CSV); restore it from git or delete it.") from error
-    leading = KEY if name == "curves" else list(_IDENTITY if name == "runs" else _LEADING[name])
-    absent = [column for column in leading if column not in frame]
-    if absent:
-        raise PoolscopeError(f"The table {path} lacks the column {absent[0]}; restore it from git or delete it.")
-    if not frame["seed"].str.fullmatch(r"\d+").all():
-        raise PoolscopeError(f"The table {path} has a seed that is no whole number; restore it from git or delete it.")
-    return frame.to_dict("records")
+def _required(name: str) -> list[str]:
+    return KEY if name == "curves" else list(_IDENTITY if name == "runs" else _LEADING[name])
 
 
 def _make_frame(rows: list[Cells], name: str) -> pd.DataFrame:
