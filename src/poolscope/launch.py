@@ -23,7 +23,7 @@ from poolscope.compose import Composed, compose_runs, register_schemas
 from poolscope.config import RunConfig, digest, to_config
 from poolscope.errors import PoolscopeError
 from poolscope.explain import in_one_sentence
-from poolscope.ledger import Ledger, open_ledger
+from poolscope.inventory import Inventory, open_inventory
 from poolscope.paths import runs_folder, shipped
 from poolscope.progress import Lines, LiveDisplay, describe_outcome, describe_run
 
@@ -44,20 +44,20 @@ def train(arguments: Sequence[str]) -> int:
         raise PoolscopeError("results and study must be the same in every job of a sweep; start one sweep for each.")
     (results, study), *_ = studies
     with _sole_writer(results, study):
-        ledger = open_ledger(results, study)
-        missing = check_jobs(composed.configs, ledger, console)
+        inventory = open_inventory(results, study)
+        missing = check_jobs(composed.configs, inventory, console)
         if not missing and composed.complete:
             console.print(f"Nothing to run: all {len(_runs(composed))} runs of study {study} are done.")
-            return _conclude(composed, ledger, console)
+            return _conclude(composed, inventory, console)
         global _display
-        committed = sum(ledger.row(digest(config), seed) is not None for config, seed in _runs(composed))
+        committed = sum(inventory.row(digest(config), seed) is not None for config, seed in _runs(composed))
         with LiveDisplay(console, len(_runs(composed)) - committed) as _display:
             _hand_to_hydra(arguments)
         _display = None
-        return _conclude(composed, ledger, console)
+        return _conclude(composed, inventory, console)
 
 
-def check_jobs(configs: Sequence[RunConfig], ledger: Ledger, console: Console) -> int:
+def check_jobs(configs: Sequence[RunConfig], inventory: Inventory, console: Console) -> int:
     """Refuse, before any training, what can't work in any job; returns how many runs aren't done yet.
 
     Looks at the data sets' shapes, every network's plan, training-set sizes, and at what is done already.
@@ -67,7 +67,7 @@ def check_jobs(configs: Sequence[RunConfig], ledger: Ledger, console: Console) -
     plans = [_plan_training(config) for config in configs]
     lacking: dict[int, int] = {}
     for job, config in enumerate(configs):
-        if count := sum(ledger.lacks(config, seed) for seed in config.seeds):
+        if count := sum(inventory.lacks(config, seed) for seed in config.seeds):
             lacking[job] = count
     sizes = {job: check_dataset(configs[job].data) for job in lacking}
     tried: set[str] = set()
@@ -182,14 +182,14 @@ def _runs(composed: Composed) -> list[tuple[RunConfig, int]]:
     return [(config, seed) for config in composed.configs for seed in config.seeds]
 
 
-def _conclude(composed: Composed, ledger: Ledger, console: Console) -> int:
+def _conclude(composed: Composed, inventory: Inventory, console: Console) -> int:
     """Say how many runs are done and which are not, and where to look next."""
     runs, bad, committed = _runs(composed), 0, 0
     for config, seed in runs:
         name = digest(config)
-        record = ledger.record(name, seed)
-        committed += ledger.row(name, seed) is not None
-        if record is None and (name, seed) not in ledger.committed:
+        record = inventory.record(name, seed)
+        committed += inventory.row(name, seed) is not None
+        if record is None and (name, seed) not in inventory.committed:
             what = f"{describe_run(config, seed)}: left no record"
         elif record is not None and record.status != "done":
             what = describe_outcome(config, record)
@@ -200,6 +200,6 @@ def _conclude(composed: Composed, ledger: Ledger, console: Console) -> int:
     if composed.complete:
         from_table = f", {committed} of them by the committed table" if committed else ""
         console.print(f"{len(runs) - bad} of {len(runs)} runs done{from_table}.", highlight=False)
-    where = "" if ledger.results == "results" else f" results={ledger.results}"
-    console.print(f"Next: poolscope report {ledger.study}{where}", highlight=False)
+    where = "" if inventory.results == "results" else f" results={inventory.results}"
+    console.print(f"Next: poolscope report {inventory.study}{where}", highlight=False)
     return 1 if bad else 0

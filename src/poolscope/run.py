@@ -25,7 +25,7 @@ from poolscope.augment import normalise
 from poolscope.cache import cache_folder
 from poolscope.config import RunConfig, digest, to_dict
 from poolscope.data import Dataset, load_dataset
-from poolscope.ledger import open_ledger
+from poolscope.inventory import open_inventory
 from poolscope.measure import Subject, measure_all
 from poolscope.paths import record_path
 from poolscope.record import RunRecord, pack_bits, write_record
@@ -51,13 +51,13 @@ def run_config(config: RunConfig, progress: Progress) -> list[RunRecord]:
     """
     keep_freed_memory()
     enable_compilation_cache()
-    name, ledger = digest(config), open_ledger(config.results, config.study)
+    name, inventory = digest(config), open_inventory(config.results, config.study)
     trainers: dict[tuple[Any, ...], Trainer] = {}
     records = []
     for seed in config.seeds:
-        if ledger.row(name, seed):
+        if inventory.row(name, seed):
             continue
-        record = ledger.record(name, seed)
+        record = inventory.record(name, seed)
         if record is None or record.status == "failed":
             record = _run_seed(config, name, seed, trainers, progress)
             write_record(record, record_path(config.results, config.study, name, seed))

@@ -21,7 +21,7 @@ import pandas as pd
 
 from poolscope.config import RunConfig, to_dict
 from poolscope.errors import PoolscopeError
-from poolscope.ledger import read_rows
+from poolscope.inventory import read_rows
 from poolscope.paths import runs_folder, shipped, study_folder
 from poolscope.record import RunRecord, read_record
 

@@ -19,7 +19,7 @@ Row = Mapping[str, str]
 
 
 @dataclass(frozen=True)
-class Ledger:
+class Inventory:
     """The finished runs of a study. committed: rows of its committed table, by digest and seed, with status "done"."""
 
     results: str
@@ -43,13 +43,15 @@ class Ledger:
         return (name, seed) not in self.committed if record is None else record.status == "failed"
 
 
-def open_ledger(results: str, study: str) -> Ledger:
+def open_inventory(results: str, study: str) -> Inventory:
     """What is done of a study. Raises PoolscopeError where its committed table is damaged."""
     path = study_folder(results, study) / "tables" / "runs.csv"
     rows = read_rows(path, ("digest", "seed", "status"))
     if any(row["status"] not in STATUSES for row in rows):
         raise PoolscopeError(f"The table {path} has a status that is none of {', '.join(STATUSES)}; {_REMEDY}.")
-    return Ledger(results, study, {(row["digest"], int(row["seed"])): row for row in rows if row["status"] == "done"})
+    return Inventory(
+        results, study, {(row["digest"], int(row["seed"])): row for row in rows if row["status"] == "done"}
+    )
 
 
 def read_rows(path: Path, required: Sequence[str]) -> list[dict[str, str]]:
