@@ -194,3 +194,10 @@ def test_t_intervals_of_five_seeds_cover_and_bootstrap_ones_do_not() -> None:
     resampled = samples[:, rng.integers(0, 5, (400, 5))].mean(axis=2)
     low, high = np.quantile(resampled, [0.025, 0.975], axis=1)
     assert np.mean((low <= 0) & (high >= 0)) < 0.90
+
+
+@pytest.mark.parametrize("n", [2, 3, 6, 10, 50])
+def test_power_is_defined_and_rises_for_every_effect(n: int) -> None:
+    powers = [find_power(effect, n) for effect in (0.0, 0.5, 1.5, 2.75, 4.0, 4.75, 8.0, 16.0)]
+    assert powers[0] == pytest.approx(0.05)
+    assert all(earlier <= later + 1e-9 for earlier, later in itertools.pairwise(powers))

@@ -6,13 +6,14 @@ A study's own experiments/<study>/analysis.py has one function, analyse(tables) 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from poolscope.arms import add_arms, find_baselines
+from poolscope.claims import Contrast
 from poolscope.comparison import (
     compare_arms,
     describe_protocol,
@@ -23,6 +24,7 @@ from poolscope.comparison import (
     show_comparison,
     show_contrasts,
 )
+from poolscope.ledger_figures import plot_verdicts
 from poolscope.measure_figures import plot_agreement, plot_corruptions, plot_cost, plot_ledger, plot_shift_curves
 from poolscope.panels import (
     plot_accuracy,
@@ -34,6 +36,8 @@ from poolscope.panels import (
 )
 from poolscope.stats import contrast_arms
 from poolscope.tables import Tables, sum_confusion
+from poolscope.verdict_texts import say_verdicts, show_verdicts
+from poolscope.verdicts import judge_contrasts
 
 INTERVAL = (
     "Lines are 95 % t intervals over seeds, for this test set; dots are single seeds; points are percentage points; "
@@ -103,6 +107,21 @@ def analyse_sweep(tables: Tables, baseline: str = "max") -> Analysis:
         Section("Protocol", ("Every number above was measured under this protocol.",), describe_protocol(everything))
     )
     return Analysis(comparison, tuple(sections), extra)
+
+
+def add_verdicts(analysis: Analysis, tables: Tables, contrasts: Sequence[Contrast]) -> Analysis:
+    """The same analysis with what its study's promised contrasts say first; unchanged where it promised none."""
+    if not contrasts:
+        return analysis
+    verdicts = judge_contrasts(tables.runs, contrasts)
+    caption = (
+        "Effect of each contrast in the direction that its hypothesis claims, in units of the smallest effect that "
+        "matters (δ), with its simultaneous interval; the band is (-δ, δ); detect.: the effect that n seeds find with "
+        f"probability 0.8. {say_protocol(add_arms(tables.runs[tables.runs['status'] == 'done']))}"
+    )
+    plot = Plot("verdicts", plot_verdicts(verdicts), caption)
+    section = Section("Verdicts", say_verdicts(verdicts), show_verdicts(verdicts), (plot,))
+    return replace(analysis.add(section), extra={**analysis.extra, "verdicts": verdicts})
 
 
 _CONTRASTS = (

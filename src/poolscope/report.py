@@ -14,8 +14,9 @@ from markupsafe import Markup
 from rich.table import Table
 from rich.text import Text
 
-from poolscope.analysis import Analysis, analyse_sweep
+from poolscope.analysis import Analysis, add_verdicts, analyse_sweep
 from poolscope.arms import add_arms
+from poolscope.claims import find_contrasts
 from poolscope.comparison import show_comparison
 from poolscope.errors import PoolscopeError
 from poolscope.paths import shipped, study_folder
@@ -55,7 +56,7 @@ def build_report(results: str | Path, study: str, echo: Callable[[str], None] = 
     tables = collect(results, study)
     for sentence in tables.damaged:
         echo(f"Left out of the report: {sentence}")
-    analysis = load_analysis(study)(tables)
+    analysis = add_verdicts(load_analysis(study)(tables), tables, find_contrasts(study))
     folder = study_folder(results, study)
     try:
         files = _write(folder, study, tables, analysis)

@@ -212,7 +212,8 @@ def find_power(effect: float, n: int, family: float = 1) -> float:
     """Probability that a two-sided paired t test at 0.05 / family with n seeds finds an effect in units of sd."""
     critical = stats.t.ppf(1 - 0.025 / family, n - 1)
     shift = effect * math.sqrt(n)
-    return float(stats.nct.sf(critical, n - 1, shift) + stats.nct.cdf(-critical, n - 1, shift))
+    lower = stats.nct.cdf(-critical, n - 1, shift)  # NaN in SciPy for some shifts at which it is below 1e-9
+    return float(stats.nct.sf(critical, n - 1, shift) + np.nan_to_num(lower))
 
 
 def find_detectable(n: int, family: float = 1, power: float = 0.8) -> float:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -45,7 +45,7 @@ def judge_contrasts(runs: pd.DataFrame, contrasts: Iterable[Contrast]) -> pd.Dat
     the unit. p: exact sign flips (noninferior, equivalent: against their bound); p_holm: over the study's contrasts on
     one claim, at least `family` of them. detectable, needed: effect and seeds at power 0.8. rho: correlation of the two
     arms over seeds; unpaired_*: Welch's interval; hedges_g: standardised by the arms' mean variance; improvement: share
-    of seeds with the arm above. equal: seeds where an exact equality holds. failed: runs that did not finish.
+    of seeds whose effect has the claimed sign. equal: seeds where an equality holds. failed: runs that did not finish.
     """
     rows = [_judge_contrast(runs, contrast) for contrast in contrasts]
     verdicts = pd.DataFrame(rows, columns=list(COLUMNS))
@@ -110,8 +110,8 @@ def _judge_contrast(runs: pd.DataFrame, contrast: Contrast) -> dict[str, Any]:
     verdict = judges.get(contrast.kind, judge)(signed, contrast.delta, contrast.family)
     ends = sorted((contrast.sign * verdict.low, contrast.sign * verdict.high))
     row |= {"n": verdict.n, "verdict": verdict.verdict, "effect": contrast.sign * verdict.mean}
-    row |= {"low": ends[0], "high": ends[1], "sd": verdict.sd, "p": _test(signed, contrast)}
-    row |= {"p_wilcoxon": _rank_test(signed), **_find_reach(verdict, contrast.kind)}
+    row |= {"low": ends[0], "high": ends[1], "sd": verdict.sd, "p": _test(permute_signs, signed, contrast)}
+    row |= {"p_wilcoxon": _test(_rank_signs, signed, contrast), **_find_reach(verdict, contrast.kind)}
     if contrast.kind != "slope":
         row |= _compare_arms(runs, contrast, effect)
     return row
@@ -146,19 +146,20 @@ def _find_reach(verdict: Verdict, kind: str) -> dict[str, float | None]:
     return {"detectable": verdict.sd * find_detectable(verdict.n, family, power), "needed": needed or math.nan}
 
 
-def _test(signed: np.ndarray, contrast: Contrast) -> float:
+def _test(test: Callable[[np.ndarray, str], float], signed: np.ndarray, contrast: Contrast) -> float:
+    """The p of a one-sample test against zero, or against the bounds of noninferiority and equivalence."""
     if contrast.kind == "noninferior":
-        return permute_signs(signed + contrast.delta, "greater")
+        return test(signed + contrast.delta, "greater")
     if contrast.kind == "equivalent":
-        return max(permute_signs(signed + contrast.delta, "greater"), permute_signs(signed - contrast.delta, "less"))
-    return permute_signs(signed)
+        return max(test(signed + contrast.delta, "greater"), test(signed - contrast.delta, "less"))
+    return test(signed, "two-sided")
 
 
-def _rank_test(signed: np.ndarray) -> float:
-    """Wilcoxon's signed-rank p (1945), two-sided against zero."""
-    if len(signed) < 2 or not np.any(signed):
+def _rank_signs(differences: np.ndarray, alternative: str) -> float:
+    """Wilcoxon's signed-rank p (1945)."""
+    if len(differences) < 2 or not np.any(differences):
         return math.nan
-    return float(stats.wilcoxon(signed).pvalue)
+    return float(stats.wilcoxon(differences, alternative=alternative).pvalue)
 
 
 def _compare_arms(runs: pd.DataFrame, contrast: Contrast, effect: np.ndarray) -> dict[str, float]:
@@ -167,7 +168,7 @@ def _compare_arms(runs: pd.DataFrame, contrast: Contrast, effect: np.ndarray) ->
     baseline = _measure(runs, contrast, {**contrast.where, **contrast.baseline})
     both = pd.concat([arm, baseline], axis=1, join="inner").dropna().to_numpy(dtype=float)
     row = {"arm_mean": float(both[:, 0].mean()), "baseline_mean": float(both[:, 1].mean())}
-    row["improvement"] = float(np.mean(effect > 0) + np.mean(effect == 0) / 2)
+    row["improvement"] = float(np.mean(contrast.sign * effect > 0) + np.mean(effect == 0) / 2)
     if len(both) < 3 or not both.std(axis=0).all():
         return row
     row["rho"] = float(np.corrcoef(both.T)[0, 1])
