@@ -86,7 +86,7 @@ def filters(model: ModelConfig) -> tuple[int, ...]:
 
 
 def pooled_blocks(model: ModelConfig) -> tuple[int, ...]:
-    """The blocks, counted from 1, that are followed by a pooling stage.
+    """The blocks, counted from 1, that are followed by a pooling stage; 0 stands for the images themselves.
 
     early: the first ones; late: the last ones; spread: evenly, with a block after the last stage wherever there is one
     to spare (so that average pooling right before a global average is not a stage that does nothing).
@@ -97,11 +97,11 @@ def pooled_blocks(model: ModelConfig) -> tuple[int, ...]:
         if (
             any(isinstance(block, bool) or not isinstance(block, int) for block in chosen)
             or len(set(chosen)) < len(chosen)
-            or any(not 1 <= block <= blocks for block in chosen)
+            or any(not 0 <= block <= blocks for block in chosen)
         ):
             raise PoolscopeError(
-                f"model.pool_after must be early, spread, late or different block numbers from 1 to {blocks}, "
-                f"not {list(chosen)!r}."
+                f"model.pool_after must be early, spread, late or different block numbers from 1 to {blocks} "
+                f"(0: the images themselves), not {list(chosen)!r}."
             )
         return tuple(sorted(chosen))
     if after not in PLACEMENTS:
@@ -126,6 +126,12 @@ def plan_network(config: RunConfig, shape: Shape, classes: int) -> Plan:
     model, pool = config.model, config.pool
     pooled = pooled_blocks(model)
     trace = _Trace(shape, model)
+    if 0 in pooled and pool.name == "conv_stride":
+        raise PoolscopeError(
+            "model.pool_after=0 pools the images, where pool=conv_stride has no convolution before it."
+        )
+    if 0 in pooled and pool.name != "none":
+        trace.pool(1, pool)
     for block, count in enumerate(filters(model), start=1):
         stage = pooled.index(block) + 1 if block in pooled else 0
         stride = make_window(pool.window, pool.stride, prefix="pool.").stride

@@ -57,9 +57,9 @@ class DataConfig:
 class ModelConfig:
     """The CNN family: blocks of convolution, normalisation and ReLU, pooled after some of them, then a head."""
 
-    blocks: int = 3  # convolution blocks
+    blocks: int = 3  # convolution blocks; 0: the head reads the (pooled) images
     pool_stages: int = 2  # how many blocks are followed by pooling
-    pool_after: Any = "spread"  # which ones: early, spread, late, or a list of block numbers counted from 1
+    pool_after: Any = "spread"  # which ones: early, spread, late, or block numbers from 1 (0: the images)
     width: int = 16  # filters of the first block
     growth: float = 2.0  # factor on the filters from block to block
     kernel: int = 3  # height and width of a filter
@@ -128,6 +128,7 @@ class TrainConfig:
     precision: str = "float32"  # of activations: float32 or bfloat16 (weights stay float32)
     loop: str = "auto"  # step (one dispatch a step), scan (one an epoch) or auto (by back end)
     devices: int | None = None  # how many devices share a batch; null: as many as divide it
+    checkpoint_every: int | None = None  # epochs between checkpoints; 0: none; null: one every five minutes
 
 
 @dataclass
@@ -193,8 +194,9 @@ def digest(config: RunConfig) -> str:
     content = to_dict(config)
     for key in ("seeds", "study", "results"):
         del content[key]
-    for section, key in (("data", "dir"), ("train", "devices"), ("train", "loop"), ("train", "eval_batch_size")):
-        del content[section][key]
+    del content["data"]["dir"]
+    for key in ("devices", "loop", "eval_batch_size", "checkpoint_every"):
+        del content["train"][key]
     text = json.dumps(_without_null(content), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -221,7 +223,7 @@ def check_config(config: RunConfig) -> None:
         ("data.train_size", data.train_size, 1, MOST),
         ("data.pad_to", data.pad_to, 1, 10_000),
         ("data.classes", data.classes, 2, 100_000),
-        ("model.blocks", model.blocks, 1, 1_000),
+        ("model.blocks", model.blocks, 0, 1_000),
         ("model.pool_stages", model.pool_stages, 0, 1_000),
         ("model.width", model.width, 1, 100_000),
         ("model.kernel", model.kernel, 1, 101),
@@ -232,6 +234,7 @@ def check_config(config: RunConfig) -> None:
         ("train.eval_batch_size", train.eval_batch_size, 1, MOST),
         ("train.shift", train.shift, 0, 10_000),
         ("train.devices", train.devices, 1, 10_000),
+        ("train.checkpoint_every", train.checkpoint_every, 0, 100_000),
     ):
         if value is not None and not least <= value <= most:
             raise PoolscopeError(f"{key} must be from {least} to {most}, not {value}.")
