@@ -44,6 +44,9 @@ class Told:
     def end(self, config: RunConfig, record: RunRecord) -> None:
         self.ended.append((record.seed, record.status))
 
+    def say(self, sentence: str) -> None:
+        raise AssertionError(sentence)
+
 
 def perform(results: Path, seeds: list[int], *overrides: str) -> tuple[RunConfig, list[RunRecord], Told]:
     config = configure(*OVERRIDES, *overrides)

@@ -44,6 +44,10 @@ class Lines:
         """A run ended."""
         self.console.print(describe_outcome(config, record), highlight=False, soft_wrap=True)
 
+    def say(self, sentence: str) -> None:
+        """Something that the person watching should know."""
+        self.console.print(sentence, style="yellow", highlight=False, soft_wrap=True)
+
 
 class LiveDisplay(Lines):
     """The runs of a sweep and the steps of the current run as two bars; off a terminal, only the lines."""

@@ -6,12 +6,15 @@ A seed that fails leaves a record that says why, and the next one goes on.
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import subprocess
 import time
 import traceback
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,8 +26,10 @@ from poolscope.allocator import keep_freed_memory
 from poolscope.architecture import plan_network
 from poolscope.augment import normalise
 from poolscope.cache import cache_folder
+from poolscope.checkpoint import Checkpoint
 from poolscope.config import RunConfig, digest, to_dict
 from poolscope.data import Dataset, load_dataset
+from poolscope.heartbeat import Holder, hold_run
 from poolscope.inventory import open_inventory
 from poolscope.measure import Subject, measure_all
 from poolscope.paths import record_path
@@ -43,6 +48,8 @@ class Progress(Protocol):
 
     def end(self, config: RunConfig, record: RunRecord) -> None: ...
 
+    def say(self, sentence: str) -> None: ...
+
 
 def run_config(config: RunConfig, progress: Progress) -> list[RunRecord]:
     """Train and measure every seed of the configuration that isn't done yet; returns all the records there are.
@@ -57,20 +64,32 @@ def run_config(config: RunConfig, progress: Progress) -> list[RunRecord]:
     for seed in config.seeds:
         if inventory.row(name, seed):
             continue
+        path = record_path(config.results, config.study, name, seed)
         record = inventory.record(name, seed)
         if record is None or record.status == "failed":
-            record = _run_seed(config, name, seed, trainers, progress)
-            write_record(record, record_path(config.results, config.study, name, seed))
+            wait = partial(progress.say, f"seed {seed}: another process trains it now; waiting for its record.")
+            with hold_run(path, wait) as holder:
+                record = inventory.record(name, seed)  # another process may have written it while this one waited
+                if record is None or record.status == "failed":
+                    record = _run_seed(config, name, seed, trainers, progress, holder)
+                    write_record(record, path)
+                    if record.status != "failed":
+                        _checkpoint_path(path).unlink(missing_ok=True)
         progress.end(config, record)
         records.append(record)
     return records
 
 
 def _run_seed(
-    config: RunConfig, name: str, seed: int, trainers: dict[tuple[Any, ...], Trainer], progress: Progress
+    config: RunConfig,
+    name: str,
+    seed: int,
+    trainers: dict[tuple[Any, ...], Trainer],
+    progress: Progress,
+    holder: Holder,
 ) -> RunRecord:
-    started = datetime.now(UTC)
-    provenance = _provenance(started)
+    began = time.monotonic()
+    provenance = _provenance(datetime.now(UTC))
     content: dict[str, Any] = {}
     try:
         dataset = load_dataset(config.data, seed)
@@ -79,24 +98,48 @@ def _run_seed(
         if key not in trainers:
             trainers[key] = Trainer(config, plan_network(config, dataset.shape, dataset.classes), key[2])
         trainer = trainers[key]
+        path = record_path(config.results, config.study, name, seed)
+        identity = _identity(name, seed, trainer, provenance)
+        checkpoint = Checkpoint(_checkpoint_path(path), identity, config.train.checkpoint_every, progress.say)
         progress.begin(config, seed, trainer.steps)
-        content = _train_and_measure(config, seed, trainer, dataset, progress)
+        holder.beat(0, trainer.steps)
+
+        def watch(step: int, values: dict[str, float]) -> None:
+            holder.beat(step, trainer.steps)
+            progress.advance(step, values)
+
+        content = _train_and_measure(config, seed, trainer, dataset, watch, checkpoint)
     except Exception as error:
         if os.environ.get("POOLSCOPE_TRACEBACK"):
             traceback.print_exc()
         content = {"status": "failed", "reason": " ".join(f"{type(error).__name__}: {error}".split())[:500]}
-    provenance["seconds"] = (datetime.now(UTC) - started).total_seconds()
+    provenance["seconds"] = round(time.monotonic() - began, 6)
     return RunRecord(
         study=config.study, digest=name, seed=seed, config=_recorded_config(config), provenance=provenance, **content
     )
 
 
+def _checkpoint_path(record: Path) -> Path:
+    return record.with_name(f".{record.stem}.checkpoint")
+
+
+def _identity(name: str, seed: int, trainer: Trainer, provenance: dict[str, Any]) -> str:
+    """All that has a say in the bits of a fit."""
+    parts = [provenance[key] for key in ("versions", "device", "machine", "data_version", "data")]
+    return json.dumps([name, seed, trainer.mesh.size, trainer.scans, *parts], sort_keys=True)
+
+
 def _train_and_measure(
-    config: RunConfig, seed: int, trainer: Trainer, dataset: Dataset, progress: Progress
+    config: RunConfig,
+    seed: int,
+    trainer: Trainer,
+    dataset: Dataset,
+    watch: Callable[[int, dict[str, float]], None],
+    checkpoint: Checkpoint,
 ) -> dict[str, Any]:
     began = time.perf_counter()
-    trained = trainer.fit(dataset, seed, progress.advance)
-    seconds = time.perf_counter() - began
+    trained = trainer.fit(dataset, seed, watch, checkpoint)
+    seconds = time.perf_counter() - began + checkpoint.earlier_seconds
     if trained.status == "diverged":
         return {"status": "diverged", "reason": trained.reason, "curves": trained.curves}
     results = _evaluate_all(trainer, trained, dataset)
@@ -149,7 +192,7 @@ def _recorded_config(config: RunConfig) -> dict[str, Any]:
     content = to_dict(config)
     for key in ("seeds", "study", "results"):
         del content[key]
-    del content["data"]["dir"]
+    del content["data"]["dir"], content["train"]["checkpoint_every"]
     return content
 
 

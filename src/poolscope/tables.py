@@ -31,7 +31,7 @@ CONFIG_COLUMNS = tuple(
     for section, content in to_dict(RunConfig()).items()
     if isinstance(content, dict)
     for key in content
-    if (section, key) != ("data", "dir")  # a folder of one machine; no part of a result
+    if (section, key) not in {("data", "dir"), ("train", "checkpoint_every")}  # no part of a result
 )
 _IDENTITY = ("study", "digest", "seed", "status", "reason")
 _SCALARS = (

@@ -23,6 +23,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from poolscope.architecture import Plan
 from poolscope.augment import augment, normalise
+from poolscope.checkpoint import Checkpoint
 from poolscope.config import RunConfig, TrainConfig
 from poolscope.data import Dataset
 from poolscope.errors import PoolscopeError
@@ -101,10 +102,17 @@ class Trainer:
         """The state before the first step."""
         return self._initialise(stream_key(seed, "init"))
 
-    def fit(self, dataset: Dataset, seed: int, watch: Callable[[int, dict[str, float]], None] | None = None) -> Trained:
-        """Train from scratch; `watch(step, values)` is called after each evaluation.
+    def fit(
+        self,
+        dataset: Dataset,
+        seed: int,
+        watch: Callable[[int, dict[str, float]], None] | None = None,
+        checkpoint: Checkpoint | None = None,
+    ) -> Trained:
+        """Train from scratch, or from a checkpoint; `watch(step, values)` is called after each evaluation.
 
-        A loss that is not finite ends the fit as "diverged".
+        A loss that is not finite ends the fit as "diverged". A fit that goes on from a checkpoint ends with the same
+        bits as one that was never interrupted.
         """
         config = self.config
         state = self.initialise(seed)
@@ -120,8 +128,12 @@ class Trainer:
         held = {name: self.place_split(getattr(dataset, name)) for name in ("train_eval", "val")}
         curves: dict[str, list[float]] = {}
         best, best_loss, best_epoch, reason = self._copy(self._weights(state)), math.inf, 0.0, ""
-        order, order_epoch, speeds = None, -1, []
-        for first, last in self._chunks():
+        order, order_epoch, speeds, taken_before = None, -1, [], 0
+        if kept := checkpoint and checkpoint.load((state, best)):
+            (state, best), numbers = self._place(kept[0]), kept[1]
+            best_loss, best_epoch, taken_before = numbers["best_loss"], numbers["best_epoch"], numbers["step"]
+            curves, speeds = numbers["curves"], numbers["speeds"]
+        for first, last in self._chunks(taken_before):
             losses, began = [], time.perf_counter()
             for epoch, start, count in self._pieces(first, last):
                 if epoch != order_epoch:
@@ -150,6 +162,9 @@ class Trainer:
                 break
             if values["val_loss"] < best_loss:
                 best, best_loss, best_epoch = self._copy(self._weights(state)), values["val_loss"], values["epoch"]
+            if checkpoint and last < self.steps and checkpoint.due(values["epoch"]):
+                numbers = {"epoch": values["epoch"], "step": last, "best_loss": best_loss, "best_epoch": best_epoch}
+                checkpoint.save((state, best), {**numbers, "curves": curves, "speeds": speeds})
         status = "diverged" if reason else "done"
         return Trained(status, reason, self._weights(state), best, best_epoch, curves, float(np.median(speeds)))
 
@@ -238,10 +253,10 @@ class Trainer:
     def _epoch_order(self, key: Array, epoch: Array, size: int) -> Array:
         return jax.random.permutation(jax.random.fold_in(key, epoch), size)
 
-    def _chunks(self) -> Iterator[tuple[int, int]]:
+    def _chunks(self, taken: int = 0) -> Iterator[tuple[int, int]]:
         """First and last step between evaluations: an epoch each, or more where that would be too many evaluations."""
         length = max(self.steps_per_epoch, -(-self.steps // _MOST_EVALUATIONS))
-        for first in range(0, self.steps, length):
+        for first in range(taken, self.steps, length):
             yield first, min(first + length, self.steps)
 
     def _pieces(self, first: int, last: int) -> Iterator[tuple[int, int, int]]:
