@@ -155,6 +155,35 @@ def test_constant_images_have_no_r2_and_no_error() -> None:
         assert found.mse == pytest.approx(0, abs=1e-12)
 
 
+def test_degenerate_maps_have_no_r2_but_a_reason() -> None:
+    images = _noise(60, 8)
+    pooled = _pool(avg_pool, images, 2)
+    for reach in ("global", "local"):
+        for before, after, reason in (
+            (images, np.zeros_like(pooled), "all features are zero"),
+            (images, np.full_like(pooled, 0.3), "the features are constant"),
+            (images[:1], pooled[:1], "1 of at least 3 samples"),
+            (images[:0], pooled[:0], "0 of at least 3 samples"),
+            (np.where(images > 2, np.inf, images), pooled, "an input is not finite"),
+            (images, np.where(pooled > 1, np.nan, pooled), "a feature is not finite"),
+        ):
+            found = reconstruction_r2(before, after, reach=reach)
+            assert math.isnan(found.value)
+            assert reason in found.reason, (reach, found.reason)
+    few = reconstruction_r2(images[:12], pooled[:12])
+    assert math.isnan(few.value) and few.reason == "8 samples are fewer than the 16 features"
+    assert math.isnan(principal_ceiling(images[:2]).at(1))
+
+
+def test_a_location_that_never_varies_counts_for_nothing() -> None:
+    """R^2 is pooled over locations, so that a border which is always black changes neither sum."""
+    images = _noise(4000, 8)
+    bordered = np.pad(images, ((0, 0), (2, 2), (2, 2), (0, 0)), constant_values=0.7)
+    parts = divide_rows(4000)
+    values = [reconstruction_r2(maps, _pool(avg_pool, maps, 2), parts=parts).value for maps in (images, bordered)]
+    assert values[1] == pytest.approx(values[0], abs=1e-4)  # the penalty's scale is the mean over more features
+
+
 def test_local_reconstruction_reads_each_channel_by_itself_and_skips_constant_ones() -> None:
     images = _noise(1500, 12, channels=2)
     images[..., 1] = 3
@@ -284,8 +313,19 @@ def test_radial_spectrum_of_white_noise_is_flat_and_of_a_wave_is_a_line() -> Non
     assert np.sort(line.power)[-2] == pytest.approx(0, abs=1e-9)
 
 
-@pytest.mark.parametrize("images", [np.full((3, 8, 8, 1), 0.3), np.zeros((3, 8, 8, 2))])
-def test_what_does_not_vary_does_not_alias(images: np.ndarray) -> None:
+@pytest.mark.parametrize(
+    ("images", "reason"),
+    [
+        (np.full((3, 8, 8, 1), 0.3), "the output is constant"),
+        (np.zeros((3, 8, 8, 2)), "all outputs are zero"),
+        (np.full((3, 8, 8, 1), np.inf), "a value is not finite"),
+        (np.zeros((0, 8, 8, 1)), "there are no maps"),
+    ],
+)
+def test_what_does_not_vary_does_not_alias(images: np.ndarray, reason: str) -> None:
     found = aliasing_ratio(images, 2)
     assert math.isnan(found.value)
-    assert "constant" in found.reason or "zero" in found.reason
+    assert found.reason == reason
+    assert np.isnan(radial_spectrum(images).power).all() or not images.size or not radial_spectrum(images).power.any()
+    assert not np.isfinite(band_fidelity(images, images).power).any()
+    assert not math.isfinite(peak_signal_to_noise(images, images))

@@ -115,7 +115,9 @@ def test_label_information_refuses_what_it_cannot_judge() -> None:
     for given_features, given_labels, reason in (
         (features, np.zeros(100, int), "one class"),
         (np.zeros((100, 5)), labels, "zero"),
-        (np.ones((100, 500)), labels, "fewer than"),
+        (np.full((100, 5), 0.3), labels, "constant"),
+        (np.random.default_rng(0).normal(size=(100, 500)), labels, "fewer than"),
+        (features[:2], labels[:2], "2 of at least 3 samples"),
         (np.where(np.arange(5) == 2, np.nan, features), labels, "finite"),
     ):
         found = label_information(given_features, given_labels)
@@ -183,7 +185,10 @@ def test_overlap_keeps_location() -> None:
 
 
 def test_global_pooling_forgets_the_place() -> None:
-    images, places, parts = _impulses(16)
+    images, places, _ = _impulses(16)
+    once = slice(16**2)  # an impulse of height 1 and one of height 2 at every place, so that what is pooled varies
+    images, places = np.concatenate([images[once], 2 * images[once]] * 3), np.concatenate([places[once]] * 6)
+    parts = Parts(*np.arange(len(images)).reshape(3, -1))
     for pooled in (images.mean((1, 2), keepdims=True), images.max((1, 2), keepdims=True)):
         found = location_error(pooled, places, 16, parts=parts)
         assert found.r2 == pytest.approx(0, abs=1e-9)
@@ -221,8 +226,9 @@ def test_marginals_lose_nothing_of_wrapped_glyphs() -> None:
 
 def test_phase_is_read_before_subsampling_and_lost_after_averaging() -> None:
     images, places, _ = _impulses(16)
+    heights = np.random.default_rng(0).permutation(np.repeat([1, 2, 3], len(images) // 3)).reshape(-1, 1, 1, 1)
     rows = np.random.default_rng(0).permutation(len(images))
-    images, places = images[rows], places[rows]
+    images, places = (images * heights.astype(np.float32))[rows], places[rows]
     before = location_phase(images, places, 2)
     after = location_phase(_pool(avg_pool, images, 2), places, 2, map_jump=2)
     assert before.value == 1
@@ -235,7 +241,17 @@ def test_phase_is_read_before_subsampling_and_lost_after_averaging() -> None:
 
 def test_location_refuses_what_it_cannot_judge() -> None:
     images, places, parts = _impulses(8)
-    assert "zero" in location_error(np.zeros_like(images), places, 8, parts=parts).reason
+    for maps, where, reason in (
+        (np.zeros_like(images), places, "zero"),
+        (np.full_like(images, 0.3), places, "constant"),
+        (images, np.zeros_like(places), "only one place"),
+        (images[:1], places[:1], "1 of at least 3 samples"),
+        (np.where(images == 1, np.inf, images), places, "not finite"),
+    ):
+        found = location_error(maps, where, 8, parts=parts if len(maps) > 1 else None)
+        assert math.isnan(found.value) and math.isnan(found.r2) and reason in found.reason
+        phase = location_phase(maps, where, 2, parts=parts if len(maps) > 1 else None)
+        assert math.isnan(phase.value) and (reason in phase.reason or "phase" in phase.reason)
     few = location_error(images[:30], places[:30], 8, reader="full")
     assert math.isnan(few.value)
     assert "fewer than" in few.reason
@@ -283,6 +299,8 @@ def test_dimension_refuses_what_it_cannot_judge(measure: Callable) -> None:
         (np.zeros((50, 4)), "zero"),
         (np.full((50, 4), 0.3), "constant"),
         (np.random.default_rng(0).normal(size=(10, 20)), "fewer than"),
+        (np.full((50, 4), np.inf), "finite"),
+        (np.ones((1, 4)), "constant"),
     ):
         found = measure(rows)
         assert math.isnan(found.value)

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from poolscope.errors import PoolscopeError
-from poolscope.information.estimate import Estimate, find_fault
-
-_RELATIVE_ZERO = 1e-12
+from poolscope.information.estimate import Estimate, find_fault, flatten_rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,10 +59,6 @@ def effective_rank(features: np.ndarray, of: str = "eigenvalues") -> Dimension:
 
 def _rows(features: np.ndarray) -> tuple[np.ndarray, str]:
     """Samples as centred float64 rows, and why they can't be measured."""
-    rows = features.reshape(len(features), -1).astype(np.float64)
-    fault = find_fault(rows, *rows.shape)
-    largest = float(np.abs(rows).max()) if np.isfinite(rows).all() else math.nan
-    rows = rows - rows.mean(0)
-    if not fault and float((rows**2).mean()) <= _RELATIVE_ZERO * largest**2:
-        fault = "the features are constant"
-    return rows, fault
+    rows = flatten_rows(features).astype(np.float64)
+    fault = find_fault(rows, rows, *rows.shape)
+    return (rows if fault else rows - rows.mean(0)), fault

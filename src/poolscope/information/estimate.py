@@ -9,6 +9,8 @@ import numpy as np
 
 from poolscope.errors import PoolscopeError
 
+_ROUNDING = 1e-6
+
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
@@ -65,12 +67,34 @@ def divide_groups(groups: np.ndarray, select: float = 0.15, test: float = 0.15) 
     return Parts(*(np.flatnonzero(np.isin(groups, names[part])) for part in (parts.fit, parts.select, parts.test)))
 
 
-def find_fault(features: np.ndarray, n: int, d: int) -> str:
-    """Why n samples of d features can't be read, or nothing: not finite, all zero, or n < d."""
+def find_fault(features: np.ndarray, fitted: np.ndarray, n: int, d: int) -> str:
+    """Why features (N, ...) can't be read by n fitted samples of d features, or nothing.
+
+    fitted: those of the rows that a reader is fitted on. Faults: a value that is not finite, fitted rows that are all
+    zero or constant, or n < d.
+    """
     if not np.isfinite(features).all():
         return "a feature is not finite"
-    if not features.any():
+    if not fitted.any():
         return "all features are zero"
+    if not varies(fitted):
+        return "the features are constant"
     if n < d:
         return f"{n} samples are fewer than the {d} features"
     return ""
+
+
+def find_few(count: int) -> str:
+    """Why so few rows can't be divided among fitting, choosing and reporting, or nothing."""
+    return "" if count >= 3 else f"{count} of at least 3 samples, to fit, choose and report on"
+
+
+def varies(rows: np.ndarray) -> bool:
+    """Whether any feature differs between rows (n, ...) by more than float32 rounds."""
+    rows = flatten_rows(rows)
+    return bool(len(rows)) and bool((np.ptp(rows, axis=0) > _ROUNDING * np.abs(rows).max(0)).any())
+
+
+def flatten_rows(features: np.ndarray) -> np.ndarray:
+    """(n, ...) as (n, d), also for n = 0."""
+    return features.reshape(len(features), math.prod(features.shape[1:]))

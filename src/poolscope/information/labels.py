@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from poolscope.errors import PoolscopeError
-from poolscope.information.estimate import Estimate, Parts, divide_rows, find_fault
+from poolscope.information.estimate import Estimate, Parts, divide_rows, find_fault, find_few, flatten_rows
 
 PENALTIES = (10.0, 1.0, 0.1, 0.01, 0.001)
 _MOST_STEPS = 100
@@ -43,18 +43,21 @@ def label_information(
     with an L2 penalty (mean cross-entropy + penalty / 2 |W|^2 on standardised features); "neighbours": the 10 nearest,
     smoothed by the class frequencies. project: first multiply by one fixed Gaussian matrix to this many features, so
     that two sides of a pool are read from equally many. Nothing is clipped. NaN with a reason where there is one class,
-    the features are all zero, or samples are fewer than features.
+    the features are all zero or constant, or samples are fewer than features.
     """
     if reader not in ("linear", "neighbours"):
         raise PoolscopeError(f"reader must be linear or neighbours, not {reader!r}.")
-    parts = parts or divide_rows(len(features))
-    rows = features.reshape(len(features), -1).astype(np.float32)
+    rows = flatten_rows(features).astype(np.float32)
+    few = "" if parts else find_few(len(rows))
+    if few:
+        return Information(value=math.nan, unit="bits", n=len(rows), d=rows.shape[1], reason=few)
+    parts = parts or divide_rows(len(rows))
     n = len(parts.fit)
-    if project is not None and np.isfinite(rows).all() and rows.any():
+    if project is not None and np.isfinite(rows).all():
         rows = project_features(rows, project, seed)
     d = rows.shape[1]
     classes, counts = np.unique(labels[parts.fit], return_counts=True)
-    fault = "the labels are all of one class" if len(classes) < 2 else find_fault(rows, n, d)
+    fault = "the labels are all of one class" if len(classes) < 2 else find_fault(rows, rows[parts.fit], n, d)
     if not fault and not np.isin(labels, classes).all():
         fault = "a class is missing from the fitted labels"
     if fault:

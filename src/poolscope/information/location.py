@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from poolscope.errors import PoolscopeError
-from poolscope.information.estimate import Estimate, Parts, divide_rows, find_fault
+from poolscope.information.estimate import Estimate, Parts, divide_rows, find_fault, find_few, flatten_rows, varies
 from poolscope.information.labels import label_information
 from poolscope.information.ridge import ALPHAS, fit_ridge
 
@@ -71,18 +71,22 @@ def location_error(
     reader "marginal": the row from sums over columns and the other way round. Where places are uniform and edges wrap,
     nothing is lost by that: moving all glyphs along the other axis changes neither the target nor the distribution of
     maps, so the best weights are the same in every column (averaging weights never raises a convex loss). "full": all
-    values. Divide rows by glyph (`divide_groups`), so that the reader is tried on shapes it hasn't seen.
+    values. Divide rows by glyph (`divide_groups`), so that the reader is tried on shapes it hasn't seen. NaN with a
+    reason where the maps are constant or fewer than their features, or all places are the same.
     """
-    parts = parts or divide_rows(len(maps))
-    n, variance = len(parts.fit), (side**2 - 1) / 12
-    sides = [maps.sum(2), maps.sum(1)] if reader == "marginal" else [maps, maps]
-    axes = [features.reshape(len(maps), -1) for features in sides]
-    d = max(features.shape[1] for features in axes)
+    variance = (side**2 - 1) / 12
     chance = math.sqrt(variance)
-    fault = find_fault(maps, n, d)
-    if variance == 0:
-        fault = "there is only one place"
-    if fault:
+    finite = np.isfinite(maps).all()
+    sides = [maps.sum(2), maps.sum(1)] if reader == "marginal" and finite else [maps, maps]
+    axes = [flatten_rows(features) for features in sides]
+    n, d = len(maps), max(features.shape[1] for features in axes)
+    fault = "" if parts else find_few(n)
+    if not fault:
+        parts = parts or divide_rows(n)
+        n = len(parts.fit)
+        still = not all(varies(places[parts.fit, axis : axis + 1]) for axis in (0, 1))
+        fault = "there is only one place" if still else find_fault(maps, maps[parts.fit], n, d)
+    if fault or parts is None:
         return Location(value=math.nan, unit="pixels", n=n, d=d, reason=fault, chance=chance)
     fits = [
         fit_ridge(features, places[:, axis : axis + 1].astype(np.float64), parts, alphas)
@@ -109,12 +113,15 @@ def location_phase(
     by which nothing is lost where edges wrap (as in `location_error`): features jump/map_jump squared times C.
     """
     period, chance = jump // map_jump, 1 / jump**2
+    few = "" if parts else find_few(len(maps))
+    if few:
+        return Phase(value=math.nan, unit="share", n=len(maps), d=maps.shape[3] * period**2, reason=few, chance=chance)
     height, width = maps.shape[1] // period * period, maps.shape[2] // period * period
     cut = maps[:, :height, :width]
     folded = cut.reshape(len(maps), height // period, period, width // period, period, -1).sum((1, 3))
     labels = (places[:, 0] % jump) * jump + places[:, 1] % jump
     read = label_information(folded, labels, parts=parts)
-    reason = "there is only one phase" if jump == 1 else read.reason
+    reason = "there is only one phase" if len(np.unique(labels)) == 1 else read.reason
     return Phase(
         value=math.nan if reason else read.accuracy,
         unit="share",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from poolscope.geometry import Pair
-from poolscope.information.estimate import Estimate, Parts, divide_rows, find_fault
+from poolscope.information.estimate import Estimate, Parts, divide_rows, find_fault, find_few, flatten_rows
 from poolscope.information.ridge import ALPHAS, Fit, Ridge, fit_ridge
 
 _MANY, _FEW = 100_000, 20_000  # samples of a local reader: of one channel, and at least of several
@@ -80,17 +80,20 @@ def reconstruction_r2(
     cell of `before` that an output stands for, from the 3 x 3 outputs around it; samples are locations and images, so
     the value compares across map sizes. offset: row and column of `before` where the first output's cell begins.
     per_channel: a reader for each channel (default: where C = K). parts: of the images. ceiling: reuse
-    `principal_ceiling(before)`. NaN with a reason where the maps are constant, the outputs all zero, or samples fewer
-    than features.
+    `principal_ceiling(before)`. NaN with a reason where the maps or the outputs are constant, all zero or not finite,
+    or samples fewer than features.
     """
-    before, after = (maps if maps.ndim == 4 else maps.reshape(*maps.shape[:1], 1, 1, -1) for maps in (before, after))
+    before, after = (maps if maps.ndim == 4 else flatten_rows(maps)[:, None, None] for maps in (before, after))
+    inputs, outputs = flatten_rows(before), flatten_rows(after)
+    d, kept = outputs.shape[1], outputs.shape[1] / inputs.shape[1]
+    fault = ("" if parts else find_few(len(before))) or ("" if np.isfinite(before).all() else "an input is not finite")
+    if fault:
+        return Reconstruction(value=math.nan, unit="R2", n=len(before), d=d, reason=fault, kept=kept)
     parts = parts or divide_rows(len(before))
     if reach == "local":
         return _reconstruct_local(before, after, stride, offset, per_channel, parts, alphas)
-    inputs, outputs = before.reshape(len(before), -1), after.reshape(len(after), -1)
-    n, d = len(parts.fit), outputs.shape[1]
-    kept = d / inputs.shape[1]
-    fault = find_fault(outputs, n, d)
+    n = len(parts.fit)
+    fault = find_fault(outputs, outputs[parts.fit], n, d)
     deviation = _constant(inputs[parts.fit], inputs[parts.test])
     if deviation is not None:
         return Reconstruction(
@@ -109,7 +112,7 @@ def reconstruction_r2(
         mse=fit.error / (len(parts.test) * inputs.shape[1]),
         kept=kept,
         ceiling=best,
-        efficiency=fit.r2 / best,
+        efficiency=fit.r2 / best if best > 0 else math.nan,
         ridge=fit.ridge,
     )
 
@@ -118,10 +121,13 @@ def principal_ceiling(maps: np.ndarray, parts: Parts | None = None) -> Ceiling:
     """R^2 that the first m principal components of the fitted rows reach on the reported rows, for every m.
 
     Components of all rows would promise more than any code reaches on new ones. Where the fitted rows are fewer than
-    the numbers in a row, the later components are not known, and shares stay at what was reached.
+    the numbers in a row, the later components are not known, and shares stay at what was reached. NaN where the
+    reported rows don't vary, a value is not finite, or rows are fewer than 3.
     """
-    parts = parts or divide_rows(len(maps))
-    rows = maps.reshape(len(maps), -1)
+    rows = flatten_rows(maps)
+    if not np.isfinite(rows).all() or (parts is None and find_few(len(rows))):
+        return Ceiling(np.full(1, math.nan))
+    parts = parts or divide_rows(len(rows))
     fitted = rows[parts.fit].astype(np.float64)
     mean = fitted.mean(0)
     fitted -= mean
@@ -135,7 +141,9 @@ def principal_ceiling(maps: np.ndarray, parts: Parts | None = None) -> Ceiling:
 
 
 def peak_signal_to_noise(truth: np.ndarray, estimate: np.ndarray, largest: float = 1.0) -> float:
-    """PSNR = 10 log10(largest^2 / MSE) in decibel; infinite where the two are equal."""
+    """PSNR = 10 log10(largest^2 / MSE) in decibel; infinite where the two are equal, NaN without finite pixels."""
+    if not truth.size or not (np.isfinite(truth).all() and np.isfinite(estimate).all()):
+        return math.nan
     error = float(np.mean((truth.astype(np.float64) - estimate) ** 2))
     return math.inf if error == 0 else 10 * math.log10(largest**2 / error)
 
@@ -168,16 +176,16 @@ def _reconstruct_local(
     before, after = before[used], after[used]
     sizes = np.cumsum([0, *(places * len(part) for part in (parts.fit, parts.select, parts.test))])
     samples = Parts(*(np.arange(start, stop) for start, stop in itertools.pairwise(sizes)))
-    fault = find_fault(after[: len(parts.fit)], n, d)
+    fault = find_fault(after, after[: len(parts.fit)].reshape(-1, after.shape[3]), n, d)
     fits: list[Fit] = []
     for channel in channels:
         targets = _cells(before[..., channel], rows, columns, step, offset)
         constant = _constant(targets[samples.fit], targets[samples.test])
-        if constant is not None and not fault:
+        if constant is not None:
             fits.append(Fit(None, constant * targets[samples.test].size, 0.0))  # type: ignore[arg-type]
         elif not fault:
             fits.append(fit_ridge(_neighbourhoods(after[..., channel], rows, columns), targets, samples, alphas))
-    if fault:
+    if len(fits) < len(channels):
         return Reconstruction(value=math.nan, unit="R2", n=n, d=d, reason=fault)
     error, deviation = sum(fit.error for fit in fits), sum(fit.deviation for fit in fits)
     mse = error / (len(samples.test) * len(channels) * step[0] * step[1] * (1 if separate else before.shape[3]))

@@ -35,14 +35,16 @@ def aliasing_ratio(dense: np.ndarray, stride: int | Pair) -> Aliasing:
     """A = sum_{f not in P} |Z(f)|^2 / sum_{f != 0} |Z(f)|^2 of an operator's output at stride 1 with wrapped edges.
 
     dense (N, H, W, C). P is the band -1/(2s) <= f < 1/(2s) on both axes, half-open, so that it holds exactly 1/s of the
-    frequencies of an axis that s divides. Channels count by their energy. NaN where nothing varies.
+    frequencies of an axis that s divides. Channels count by their energy. NaN with a reason where nothing varies, a
+    value is not finite, or there are no maps.
     """
     step = (stride, stride) if isinstance(stride, int) else stride
     power = mean_power(dense)
     total, average = float(power.sum() - power[0, 0]), float(power[0, 0])
     n, d = len(dense), power.size
     if not np.isfinite(total):
-        return Aliasing(value=math.nan, unit="share of AC energy", n=n, d=d, reason="a value is not finite")
+        reason = "a value is not finite" if n else "there are no maps"
+        return Aliasing(value=math.nan, unit="share of AC energy", n=n, d=d, reason=reason)
     if total <= _RELATIVE_ZERO * average or total == 0:
         reason = "all outputs are zero" if average == 0 else "the output is constant"
         return Aliasing(value=math.nan, unit="share of AC energy", n=n, d=d, reason=reason, energy=0.0)
@@ -69,7 +71,12 @@ def carried_band(shape: tuple[int, ...], stride: Pair) -> np.ndarray:
 
 
 def mean_power(maps: np.ndarray) -> np.ndarray:
-    """|Fourier transform|^2 of maps (N, H, W, C), summed over channels and averaged over maps; (H, W), zero first."""
+    """|Fourier transform|^2 of maps (N, H, W, C), summed over channels and averaged over maps; (H, W), zero first.
+
+    NaN everywhere where there are no maps or a value is not finite.
+    """
+    if not len(maps) or not np.isfinite(maps).all():
+        return np.full(maps.shape[1:3], math.nan)
     blocks = np.array_split(maps, max(1, len(maps) // 256))
     total = sum((np.abs(np.fft.fft2(block.astype(np.float64), axes=(1, 2))) ** 2).sum((0, 3)) for block in blocks)
     return np.asarray(total) / len(maps)
@@ -85,8 +92,8 @@ def radial_spectrum(maps: np.ndarray, rings: int | None = None) -> Spectrum:
 
 def band_fidelity(truth: np.ndarray, estimate: np.ndarray, rings: int | None = None) -> Spectrum:
     """gamma^2(f) = 1 - |X - X^|^2(f) / |X|^2(f) by rings: 1 where a frequency is rebuilt, 0 where it is lost."""
-    error, power = (average_rings(mean_power(maps), rings) for maps in (truth - estimate, truth))
     with np.errstate(divide="ignore", invalid="ignore"):
+        error, power = (average_rings(mean_power(maps), rings) for maps in (truth - estimate, truth))
         return Spectrum(power.frequencies, 1 - error.power / power.power)
 
 
