@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from made_records import make_config
 
 from poolscope.architecture import Plan, describe_dropped, filters, plan_network, pool_parameters, pooled_blocks
-from poolscope.config import ModelConfig, PoolConfig
+from poolscope.config import ModelConfig, PoolConfig, RunConfig
 from poolscope.errors import PoolscopeError
 
 
@@ -95,11 +95,24 @@ def test_blocks_can_be_named() -> None:
     assert pooled_blocks(ModelConfig(5, 2, [4, 1])) == (1, 4)
     assert pooled_blocks(ModelConfig(5, 2, 3)) == (3,)
     assert pooled_blocks(ModelConfig(5, 2, [])) == ()
-    for wrong in ([6], [0], [1, 1], ["a"], [True], "middle", None):
+    assert pooled_blocks(ModelConfig(5, 2, [0, 2])) == (0, 2)
+    for wrong in ([6], [-1], [1, 1], ["a"], [True], "middle", None):
         with pytest.raises(PoolscopeError, match=r"model\.pool_after must be early, spread, late"):
             pooled_blocks(ModelConfig(5, 2, wrong))
     with pytest.raises(PoolscopeError, match=r"model\.pool_stages must be at most model\.blocks = 3, not 4"):
         pooled_blocks(ModelConfig(3, 4))
+
+
+def test_images_can_be_pooled_without_any_convolution() -> None:
+    model = ModelConfig(blocks=0, pool_after=[0], head="flatten")
+    plan = plan_network(RunConfig(model=model, pool=PoolConfig("avg", window=4)), (32, 32, 3), 10)
+    assert [layer.kind for layer in plan.layers] == ["pool", "head_pool", "dense"]
+    assert plan.layers[0].output == (8, 8, 3)
+    assert plan.parameters == (8 * 8 * 3 + 1) * 10
+    bare = plan_network(RunConfig(model=model, pool=PoolConfig("none")), (32, 32, 3), 10)
+    assert bare.parameters == (32 * 32 * 3 + 1) * 10
+    with pytest.raises(PoolscopeError, match="pool=conv_stride has no convolution before it"):
+        plan_network(RunConfig(model=model, pool=PoolConfig("conv_stride")), (32, 32, 3), 10)
 
 
 def test_filters_grow_by_a_factor() -> None:

@@ -36,8 +36,8 @@ def choose(draw: st.DrawFn, **choices: list[Any]) -> list[str]:
 @st.composite
 def networks(draw: st.DrawFn) -> tuple[list[str], tuple[int, int, int]]:
     """Overrides of a network and the shape of its images."""
-    blocks = draw(st.integers(1, 4))
-    after: Any = draw(st.sampled_from(("early", "spread", "late")) | st.lists(st.integers(1, blocks), unique=True))
+    blocks = draw(st.integers(0, 4))
+    after: Any = draw(st.sampled_from(("early", "spread", "late")) | st.lists(st.integers(0, blocks), unique=True))
     overrides = choose(
         draw,
         pool__name=list(OPERATORS),
