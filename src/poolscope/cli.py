@@ -21,6 +21,7 @@ usage: poolscope COMMAND ...
   show     a network as a table of layers                  poolscope show data=mnist pool=max pool.window=3
   apply    operators on a small matrix, side by side       poolscope apply pool=max,avg
   measure  operators on raw images: what they keep         poolscope measure pool=max,avg data=mnist
+  status   how far a study is, from any shell              poolscope status quickstart
   report   tables, figures and a report of a study         poolscope report quickstart
   gallery  what every operator does to the same images     poolscope gallery
   list     what there is: pools, data, measures, studies, runs
@@ -94,7 +95,7 @@ def _choices(words: list[str]) -> list[str] | None:
         return list(_LISTS)
     if words[0] == "data":
         return ["prepare"] if len(words) == 2 else []
-    if words[0] == "report" or words[:2] == ["list", "runs"]:
+    if words[0] in ("report", "status") or words[:2] == ["list", "runs"]:
         folders = [*Path("results").glob("*/"), *Path("results/runs").glob("*/")]
         return sorted({folder.name for folder in folders} - {"runs"})
     return [] if words[0] in ("list", "gallery") else None
@@ -165,6 +166,19 @@ def _report(given: list[str]) -> int:
     console.print(report.table)
     print(f"Written to {report.folder}: open {report.folder / 'report.html'}")
     return report.exit_status
+
+
+def _status(given: list[str]) -> int:
+    parser = _parser("status", "Say how far a study is, also while its sweep runs: done, running, failed, time left.")
+    parser.add_argument("study", help="the study's name (poolscope list studies)")
+    parser.add_argument("--results", default="results", help="folder of studies and records (default: results)")
+    options = parser.parse_args(_with_flags(given))
+    from rich.console import Console
+
+    from poolscope.status import print_status
+
+    print_status(options.results, options.study, Console())
+    return 0
 
 
 def _gallery(given: list[str]) -> int:
@@ -239,6 +253,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "show": _show,
     "apply": _apply,
     "measure": _measure,
+    "status": _status,
     "report": _report,
     "gallery": _gallery,
     "list": _list,

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
+import signal
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
@@ -24,8 +29,9 @@ from poolscope.config import RunConfig, digest, to_config
 from poolscope.errors import PoolscopeError
 from poolscope.explain import in_one_sentence
 from poolscope.inventory import Inventory, open_inventory
-from poolscope.paths import runs_folder, shipped
+from poolscope.paths import record_path, runs_folder, shipped
 from poolscope.progress import Lines, LiveDisplay, describe_outcome, describe_run
+from poolscope.sweep import PlannedRun, write_sweep
 
 _display: LiveDisplay | None = None  # the live display of this process, while it launches jobs itself
 
@@ -49,9 +55,19 @@ def train(arguments: Sequence[str]) -> int:
         if not missing and composed.complete:
             console.print(f"Nothing to run: all {len(_runs(composed))} runs of study {study} are done.")
             return _conclude(composed, inventory, console)
+        planned = [PlannedRun(digest(config), seed, describe_run(config, seed)) for config, seed in _runs(composed)]
+        write_sweep(results, study, planned, shlex.join(["poolscope", "train", *arguments]))
         global _display
-        committed = sum(inventory.row(digest(config), seed) is not None for config, seed in _runs(composed))
-        with LiveDisplay(console, len(_runs(composed)) - committed) as _display:
+        watched = {
+            Path(record_path(results, study, run.digest, run.seed)): run.label
+            for run in planned
+            if inventory.row(run.digest, run.seed) is None
+        }
+        with LiveDisplay(console, len(watched)) as display, _say_how_it_ended():
+            if composed.launcher == "basic":
+                _display = display
+            else:
+                display.watch(watched)
             _hand_to_hydra(arguments)
         _display = None
         return _conclude(composed, inventory, console)
@@ -149,6 +165,27 @@ def _hand_to_hydra(arguments: Sequence[str]) -> None:
 
 
 @contextmanager
+def _say_how_it_ended() -> Iterator[None]:
+    """SIGTERM as Ctrl-C; a worker process that was killed, in one sentence."""
+
+    def interrupt(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    here = threading.current_thread() is threading.main_thread()
+    former = signal.signal(signal.SIGTERM, interrupt) if here else None
+    try:
+        yield
+    except BrokenProcessPool as error:
+        raise PoolscopeError(
+            "A worker process was killed while it trained, most often for want of memory; finished runs are recorded: "
+            "run the same command again, with fewer workers (hydra.launcher.n_jobs=1) if memory was short."
+        ) from error
+    finally:
+        if here:
+            signal.signal(signal.SIGTERM, former)
+
+
+@contextmanager
 def _sole_writer(results: str, study: str) -> Iterator[None]:
     """Hold the study's folder for writing; a second sweep of it is refused. A refused request leaves no new folder."""
     folder = runs_folder(results, study)
@@ -164,6 +201,7 @@ def _sole_writer(results: str, study: str) -> Iterator[None]:
     lock = FileLock(folder / ".lock")
     try:
         with lock.acquire(timeout=0):
+            _tidy(folder)
             yield
     except Timeout as error:
         raise PoolscopeError(
@@ -176,6 +214,17 @@ def _sole_writer(results: str, study: str) -> Iterator[None]:
             with suppress(OSError):
                 path.rmdir()
         raise
+
+
+def _tidy(folder: Path) -> None:
+    """Take away what killed writers left: scratch files of an hour ago and more, checkpoints of runs that are done."""
+    for path in folder.glob("*/.seed-*"):
+        name, _, rest = path.name.removeprefix(".").partition(".")
+        ended = rest == "checkpoint" and path.with_name(f"{name}.json").exists()
+        scratch = "." in rest or rest == "running"
+        with suppress(OSError):
+            if ended or (scratch and time.time() - path.stat().st_mtime > 3600):
+                path.unlink()
 
 
 def _runs(composed: Composed) -> list[tuple[RunConfig, int]]:

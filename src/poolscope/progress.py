@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from poolscope.config import RunConfig
+from poolscope.heartbeat import read_heartbeat
 from poolscope.record import RunRecord
 
 
@@ -67,13 +79,34 @@ class LiveDisplay(Lines):
         )
         self.sweep = self.bars.add_task("runs", total=runs, note="")
         self.run = self.bars.add_task("steps", total=None, note="", visible=False)
+        self._ended = threading.Event()
 
     def __enter__(self) -> LiveDisplay:
         self.bars.start()
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._ended.set()
         self.bars.stop()
+
+    def watch(self, runs: Mapping[Path, str]) -> None:
+        """Follow runs, by the paths of their records, that other processes train: a bar for each one held now."""
+        if not self.bars.disable:
+            threading.Thread(target=self._follow, args=(runs,), daemon=True).start()
+
+    def _follow(self, runs: Mapping[Path, str]) -> None:
+        shown: dict[Path, TaskID] = {}
+        while not self._ended.wait(1.0):
+            ended = sum(path.exists() for path in runs)
+            self.bars.update(self.sweep, completed=ended)
+            for path, label in runs.items():
+                beat = read_heartbeat(path)
+                if beat is None and path in shown:
+                    self.bars.remove_task(shown.pop(path))
+                elif beat is not None:
+                    if path not in shown:
+                        shown[path] = self.bars.add_task("steps", note=label)
+                    self.bars.update(shown[path], total=beat.steps or None, completed=beat.step)
 
     def begin(self, config: RunConfig, seed: int, steps: int) -> None:
         self.bars.reset(self.run, total=steps, note=describe_run(config, seed), visible=True)
