@@ -34,7 +34,8 @@ from poolscope.errors import PoolscopeError
 from poolscope.paths import record_path, runs_folder, shipped, study_folder
 
 NO_RESULT = {
-    *("seeds", "study", "results", "data.dir", "train.devices", "train.loop", "train.eval_batch_size"),
+    *("seeds", "study", "results", "data.dir"),
+    *("train.devices", "train.loop", "train.eval_batch_size", "train.checkpoint_every"),
 }
 OTHER = {int: 3, float: 0.123, bool: True, str: "other"}
 
