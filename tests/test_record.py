@@ -6,6 +6,7 @@ import json
 import math
 import os
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import fields, replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -138,3 +139,28 @@ def test_bits_are_packed_as_documented() -> None:
     assert pack_bits([True]) == "1:gA=="
     assert pack_bits([]) == "0:"
     assert pack_bits([False] * 7 + [True] + [True] * 8) == "16:Af8="
+
+
+def test_a_changed_bit_is_found_wherever_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "seed-0.json"
+    write_record(RECORD, path)
+    data = path.read_bytes()
+    for place in range(0, 8 * len(data), 997):
+        changed = bytearray(data)
+        changed[place // 8] ^= 1 << place % 8
+        path.write_bytes(changed)
+        with suppress(PoolscopeError):
+            assert read_record(path) == RECORD  # as where a bit of white space has changed
+
+
+def test_what_is_no_file_or_too_large_is_refused_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "seed-0.json"
+    for make in (lambda: path.symlink_to(path), lambda: os.mkfifo(path), lambda: path.symlink_to("/dev/zero")):
+        make()
+        with pytest.raises(PoolscopeError, match=r"seed-0\.json"):
+            read_record(path)
+        path.unlink()
+    with path.open("wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(PoolscopeError, match="too large"):
+        read_record(path)

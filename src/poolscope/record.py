@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import hashlib
 import json
 import math
 import os
@@ -17,6 +18,7 @@ from poolscope.errors import PoolscopeError
 
 VERSION = 1
 STATUSES = ("done", "diverged", "failed")
+_MOST_BYTES = 2**28
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,15 @@ class RunRecord:
 
 
 def write_record(record: RunRecord, path: str | Path) -> None:
-    """Write a record atomically: a reader sees the old file or the whole new one. Non-finite numbers become null."""
+    """Write a record atomically: a reader sees the old file or the whole new one. Non-finite numbers become null.
+
+    A checksum goes with the provenance, for `read_record`, which takes it out again.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(_finite(dataclasses.asdict(record)), allow_nan=False, separators=(",", ":"))
+    content = _finite(dataclasses.asdict(record))
+    content["provenance"]["checksum"] = _checksum(content)
+    text = _encode(content)
     handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -59,8 +66,10 @@ def write_record(record: RunRecord, path: str | Path) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(scratch, path)
-    except BaseException:
+    except BaseException as error:
         Path(scratch).unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno:
+            raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
         raise
 
 
@@ -72,7 +81,13 @@ def read_record(path: str | Path) -> RunRecord:
     path = Path(path)
     remedy = "delete the file and run the same command again to redo this run"
     try:
+        if not path.is_file() or path.stat().st_size > _MOST_BYTES:
+            raise PoolscopeError(f"The record {path} is damaged (no file, or too large for a record); {remedy}.")
         content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise PoolscopeError(f"The record {path} can't be read ({error.strerror}).") from error
+    except PoolscopeError:
+        raise
     except (ValueError, RecursionError) as error:
         raise PoolscopeError(f"The record {path} is damaged (not valid JSON); {remedy}.") from error
     names = {entry.name for entry in dataclasses.fields(RunRecord)}
@@ -80,7 +95,18 @@ def read_record(path: str | Path) -> RunRecord:
         raise PoolscopeError(f"The record {path} is damaged (it lacks fields or has unknown ones); {remedy}.")
     if content["version"] != VERSION:
         raise PoolscopeError(f"The record {path} has version {content['version']!r}, not {VERSION}; {remedy}.")
-    shapes = {"seed": int, "status": str, "config": dict, "scalars": dict, "curves": dict, "study": str, "digest": str}
+    if not _matches_checksum(content):
+        raise PoolscopeError(f"The record {path} is damaged (its checksum doesn't fit); {remedy}.")
+    shapes = {
+        "provenance": dict,
+        "seed": int,
+        "status": str,
+        "config": dict,
+        "scalars": dict,
+        "curves": dict,
+        "study": str,
+        "digest": str,
+    }
     try:
         fits = all(isinstance(content[name], kind) for name, kind in shapes.items())
         if not fits or content["status"] not in STATUSES:
@@ -106,6 +132,28 @@ def unpack_bits(text: str) -> list[bool]:
     count, _, encoded = text.partition(":")
     octets = base64.b64decode(encoded)
     return [bool(octets[i // 8] >> (7 - i % 8) & 1) for i in range(int(count))]
+
+
+def _encode(content: Any) -> str:
+    return json.dumps(content, allow_nan=False, separators=(",", ":"))
+
+
+def _checksum(content: Any) -> str:
+    return "sha256:" + hashlib.sha256(_encode(content).encode()).hexdigest()
+
+
+def _matches_checksum(content: dict[str, Any]) -> bool:
+    """Whether a record is what was written; takes the checksum out. Records from before there was one have none."""
+    provenance = content["provenance"]
+    if not isinstance(provenance, dict):
+        return False
+    if any(str(value).startswith("sha256:") for key, value in provenance.items() if key != "checksum"):
+        return False
+    found = provenance.pop("checksum", None)
+    try:
+        return found is None or found == _checksum(content)
+    except (ValueError, RecursionError):  # NaN, infinity or endless nesting, which are never written
+        return False
 
 
 def _finite(value: Any) -> Any:
