@@ -9,9 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from flax import nnx
+from small_runs import configure
 
+from poolscope.architecture import plan_network
 from poolscope.config import OptimConfig
-from poolscope.optim import make_optimiser, make_schedule
+from poolscope.model import ConvNet
+from poolscope.optim import _weights, make_optimiser, make_schedule
 
 KERNEL = np.array([[1.0, -2.0], [0.5, 4.0]], np.float32)
 BIAS = np.array([3.0, -1.0], np.float32)
@@ -89,3 +93,18 @@ def test_clipping_scales_the_whole_gradient_to_its_largest_norm() -> None:
     np.testing.assert_allclose(after["bias"], BIAS - bias * 0.5 / norm, rtol=1e-5)
     config.clip_norm = 2 * norm
     np.testing.assert_allclose(take(config, GRADS[:1])["kernel"], KERNEL - kernel, rtol=1e-5)
+
+
+@pytest.mark.parametrize("pool", ["gated", "tree", "ordinal", "lip", "lps", "lift", "strided_conv"])
+def test_weight_decay_spares_what_pools_learn(pool: str) -> None:
+    """Only kernels of convolutions and of the head are decayed; a strided convolution in a pool's place is one."""
+    config = configure(f"pool.name={pool}", "model.norm=batch")
+    plan = plan_network(config, (8, 8, 1), 4)
+    params = nnx.state(nnx.eval_shape(lambda: ConvNet(config, plan, jax.random.key(0))), nnx.Param)
+    decayed = [
+        ".".join(str(part.key) for part in path[:2])
+        for path, mask in jax.tree.leaves_with_path(_weights(params))
+        if mask
+    ]
+    convolutions = ["conv1.kernel", "conv2.kernel", "head.kernel"]
+    assert decayed == [*convolutions, *(["pool1.kernel"] if pool == "strided_conv" else [])]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import optax
@@ -24,7 +26,11 @@ def make_schedule(config: OptimConfig, steps: int) -> optax.Schedule:
 
 
 def make_optimiser(config: OptimConfig, steps: int) -> optax.GradientTransformation:
-    """The Optax chain: clipping, weight decay (weights only, not biases or scales), the optimiser, the schedule."""
+    """The Optax chain: clipping, weight decay, the optimiser, the schedule.
+
+    Decayed are the kernels of convolutions (a strided one in a pool's place is one too) and of the head, and no others:
+    not biases or scales, nor gates, filters and weights that pools learn, where 0 has a meaning of its own.
+    """
     schedule = make_schedule(config, steps)
     clip = [optax.clip_by_global_norm(config.clip_norm)] if config.clip_norm is not None else []
     if config.name == "adamw":
@@ -38,4 +44,14 @@ def make_optimiser(config: OptimConfig, steps: int) -> optax.GradientTransformat
 
 
 def _weights(params: optax.Params) -> optax.Params:
-    return jax.tree.map(lambda leaf: leaf.ndim > 1, params)
+    """True for the kernel of each module that learns a kernel and a bias only: a convolution or a dense layer."""
+    leaves, tree = jax.tree_util.tree_flatten_with_path(params)
+    places = [_place(path) for path, _ in leaves]
+    siblings = {module: {name for other, name in places if other == module} for module, _ in places}
+    return tree.unflatten([name == "kernel" and siblings[module] == {"kernel", "bias"} for module, name in places])
+
+
+def _place(path: tuple[Any, ...]) -> tuple[tuple[str, ...], str]:
+    """The module and the parameter that a leaf belongs to."""
+    names = [str(part.key) for part in path if hasattr(part, "key")]
+    return tuple(names[:-1]), names[-1]
