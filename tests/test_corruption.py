@@ -153,3 +153,14 @@ def test_scores_by_hand() -> None:
     assert mean_corruption_error(arm, baseline) == pytest.approx((0.75 + 0.5) / 2)
     assert mean_corruption_error(arm, baseline, clean=(0.1, 0.1)) == pytest.approx((0.4 / 0.6 + 0) / 2)
     assert math.isnan(corruption_error(arm["a"], np.zeros(2)))
+    assert math.isnan(mean_corruption_error({}, {}))
+
+
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_constant_images_can_be_corrupted(level: int) -> None:
+    for channels in (1, 3):
+        images = np.full((1, 9, 9, channels), level, np.uint8)
+        for name, corruption in corruptions_of(channels).items():
+            for severity in (1, len(corruption.strengths(channels))):
+                assert corrupt(images, name, severity).shape == images.shape
+        assert corrupt(images[:0], "elastic", 1).shape == (0, 9, 9, channels)

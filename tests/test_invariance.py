@@ -55,6 +55,19 @@ def test_worst_shift_accuracy_counts_images_that_are_always_right() -> None:
     assert math.isnan(shift_consistency(predictions[:1]))
 
 
+@pytest.mark.parametrize(
+    "logits", [np.empty((0, 3)), np.full((2, 3), np.nan), np.array([[0, 1, 2], [0, np.inf, 1]])], ids=str
+)
+def test_no_image_and_endless_logits_have_no_consistency(logits: np.ndarray) -> None:
+    shifted = predict_shifts(lambda given: logits, np.ones((len(logits), 4, 4, 1)), square_shifts(1))
+    assert math.isnan(shift_consistency(shifted.predictions))
+    assert math.isnan(worst_shift_accuracy(shifted.predictions, np.zeros(len(logits), int)))
+    assert math.isnan(logit_stability(shifted))
+    assert np.isnan(agreement_map(shifted)).all()
+    curves = shift_accuracy(shifted, np.zeros(len(logits), int), 1)
+    assert all(np.isnan(curve).all() for curve in curves.values())
+
+
 def test_shift_sets() -> None:
     assert len(square_shifts(3)) == 49
     assert {tuple(shift) for shift in square_shifts(1)} == set(itertools.product((-1, 0, 1), repeat=2))

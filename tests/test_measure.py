@@ -40,7 +40,7 @@ def test_the_sets_are_made_of_measurements() -> None:
 
 
 def test_accuracies_gaps_and_costs_are_plain_arithmetic(subject: Subject) -> None:
-    values = measure_all(MeasureConfig("basic"), subject)
+    values = measure_all(MeasureConfig("basic"), subject).values
     # 8x8x1 -> conv 3x3x1x4 -> 3x3 windows at stride 2 on 8x8: 3x3 -> conv 3x3x4x8 -> mean -> dense 8x4.
     expected = {
         **{f"{name}_loss": pair[0] for name, pair in EVALUATIONS.items() if name != "test_best"},
@@ -58,7 +58,7 @@ def test_accuracies_gaps_and_costs_are_plain_arithmetic(subject: Subject) -> Non
 
 
 def test_the_least_set_holds_accuracies_only(subject: Subject) -> None:
-    values = measure_all(MeasureConfig("none"), subject)
+    values = measure_all(MeasureConfig("none"), subject).values
     assert len(values) == 9 and all("accuracy" in name or "loss" in name or name == "best_epoch" for name in values)
 
 
@@ -70,7 +70,7 @@ def test_what_is_measured_is_finite_on_a_trained_network() -> None:
     subject = Subject(trainer.plan, dataset, trainer, trained, seconds=1.0, seed=0, **parts, test_best=parts["test"])
     logits = subject.predict(dataset.test.images)
     np.testing.assert_array_equal(logits.argmax(1), parts["test"].predictions)
-    values = MEASUREMENTS["generalisation"](subject)
+    values = MEASUREMENTS["generalisation"].measure(subject)
     moved = np.flatnonzero(dataset.flipped)
     assert len(moved) == 200 and configure("data.label_noise=0.4").data.label_noise == 0.4
     assert math.isfinite(values["memorised"]) and math.isfinite(values["recovered"])

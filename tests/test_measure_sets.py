@@ -18,8 +18,10 @@ from poolscope.architecture import plan_network
 from poolscope.augment import normalise
 from poolscope.config import MEASURES, DataConfig, MeasureConfig, ModelConfig, PoolConfig, RunConfig, TrainConfig
 from poolscope.data import load_dataset
-from poolscope.measure import MEASUREMENTS, SETS, Subject, measure_all
+from poolscope.information import Estimate
+from poolscope.measure import MEASUREMENTS, SETS, Measured, Subject, describe_column, list_columns, measure_all
 from poolscope.pooling import max_pool
+from poolscope.robustness import measure_consistency, measure_corruptions
 from poolscope.run import _evaluate_all
 from poolscope.stage_information import Sample, _alignment, read_stage
 from poolscope.train import Trainer
@@ -45,23 +47,76 @@ def _subject() -> Subject:
 
 
 @cache
-def _full() -> dict[str, float]:
+def _measured() -> Measured:
     return measure_all(MeasureConfig(name="full"), _subject())
+
+
+def _full() -> dict[str, float]:
+    return _measured().values
 
 
 def test_every_set_is_offered_and_every_measurement_used() -> None:
     assert set(SETS) == set(MEASURES)
     assert {path.stem for path in Path("configs/measure").glob("*.yaml")} >= set(SETS)
     assert {name for names in SETS.values() for name in names} == set(MEASUREMENTS)
-    assert all(function.__doc__ for function in MEASUREMENTS.values())
+    assert all(measurement.what for measurement in MEASUREMENTS.values())
 
 
 def test_sets_grow() -> None:
     subject = _subject()
-    none, basic, quick = (set(measure_all(MeasureConfig(name=name), subject)) for name in ("none", "basic", "quick"))
+    none, basic, quick = (
+        set(measure_all(MeasureConfig(name=name), subject).values) for name in ("none", "basic", "quick")
+    )
     assert none < basic < quick
     assert basic < set(_full())
     assert {"pool1_r2", "pool1_aliasing", "consistency_circular_1", "calibrated_gap", "onset"} <= quick
+
+
+def test_every_column_is_described_once_and_every_description_has_a_column() -> None:
+    subject = _subject()
+    for name, measurement in MEASUREMENTS.items():
+        found = measurement.measure(subject)
+        for column, value in found.items():
+            assert sum(one.holds(column) for one in measurement.columns) == 1, column
+            if hasattr(value, "unit"):
+                assert value.unit == describe_column(name, column).unit
+        assert all(any(one.holds(column) for column in found) for one in measurement.columns), name
+    rows = list_columns()
+    assert len(rows) == sum(len(measurement.columns) for measurement in MEASUREMENTS.values())
+    assert all(row["unit"] and row["what"] for row in rows)
+
+
+def test_a_column_without_a_value_has_a_reason() -> None:
+    measured = _measured()
+    missing = {name for name, value in measured.values.items() if math.isnan(value)}
+    assert set(measured.reasons) == missing
+    assert measured.reasons["val_loss_at_0.1"] == "the training loss did not pass this level between two evaluations"
+    assert missing and all(f"{name} " in measured.unmeasured or f"{name}:" in measured.unmeasured for name in missing)
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "reason"),
+    [
+        (np.full((40, 8, 8, 1), 9, np.uint8), np.arange(40) % 10, "the images are constant"),
+        (np.zeros((40, 8, 8, 1), np.uint8), np.arange(40) % 10, "the images are constant"),
+        (None, np.full(40, 3), "the labels are all of one class"),
+        (None, np.arange(1), "1 of at least 2 images"),
+    ],
+)
+def test_images_that_can_show_nothing_have_no_invariance(
+    images: np.ndarray | None, labels: np.ndarray, reason: str
+) -> None:
+    subject = _subject()
+    given = subject.dataset.test.images[: len(labels)] if images is None else images
+    test = dataclasses.replace(subject.dataset.test, images=given, labels=labels)
+    dataset = dataclasses.replace(subject.dataset, test=test)
+    for measure_them in (measure_consistency, measure_corruptions):
+        found = measure_them(subject.predict, dataset)
+        assert found
+        for value in found.values():
+            assert isinstance(value, Estimate) and math.isnan(value.value) and value.reason == reason
+    endless = measure_corruptions(lambda rows: np.full((len(rows), 10), np.inf), subject.dataset)
+    assert {value.reason for value in endless.values() if isinstance(value, Estimate)} == {"a logit is not finite"}
 
 
 def test_full_set_measures_stages_before_and_after_training() -> None:
@@ -77,7 +132,7 @@ def test_full_set_measures_stages_before_and_after_training() -> None:
 
 
 def test_values_are_the_same_again() -> None:
-    again = measure_all(MeasureConfig(name="full"), dataclasses.replace(_subject()))
+    again = measure_all(MeasureConfig(name="full"), dataclasses.replace(_subject())).values
     for name, value in _full().items():
         assert again[name] == pytest.approx(value, rel=1e-6, nan_ok=True), name
 
@@ -154,7 +209,7 @@ def test_measurements_cope_with_a_network_without_pools() -> None:
     trainer = Trainer(config, plan, len(dataset.train))
     trained = trainer.fit(dataset, 0)
     subject = Subject(plan, dataset, trainer, trained, seconds=1.0, seed=0, **_evaluate_all(trainer, trained, dataset))
-    values = measure_all(MeasureConfig(name="quick"), subject)
+    values = measure_all(MeasureConfig(name="quick"), subject).values
     assert not any(name.startswith("pool1") for name in values)
     assert math.isnan(measure.measure_reach(subject)["effective_field"])
 

@@ -48,6 +48,25 @@ def test_onset_and_fit_time() -> None:
     assert (never.steps, never.reached) == (30, False)
 
 
+def test_where_nothing_can_be_said_there_is_no_number() -> None:
+    none, labels = np.empty((0, 3)), np.array([0, 1])
+    assert math.isnan(cross_entropy(none, np.empty(0, int)))
+    assert math.isnan(cross_entropy(np.array([[0.0, np.inf], [0.0, 1.0]]), labels))
+    assert math.isnan(fit_temperature(np.zeros((2, 3)), labels))  # no temperature changes equal logits
+    assert math.isnan(fit_temperature(none, np.empty(0, int)))
+    some = (np.eye(2), labels)
+    assert math.isnan(calibrated_gap(some, (np.zeros((2, 2)), labels), some))
+    assert math.isnan(find_onset([], []))
+    assert math.isnan(find_onset([1, 2, 3], [0.9, math.nan, 0.8]))
+    assert find_onset([1, 2, 3], [0.5, 0.5, 0.5]) == 1  # it never rose
+    assert math.isnan(find_fit_time([10, 20], [math.nan, math.nan]).steps)
+    assert math.isnan(find_fit_time([], []).steps)
+    assert all(math.isnan(value) for value in compare_at_fit([], []).values())
+    assert all(math.isnan(value) for value in compare_at_fit([math.nan, math.nan], [1, 2]).values())
+    assert classify_gap([math.nan] * 4, [1.0] * 4, 1.0) == "undecided"
+    assert classify_gap([], [], 1.0) == "no reduction"
+
+
 def test_memory_by_hand() -> None:
     true, given = np.array([0, 1, 2, 3]), np.array([1, 2, 3, 0])
     found = measure_memory(np.array([1, 2, 2, 0]), given, true, np.array([5, 6, 7, 8]), np.array([5, 1, 1, 1]))

@@ -84,7 +84,12 @@ def mean_corruption_error(
     baseline: Mapping[str, np.ndarray],
     clean: tuple[float, float] | None = None,
 ) -> float:
-    """mCE: the mean of CE_c over corruptions; with the clean errors (arm, baseline) that of the errors above clean."""
+    """mCE: the mean of CE_c over corruptions; with the clean errors (arm, baseline) that of the errors above clean.
+
+    NaN where there is no corruption, or the baseline never errs.
+    """
+    if not errors:
+        return math.nan
     own, other = clean or (0.0, 0.0)
     return float(np.mean([corruption_error(errors[name] - own, baseline[name] - other) for name in errors]))
 

@@ -20,8 +20,9 @@ FILLS = ("circular", "zero")
 class Shifted:
     """Predictions under shifts.
 
-    shifts: int (S, 2), rows down and columns right. predictions: int (S, N). moved: float (S, N), how far the logits of
-    an image lie from those of its unshifted self. spread: mean distance between the logits of two different images.
+    shifts: int (S, 2), rows down and columns right. predictions: int (S, N), -1 where a logit isn't finite. moved:
+    float (S, N), how far the logits of an image lie from those of its unshifted self. spread: mean distance between the
+    logits of two different images.
     """
 
     shifts: np.ndarray
@@ -87,14 +88,15 @@ def predict_shifts(
     predictions, moved = [], []
     for down, right in shifts:
         logits = np.asarray(predict(shift_images(images, int(down), int(right), fill)), np.float64)
-        predictions.append(logits.argmax(1))
-        moved.append(np.linalg.norm(logits - still, axis=1))
+        predictions.append(np.where(np.isfinite(logits).all(1), logits.argmax(1), -1))
+        with np.errstate(invalid="ignore"):
+            moved.append(np.linalg.norm(logits - still, axis=1))
     return Shifted(np.asarray(shifts), np.stack(predictions), np.stack(moved), mean_distance(still))
 
 
 def mean_distance(logits: np.ndarray) -> float:
-    """Mean Euclidean distance between two different rows; NaN for fewer than two."""
-    if len(logits) < 2:
+    """Mean Euclidean distance between two different rows; NaN for fewer than two, or where a logit isn't finite."""
+    if len(logits) < 2 or not np.isfinite(logits).all():
         return float("nan")
     rows = logits - logits.mean(0)
     norms = (rows**2).sum(1)
@@ -106,10 +108,11 @@ def mean_distance(logits: np.ndarray) -> float:
 def shift_consistency(predictions: np.ndarray) -> float:
     """C1: share of pairs of different shifts that agree, C = mean_i sum_y c_y (c_y - 1) / (S (S - 1)), c: vote counts.
 
-    predictions (S, N). Exact over all pairs, without forming one.
+    predictions (S, N). Exact over all pairs, without forming one. NaN for fewer than two shifts, no image, or a
+    logit that isn't finite.
     """
     shifts = len(predictions)
-    if shifts < 2:
+    if shifts < 2 or not _told(predictions):
         return float("nan")
     counts = np.stack([(predictions == label).sum(0) for label in np.unique(predictions)])
     return float((counts * (counts - 1)).sum(0).mean() / (shifts * (shifts - 1)))
@@ -118,18 +121,23 @@ def shift_consistency(predictions: np.ndarray) -> float:
 def agreement_map(shifted: Shifted) -> np.ndarray:
     """C2: share of images predicted under each shift as unshifted, (2 m + 1, 2 m + 1) by rows down and columns right.
 
-    NaN at shifts that were not predicted; m: the largest shift.
+    NaN at shifts that were not predicted, everywhere as for consistency; m: the largest shift.
     """
     reach = int(np.abs(shifted.shifts).max())
     result = np.full((2 * reach + 1,) * 2, np.nan)
-    agreement = (shifted.predictions == shifted.at((0, 0))).mean(1)
-    result[tuple((shifted.shifts + reach).T)] = agreement
+    if _told(shifted.predictions):
+        result[tuple((shifted.shifts + reach).T)] = (shifted.predictions == shifted.at((0, 0))).mean(1)
     return result
 
 
 def shift_accuracy(shifted: Shifted, labels: np.ndarray, reach: int) -> dict[str, np.ndarray]:
-    """C3: accuracy by distance t = 0..reach, mean over both directions, along "rows", "columns" and the "diagonal"."""
+    """C3: accuracy by distance t = 0..reach, mean over both directions, along "rows", "columns" and the "diagonal".
+
+    NaN as for consistency.
+    """
     rays = {"rows": (1, 0), "columns": (0, 1), "diagonal": (1, 1)}
+    if not _told(shifted.predictions):
+        return {name: np.full(reach + 1, np.nan) for name in rays}
     return {
         name: np.array(
             [
@@ -142,7 +150,9 @@ def shift_accuracy(shifted: Shifted, labels: np.ndarray, reach: int) -> dict[str
 
 
 def worst_shift_accuracy(predictions: np.ndarray, labels: np.ndarray) -> float:
-    """C4: share of images predicted right under every shift; predictions (S, N)."""
+    """C4: share of images predicted right under every shift; predictions (S, N). NaN as for consistency."""
+    if not _told(predictions):
+        return float("nan")
     return float((predictions == labels).all(0).mean())
 
 
@@ -155,3 +165,8 @@ def logit_stability(shifted: Shifted) -> float:
     if not moving.any() or not shifted.spread > 0:
         return float("nan")
     return float(shifted.moved[moving].mean() / shifted.spread)
+
+
+def _told(predictions: np.ndarray) -> bool:
+    """Whether there are predictions, and all of them of finite logits."""
+    return bool(predictions.size) and bool((predictions >= 0).all())

@@ -48,7 +48,8 @@ def _weights(params: optax.Params) -> optax.Params:
     leaves, tree = jax.tree_util.tree_flatten_with_path(params)
     places = [_place(path) for path, _ in leaves]
     siblings = {module: {name for other, name in places if other == module} for module, _ in places}
-    return tree.unflatten([name == "kernel" and siblings[module] == {"kernel", "bias"} for module, name in places])
+    decayed = [name == "kernel" and siblings[module] == {"kernel", "bias"} for module, name in places]
+    return jax.tree_util.tree_unflatten(tree, decayed)
 
 
 def _place(path: tuple[Any, ...]) -> tuple[tuple[str, ...], str]:

@@ -14,15 +14,23 @@ LEVELS = (1.0, 0.5, 0.25, 0.1)  # nats of training loss at which arms are compar
 
 
 def cross_entropy(logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0) -> float:
-    """Mean of -log softmax(logits / temperature)[label], in nats."""
+    """Mean of -log softmax(logits / temperature)[label], in nats; NaN without images or where a logit isn't finite."""
     scores = np.asarray(logits, np.float64) / temperature
+    if not len(scores) or not np.isfinite(scores).all():
+        return math.nan
     scores = scores - scores.max(1, keepdims=True)
     return float((np.log(np.exp(scores).sum(1)) - scores[np.arange(len(scores)), labels]).mean())
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """The temperature from 1/20 to 20 with the least cross-entropy (Guo et al. 2017)."""
+    """The temperature from 1/20 to 20 with the least cross-entropy (Guo et al. 2017).
+
+    NaN without images, where a logit isn't finite, or where every image has equal logits, which no temperature changes.
+    """
     from scipy.optimize import minimize_scalar
+
+    if math.isnan(cross_entropy(logits, labels)) or not np.ptp(logits, axis=1).any():
+        return math.nan
 
     found = minimize_scalar(
         lambda log: cross_entropy(logits, labels, math.exp(log)), bounds=(-math.log(20), math.log(20)), method="bounded"
@@ -39,8 +47,14 @@ def calibrated_gap(
 
 
 def find_onset(epochs: Sequence[float], val_loss: Sequence[float]) -> float:
-    """When the validation loss was least, as a share of the training time; 1: it never rose (a censored value)."""
-    return float(epochs[int(np.argmin(val_loss))] / epochs[-1])
+    """When the validation loss was least, as a share of the training time; 1: it never rose (a censored value).
+
+    NaN where there is no loss, or one is not a number.
+    """
+    if not len(val_loss) or np.isnan(val_loss).any():
+        return math.nan
+    last = len(val_loss) - 1 - int(np.argmin(np.asarray(val_loss, float)[::-1]))
+    return float(epochs[last] / epochs[-1])
 
 
 @dataclass(frozen=True)
@@ -52,7 +66,9 @@ class FitTime:
 
 
 def find_fit_time(steps: Sequence[float], accuracy: Sequence[float], level: float = 0.99) -> FitTime:
-    """The first evaluation at which training accuracy is at least `level`."""
+    """The first evaluation at which training accuracy is at least `level`; NaN steps where none is a number."""
+    if not len(accuracy) or np.isnan(accuracy).all():
+        return FitTime(math.nan, False)
     there = np.flatnonzero(np.asarray(accuracy) >= level)
     return FitTime(float(steps[there[0]] if len(there) else steps[-1]), bool(len(there)))
 
@@ -110,8 +126,10 @@ def classify_gap(gap: Sequence[float], test: Sequence[float], margin: float) -> 
     95 % t-interval of the gap lies below 0; then "neutral trade" where the 90 % interval of the test difference lies
     within the margin (two one-sided tests), "regularising" where test accuracy rises by at least the margin and its
     95 % interval excludes 0, "underfitting" where it falls likewise, else "undecided". The worst classifier has no gap,
-    so the gap alone says nothing.
+    so the gap alone says nothing. "undecided" where a difference is not a number.
     """
+    if np.isnan([*gap, *test]).any():
+        return "undecided"
     if _interval(gap, 0.95)[1] >= 0:
         return "no reduction"
     low, high = _interval(test, 0.90)

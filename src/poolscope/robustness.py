@@ -1,4 +1,8 @@
-"""What shifts and corruptions do to a network's predictions, on test images that are the same for every network."""
+"""What shifts and corruptions do to a network's predictions, on test images that are the same for every network.
+
+Where the images can't show it (fewer than two, constant ones, all of one class) or a logit isn't finite, every column
+is NaN and says so.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ import numpy as np
 from poolscope.augment import normalise
 from poolscope.corruption import GROUPS, corrupt, corruptions_of, relative_accuracy
 from poolscope.data import Dataset
+from poolscope.information import Estimate
 from poolscope.invariance import (
     FILLS,
     Shifted,
@@ -31,6 +36,7 @@ REACH, RAY = 3, 8  # pixels: of the square that consistency is counted over, and
 _BATCH = 250
 
 Logits = Callable[[np.ndarray], np.ndarray]
+Values = dict[str, float] | dict[str, Estimate]
 
 
 def make_predictor(trainer: Trainer, weights: Weights, dataset: Dataset) -> Logits:
@@ -50,55 +56,91 @@ def make_predictor(trainer: Trainer, weights: Weights, dataset: Dataset) -> Logi
     return predict
 
 
-def measure_consistency(predict: Logits, dataset: Dataset, reach: int = 1) -> dict[str, float]:
+def measure_consistency(predict: Logits, dataset: Dataset, reach: int = 1) -> Values:
     """C1, C4, C5 over all shifts of at most `reach` pixels: consistency, worst-shift accuracy, logit stability."""
     images, labels = dataset.test.images[:SHIFTED], dataset.test.labels[:SHIFTED]
-    values: dict[str, float] = {}
-    for fill in FILLS:
-        shifted = predict_shifts(predict, images, square_shifts(reach), fill)
-        values |= _square(shifted, labels, fill, reach)
-    return values
+
+    def measure(predict: Logits) -> dict[str, float]:
+        values: dict[str, float] = {}
+        for fill in FILLS:
+            shifted = predict_shifts(predict, images, square_shifts(reach), fill)
+            values |= _square(shifted, labels, fill, reach)
+        return values
+
+    return _measure(measure, predict, dataset, SHIFTED)
 
 
-def measure_shifts(predict: Logits, dataset: Dataset, fills: tuple[str, ...] = FILLS) -> dict[str, float]:
+def measure_shifts(predict: Logits, dataset: Dataset, fills: tuple[str, ...] = FILLS) -> Values:
     """C1 within 1 and 3 pixels, C2 agreement by shift, C3 accuracy by distance (and its mean), C4 and C5."""
     images, labels = dataset.test.images[:SHIFTED], dataset.test.labels[:SHIFTED]
     shifts = np.unique(np.concatenate([square_shifts(REACH), ray_shifts(RAY)]), axis=0)
-    values: dict[str, float] = {}
-    for fill in fills:
-        shifted = predict_shifts(predict, images, shifts, fill)
-        values |= _square(shifted, labels, fill, 1) | _square(shifted, labels, fill, REACH)
-        curve = np.mean(list(shift_accuracy(shifted, labels, RAY).values()), axis=0)
-        values |= {f"shift_accuracy_{fill}_{distance}": float(value) for distance, value in enumerate(curve)}
-        values[f"shift_accuracy_{fill}"] = float(np.mean(curve[1:]))
-        agreement = agreement_map(shifted.within(REACH))
-        values |= {
-            f"agreement_{fill}_{down - REACH}_{right - REACH}": float(value)
-            for (down, right), value in np.ndenumerate(agreement)
-        }
-    return values
+
+    def measure(predict: Logits) -> dict[str, float]:
+        values: dict[str, float] = {}
+        for fill in fills:
+            shifted = predict_shifts(predict, images, shifts, fill)
+            values |= _square(shifted, labels, fill, 1) | _square(shifted, labels, fill, REACH)
+            curve = np.mean(list(shift_accuracy(shifted, labels, RAY).values()), axis=0)
+            values |= {f"shift_accuracy_{fill}_{distance}": float(value) for distance, value in enumerate(curve)}
+            values[f"shift_accuracy_{fill}"] = float(np.mean(curve[1:]))
+            agreement = agreement_map(shifted.within(REACH))
+            values |= {
+                f"agreement_{fill}_{down - REACH}_{right - REACH}": float(value)
+                for (down, right), value in np.ndenumerate(agreement)
+            }
+        return values
+
+    return _measure(measure, predict, dataset, SHIFTED)
 
 
-def measure_corruptions(predict: Logits, dataset: Dataset) -> dict[str, float]:
+def measure_corruptions(predict: Logits, dataset: Dataset) -> Values:
     """C6, C7: accuracy under each corruption, mean over severities; relative accuracy by group and over all."""
-    labels = dataset.test.labels[:CORRUPTED]
-    clean = float((predict(dataset.test.images[:CORRUPTED]).argmax(1) == labels).mean())
+    images, labels = dataset.test.images[:CORRUPTED], dataset.test.labels[:CORRUPTED]
     there = corruptions_of(dataset.shape[2])
-    accuracies = {}
-    for name, corruption in there.items():
-        severities = range(1, len(corruption.strengths(dataset.shape[2])) + 1)
-        accuracies[name] = float(
-            np.mean(
-                [(predict(_corrupted(dataset, name, severity)).argmax(1) == labels).mean() for severity in severities]
-            )
-        )
-    values = {f"accuracy_under_{name}": accuracy for name, accuracy in accuracies.items()}
-    values["accuracy_uncorrupted"] = clean
-    for group in GROUPS:
-        members = [relative_accuracy(accuracies[name], clean) for name in there if there[name].group == group]
-        values[f"relative_accuracy_{group}"] = float(np.mean(members)) if members else math.nan
-    values["relative_accuracy"] = float(np.mean([relative_accuracy(one, clean) for one in accuracies.values()]))
-    return values
+
+    def measure(predict: Logits) -> dict[str, float]:
+        def accuracy(images: np.ndarray) -> float:
+            return float((predict(images).argmax(1) == labels).mean())
+
+        accuracies = {}
+        for name, corruption in there.items():
+            severities = range(1, len(corruption.strengths(dataset.shape[2])) + 1)
+            spoilt = (_corrupted(dataset, name, severity) for severity in severities)
+            accuracies[name] = float(np.mean([accuracy(given) for given in spoilt]))
+        clean = accuracy(images)
+        relative = {name: relative_accuracy(value, clean) for name, value in accuracies.items()}
+        values = {f"accuracy_under_{name}": value for name, value in accuracies.items()}
+        values["accuracy_uncorrupted"] = clean
+        for group in GROUPS:
+            members = [relative[name] for name in there if there[name].group == group]
+            values[f"relative_accuracy_{group}"] = float(np.mean(members)) if members else math.nan
+        return values | {"relative_accuracy": float(np.mean(list(relative.values())))}
+
+    return _measure(measure, predict, dataset, CORRUPTED)
+
+
+def _measure(values: Callable[[Logits], dict[str, float]], predict: Logits, dataset: Dataset, count: int) -> Values:
+    """The values, or none of them and why."""
+    images, labels = dataset.test.images[:count], dataset.test.labels[:count]
+    fault = find_fault(images, labels)
+    if not fault and not np.isfinite(predict(images)).all():
+        fault = "a logit is not finite"
+    if not fault:
+        return values(predict)
+    n, d = len(images), math.prod(images.shape[1:])
+    names = values(lambda given: np.zeros((len(given), dataset.classes)))
+    return {name: Estimate(value=math.nan, unit="", n=n, d=d, reason=fault) for name in names}
+
+
+def find_fault(images: np.ndarray, labels: np.ndarray) -> str:
+    """Why images (N, H, W, C) with labels can't show what shifts and corruptions do, or nothing."""
+    if len(images) < 2:
+        return f"{len(images)} of at least 2 images"
+    if not np.ptp(images, axis=(1, 2)).any():
+        return "the images are constant"
+    if len(np.unique(labels)) < 2:
+        return "the labels are all of one class"
+    return ""
 
 
 def _square(shifted: Shifted, labels: np.ndarray, fill: str, reach: int) -> dict[str, float]:

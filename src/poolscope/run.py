@@ -109,6 +109,7 @@ def _run_seed(
             progress.advance(step, values)
 
         content = _train_and_measure(config, seed, trainer, dataset, watch, checkpoint)
+        provenance["unmeasured"] = content.pop("unmeasured", "")
     except Exception as error:
         if os.environ.get("POOLSCOPE_TRACEBACK"):
             traceback.print_exc()
@@ -147,9 +148,11 @@ def _train_and_measure(
     test = results["test"]
     pairs = dataset.test.labels.astype(np.int64) * dataset.classes + test.predictions
     confusion = np.bincount(pairs, minlength=dataset.classes**2).reshape(dataset.classes, dataset.classes)
+    measured = measure_all(config.measure, subject)
     return {
         "status": "done",
-        "scalars": {column: float(value) for column, value in measure_all(config.measure, subject).items()},
+        "scalars": measured.values,
+        "unmeasured": measured.unmeasured,
         "curves": trained.curves,
         "confusion": confusion.tolist(),
         "test_correct": pack_bits(test.correct.tolist()),

@@ -134,15 +134,9 @@ def list_what(what: str, results: str, study: str | None) -> None:
 
         _add_rows(table, list_datasets())
     elif what == "measures":
-        from poolscope.measure import MEASUREMENTS, SETS
+        from poolscope.measure import list_columns
 
-        rows = []
-        for name, function in MEASUREMENTS.items():
-            sets = ", ".join(key for key, names in SETS.items() if name in names)
-            rows.append(
-                {"measurement": name, "in measure=": sets, "what": (function.__doc__ or "").strip().splitlines()[0]}
-            )
-        _add_rows(table, rows)
+        _add_rows(table, list_columns())
     elif what == "studies":
         from poolscope.report import list_studies
 
