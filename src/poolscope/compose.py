@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,11 @@ from poolscope.explain import check_choices, in_one_sentence
 from poolscope.paths import shipped
 
 _MOST_JOBS = 10_000
+_ENGINES = {  # choices that need an optional package of the same name
+    "hydra/launcher=slurm": "hydra_submitit_launcher",
+    "hydra/launcher=ray": "hydra_ray_launcher",
+    "hydra/sweeper=optuna": "hydra_optuna_sweeper",
+}
 
 
 @dataclass(frozen=True)
@@ -79,6 +85,7 @@ def _compose_runs(overrides: Sequence[str], multirun: bool, config_dir: str | No
         launcher = str(first.hydra.runtime.choices["hydra/launcher"])
         if OmegaConf.select(first, "hydra.launcher.n_jobs") == 0:
             raise PoolscopeError("hydra.launcher.n_jobs must be -1 (a process for each core) or at least 1, not 0.")
+        _check_engines(first)
         if not sweeps:
             return Composed([_checked(first)], False, launcher, True)
         if first.hydra.runtime.choices["hydra/sweeper"] != "basic":
@@ -128,6 +135,16 @@ def _jobs(first: DictConfig, overrides: list[str]) -> list[list[str]]:
             f"{jobs[named]:.3g} values."
         )
     return BasicSweeper.split_arguments(parsed, max_batch_size=None)[0]
+
+
+def _check_engines(first: DictConfig) -> None:
+    """Refuse a launcher or sweeper whose package is not installed."""
+    for group, choice in first.hydra.runtime.choices.items():
+        module = _ENGINES.get(f"{group}={choice}")
+        if module and (find_spec("hydra_plugins") is None or find_spec(f"hydra_plugins.{module}") is None):
+            raise PoolscopeError(
+                f"{group}={choice} needs a package that is not installed; pip install 'poolscope[{choice}]'."
+            )
 
 
 def _count_values(override: Override) -> float:

@@ -68,7 +68,7 @@ def train(arguments: Sequence[str]) -> int:
                 _display = display
             else:
                 display.watch(watched)
-            _hand_to_hydra(arguments)
+            _hand_to_hydra(_fit_workers(composed.launcher, arguments))
         _display = None
         return _conclude(composed, inventory, console)
 
@@ -162,6 +162,19 @@ def _hand_to_hydra(arguments: Sequence[str]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let exceptions through, to be said as everywhere else
     with in_one_sentence(arguments):
         hydra.main(version_base="1.3", config_path=str(shipped("configs")), config_name="train")(run_job)()
+
+
+def _fit_workers(launcher: str, arguments: Sequence[str]) -> Sequence[str]:
+    """One thread for each worker of this machine; no workers on an accelerator, which one process fills."""
+    if launcher in ("local", "joblib", "ray"):
+        import jax
+
+        for variable in ("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+            os.environ.setdefault(variable, "1")
+        chosen = any(word.startswith("hydra.launcher.") for word in arguments) or "POOLSCOPE_WORKERS" in os.environ
+        if launcher == "local" and jax.default_backend() != "cpu" and not chosen:
+            return [word.replace("hydra/launcher=local", "hydra/launcher=basic") for word in arguments]
+    return arguments
 
 
 @contextmanager
