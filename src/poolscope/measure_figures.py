@@ -22,7 +22,7 @@ LEDGER = {
     "image_r2": "I1 image, R²",
     "label_bits": "I3 label, bits",
     "location_rmse": "I4 place, RMSE (pixels)",
-    "dimensions": "I5 dimensions of a channel's map",
+    "dimensions": "I5 dimensions of a map",
 }
 FILLS = {"circular": "wrapped", "zero": "zero-filled"}
 _MOST_ARMS = 8
@@ -35,7 +35,7 @@ def plot_ledger(labelled: pd.DataFrame, setting: str) -> Figure | None:
     stages = sorted({found[1] for column in runs if (found := re.fullmatch(r"(pool\d+)_image_r2_before", str(column)))})
     if not stages:
         return None
-    styles = style_arms(runs)
+    styles = _style_lines(runs)
     places = [f"{stage}_{{measure}}_{moment}" for stage in stages for moment in ("before", "after")]
     names = [f"{stage.removeprefix('pool')}\n{moment}" for stage in stages for moment in ("before", "after")]
     with styled():
@@ -54,7 +54,7 @@ def plot_ledger(labelled: pd.DataFrame, setting: str) -> Figure | None:
             for row in (0, 1):
                 axes[row * len(LEDGER) + column].set_ylim(low, high)
                 axes[row * len(LEDGER) + column].set_title(title if row == 0 else "", fontsize=7)
-        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
+        _add_legend(figure, "outside lower center")
     return figure
 
 
@@ -78,7 +78,7 @@ def plot_shift_curves(labelled: pd.DataFrame) -> Figure | None:
         figure, axes = make_grid(2 * len(settings), 2, 2.2, sharey="row", sharex=True)
         for row, setting in enumerate(settings):
             runs = labelled[labelled["setting"] == setting]
-            styles = style_arms(runs)
+            styles = _style_lines(runs)
             for ax, (fill, title) in zip(axes[2 * row : 2 * row + 2], FILLS.items(), strict=True):
                 for arm, group in runs.groupby("arm", sort=False):
                     values = 100 * group[[f"shift_accuracy_{fill}_{distance}" for distance in distances]].to_numpy(
@@ -97,7 +97,7 @@ def plot_shift_curves(labelled: pd.DataFrame) -> Figure | None:
                     )
                 ax.set(title=f"{setting}: {title}", xlabel="moved by (pixels)")
             axes[2 * row].set_ylabel("accuracy (%)")
-        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=6)
+        _add_legend(figure, "outside upper center")
     return figure
 
 
@@ -120,7 +120,7 @@ def plot_agreement(labelled: pd.DataFrame, setting: str, fill: str = "circular")
     low = min(float(np.nanmin(values)) for values in maps.values())
     with styled():
         columns = min(4, len(arms))
-        figure, axes = make_grid(len(arms), columns, 1.9, WIDTH * columns / 4 + 0.8, sharex=True, sharey=True)
+        figure, axes = make_grid(len(arms), columns, 2.3, WIDTH * columns / 4 + 0.8, sharex=True, sharey=True)
         for ax, (arm, values) in zip(axes, maps.items(), strict=True):
             picture = ax.imshow(
                 values, vmin=low, vmax=100, extent=(-reach - 0.5, reach + 0.5, reach + 0.5, -reach - 0.5)
@@ -129,7 +129,9 @@ def plot_agreement(labelled: pd.DataFrame, setting: str, fill: str = "circular")
             ax.grid(visible=False)
             ax.set_xticks(range(-reach, reach + 1))
             ax.set_yticks(range(-reach, reach + 1))
-        figure.colorbar(picture, ax=list(axes), label=f"{setting}: agreement with unshifted (%)", shrink=0.8)
+        axes[0].set_ylabel(f"{setting}: moved down (pixels)", fontsize=7)
+        figure.supxlabel("moved right (pixels)", fontsize=7)
+        figure.colorbar(picture, ax=list(axes), label="agreement (%)", shrink=0.7)
     return figure
 
 
@@ -156,7 +158,9 @@ def plot_corruptions(labelled: pd.DataFrame, baselines: Mapping[tuple[str, str],
         norm = TwoSlopeNorm(0, -largest, largest)
         picture = ax.imshow(difference, cmap="PuOr", norm=norm, aspect="auto")
         for (row, column), value in np.ndenumerate(difference):
-            ax.text(column, row, f"{value:+.0f}\n({means[row, column]:.0f})", ha="center", va="center", fontsize=5)
+            text = f"{value:+.0f}\n({means[row, column]:.0f})"
+            colour = "white" if abs(value) > 0.6 * largest else "black"
+            ax.text(column, row, text, ha="center", va="center", fontsize=5, color=colour)
         labels = [column.removeprefix("accuracy_under_").replace("_", "\n") for column in columns]
         ax.set_xticks(range(len(columns)), labels, fontsize=6)
         ax.set_yticks(range(len(arms)), arms)
@@ -185,5 +189,23 @@ def plot_cost(labelled: pd.DataFrame) -> Figure:
             ax.margins(0.15)
         axes[0].set_ylabel("test accuracy (%)")
         axes[0].text(0.98, 0.02, "area: parameters", transform=axes[0].transAxes, ha="right", color=GREY, fontsize=6.5)
-        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
+        _add_legend(figure, "outside lower center")
     return figure
+
+
+def _style_lines(runs: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """The arms' styles, dashed where an earlier arm has the colour."""
+    styles, seen = {}, set()
+    for arm, style in style_arms(runs).items():
+        styles[arm] = {**style, **({"linestyle": (0, (3, 1.5))} if style["color"] in seen else {})}
+        seen.add(style["color"])
+    return styles
+
+
+def _add_legend(figure: Figure, place: str) -> None:
+    """One entry for every arm that any panel shows."""
+    handles: dict[str, Any] = {}
+    for ax in figure.axes:
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    figure.legend(handles.values(), handles.keys(), loc=place, ncols=6)
