@@ -127,11 +127,21 @@ def _check_devices(config: RunConfig, plan: Plan, train_size: int, tried: set[st
     )
 
 
-def run_job(composed: DictConfig) -> None:
-    """Hydra's task: one configuration, all its seeds. Called in this process or in a launcher's worker."""
+def run_job(composed: DictConfig) -> tuple[float, float]:
+    """Hydra's task: one configuration, all its seeds. Called in this process or in a launcher's worker.
+
+    Returns what a search weighs: mean validation accuracy (to be maximised) and multiply-accumulates (minimised); NaN
+    where a seed has no result. The test split has no say in a search.
+    """
     from poolscope.run import run_config
 
-    run_config(to_config(composed), _display or Lines())
+    config = to_config(composed)
+    records = run_config(config, _display or Lines())
+    inventory = open_inventory(config.results, config.study)
+    rows = [row for seed in config.seeds if (row := inventory.row(digest(config), seed))]
+    found = [record.scalars for record in records] + rows
+    accuracies, macs = ([float(values.get(name, "nan")) for values in found] for name in ("val_accuracy", "macs"))
+    return sum(accuracies) / len(found), max(macs)
 
 
 def _read_flags(arguments: Sequence[str]) -> argparse.Namespace:
@@ -241,6 +251,9 @@ def _tidy(folder: Path) -> None:
 
 
 def _runs(composed: Composed) -> list[tuple[RunConfig, int]]:
+    """Every run of a sweep; none where a sweeper chooses them as it goes."""
+    if not composed.complete:
+        return []
     return [(config, seed) for config in composed.configs for seed in config.seeds]
 
 
