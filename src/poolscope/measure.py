@@ -389,8 +389,9 @@ def list_columns() -> list[dict[str, str]]:
     for name, measurement in MEASUREMENTS.items():
         sets = ", ".join(key for key, names in SETS.items() if name in names)
         for place, column in enumerate(measurement.columns):
-            head = {"measurement": name, "in measure=": sets, "cost": measurement.cost} if place == 0 else dict.fromkeys(_HEAD, "")
-            rows.append({**head, "column": column.name, "unit": column.unit, "what": column.what})
+            head = (name, sets, measurement.cost) if place == 0 else ("",) * len(_HEAD)
+            said = {"column": column.name, "unit": column.unit, "what": column.what}
+            rows.append(dict(zip(_HEAD, head, strict=True)) | said)
     return rows
 
 
