@@ -22,6 +22,7 @@ usage: poolscope COMMAND ...
   apply    operators on a small matrix, side by side       poolscope apply pool=max,avg
   measure  operators on raw images: what they keep         poolscope measure pool=max,avg data=mnist
   status   how far a study is, from any shell              poolscope status quickstart
+  reproduce  rerun a study as recorded and compare        poolscope reproduce quickstart --runs 3
   report   tables, figures and a report of a study         poolscope report quickstart
   gallery  what every operator does to the same images     poolscope gallery
   list     what there is: pools, data, measures, studies, runs
@@ -95,7 +96,7 @@ def _choices(words: list[str]) -> list[str] | None:
         return list(_LISTS)
     if words[0] == "data":
         return ["prepare"] if len(words) == 2 else []
-    if words[0] in ("report", "status") or words[:2] == ["list", "runs"]:
+    if words[0] in ("report", "reproduce", "status") or words[:2] == ["list", "runs"]:
         folders = [*Path("results").glob("*/"), *Path("results/runs").glob("*/")]
         return sorted({folder.name for folder in folders} - {"runs"})
     return [] if words[0] in ("list", "gallery") else None
@@ -181,6 +182,17 @@ def _status(given: list[str]) -> int:
     return 0
 
 
+def _reproduce(given: list[str]) -> int:
+    parser = _parser("reproduce", "Rerun a study's runs as recorded, in a temporary folder, and compare.")
+    parser.add_argument("study", help="the study's name (poolscope list studies)")
+    parser.add_argument("--runs", type=_count, help="how many, spread over the study (default: all)")
+    parser.add_argument("--results", default="results", help="folder of studies and records (default: results)")
+    options = parser.parse_args(_with_flags(given))
+    from poolscope.reproduce import reproduce_study
+
+    return 0 if reproduce_study(options.results, options.study, options.runs, print) else 1
+
+
 def _gallery(given: list[str]) -> int:
     parser = _parser("gallery", "Measure every operator on the same images and write the gallery's tables and page.")
     parser.add_argument("--results", default="results", help="folder of studies and records (default: results)")
@@ -243,6 +255,12 @@ def _seed(text: str) -> int:
     return int(text)
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 10**9:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1, not {text}")
+    return int(text)
+
+
 def _with_flags(given: list[str]) -> list[str]:
     """Accept results=DIR, as `train` does, for --results DIR."""
     return [f"--{word}" if word.startswith("results=") else word for word in given]
@@ -254,6 +272,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "apply": _apply,
     "measure": _measure,
     "status": _status,
+    "reproduce": _reproduce,
     "report": _report,
     "gallery": _gallery,
     "list": _list,

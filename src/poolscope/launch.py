@@ -26,6 +26,7 @@ from rich.console import Console
 from poolscope.architecture import Plan, plan_network
 from poolscope.compose import Composed, compose_runs, register_schemas
 from poolscope.config import RunConfig, digest, to_config
+from poolscope.environment import write_environment
 from poolscope.errors import PoolscopeError
 from poolscope.explain import in_one_sentence
 from poolscope.inventory import Inventory, open_inventory
@@ -57,6 +58,7 @@ def train(arguments: Sequence[str]) -> int:
             return _conclude(composed, inventory, console)
         planned = [PlannedRun(digest(config), seed, describe_run(config, seed)) for config, seed in _runs(composed)]
         write_sweep(results, study, planned, shlex.join(["poolscope", "train", *arguments]))
+        write_environment(results, study)
         global _display
         watched = {
             Path(record_path(results, study, run.digest, run.seed)): run.label

@@ -18,6 +18,7 @@ from poolscope.analysis import Analysis, add_verdicts, analyse_sweep
 from poolscope.arms import add_arms
 from poolscope.claims import find_contrasts
 from poolscope.comparison import show_comparison
+from poolscope.environment import publish_environment
 from poolscope.errors import PoolscopeError
 from poolscope.paths import shipped, study_folder
 from poolscope.style import save_figure
@@ -106,6 +107,7 @@ def make_table(texts: pd.DataFrame, title: str = "") -> Table:
 
 def _write(folder: Path, study: str, tables: Tables, analysis: Analysis) -> list[Path]:
     files = write_tables(tables, folder / "tables")
+    publish_environment(results, study)
     for name, frame in analysis.extra.items():
         files.append(folder / "tables" / f"{name}.csv")
         write_csv(frame, files[-1])

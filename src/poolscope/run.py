@@ -29,6 +29,7 @@ from poolscope.cache import cache_folder
 from poolscope.checkpoint import Checkpoint
 from poolscope.config import RunConfig, digest, to_dict
 from poolscope.data import Dataset, load_dataset
+from poolscope.environment import read_processor
 from poolscope.heartbeat import Holder, hold_run
 from poolscope.inventory import open_inventory
 from poolscope.measure import Subject, measure_all
@@ -210,6 +211,7 @@ def _provenance(started: datetime) -> dict[str, Any]:
         "devices": jax.device_count(),
         "cores": os.cpu_count(),
         "machine": platform.machine(),
+        "processor": read_processor(),
     }
 
 

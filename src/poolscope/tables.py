@@ -179,6 +179,11 @@ def list_studies(results: str | Path) -> pd.DataFrame:
     )
 
 
+def tabulate_run(row: Mapping[str, Any]) -> Cells:
+    """The texts of one row of the runs table, as they stand in its CSV file."""
+    return {str(name): _cell(None if value is pd.NA else value) for name, value in row.items()}
+
+
 def _nothing(results: str | Path, study: str) -> str:
     studies = list_studies(results)
     existing = studies.loc[(studies["records"] > 0) | studies["committed"], "study"].tolist()

@@ -1,0 +1,133 @@
+"""`poolscope reproduce`: rerun recorded runs in their recorded configuration, elsewhere, and compare."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+import tempfile
+from collections.abc import Callable, Sequence
+from typing import Any, get_type_hints
+
+import yaml
+
+from poolscope.config import RunConfig, check_config, digest
+from poolscope.errors import PoolscopeError
+from poolscope.paths import study_folder
+from poolscope.record import RunRecord
+from poolscope.tables import Cells, collect, tabulate_run
+
+TIMES = ("seconds_train", "images_per_second")
+_CLASS = ("processor", "device", "devices", "machine", "python")
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """One run against its row. same_class: as far as the row says, the same kind of machine and the same versions.
+
+    exact: every scalar equal. difference: of test accuracy, new - old. spread: twice the standard deviation of test
+    accuracy over the configuration's seeds, which another machine's run must not be further off than.
+    """
+
+    label: str
+    same_class: bool
+    exact: bool
+    difference: float
+    spread: float
+
+    @property
+    def agrees(self) -> bool:
+        """Exactly on a machine of the same class, within the spread on another."""
+        return self.exact or (not self.same_class and abs(self.difference) <= self.spread)
+
+
+def reproduce_study(results: str, study: str, runs: int | None, echo: Callable[[str], object]) -> bool:
+    """Rerun so many of a study's finished runs, spread evenly over its table (None: all); say how they compare.
+
+    Returns whether all agree. Raises PoolscopeError where the table was made by another version of the schema.
+    """
+    from poolscope.progress import Lines
+    from poolscope.run import run_config
+
+    rows = _finished_rows(results, study)
+    count = len(rows) if runs is None else min(runs, len(rows))
+    chosen = [rows[len(rows) * index // count] for index in range(count)]
+    compared = []
+    with tempfile.TemporaryDirectory() as folder:
+        for row in chosen:
+            config = read_config(row)
+            if digest(config) != row["digest"]:
+                raise PoolscopeError(
+                    f"The row {row['digest']} of study {study} is of another version's schema (its configuration now "
+                    f"has the digest {digest(config)}); check out the revision {row.get('provenance.git_revision')!r}."
+                )
+            config.seeds, config.study, config.results = [int(row["seed"])], study, folder
+            (record,) = run_config(config, Lines())
+            compared.append(_compare(row, record, rows))
+            echo(_describe(compared[-1]))
+    echo(_verdict(study, compared, len(rows)))
+    return all(comparison.agrees for comparison in compared)
+
+
+def read_config(row: Cells) -> RunConfig:
+    """The configuration of a row of the runs table; an empty cell is null, an absent column has its default."""
+    config = RunConfig()
+    for section in dataclasses.fields(RunConfig):
+        part = getattr(config, section.name)
+        if not dataclasses.is_dataclass(part):
+            continue
+        for name, kind in get_type_hints(type(part)).items():
+            if (text := row.get(f"{section.name}.{name}")) is not None:
+                setattr(part, name, _read_cell(text, kind))
+    check_config(config)
+    return config
+
+
+def _read_cell(text: str, kind: Any) -> Any:
+    if text == "":
+        return None
+    if kind is str or kind == str | None:
+        return text
+    if kind is float or kind == float | None:
+        return float(text)
+    return yaml.safe_load(text)
+
+
+def _finished_rows(results: str, study: str) -> list[Cells]:
+    """The finished rows of the study's table, as texts: of its records, else as committed."""
+    frame = collect(results, study).runs
+    frame = frame[frame["status"] == "done"]
+    if frame.empty:
+        raise PoolscopeError(f"Study {study!r} has no finished runs in {study_folder(results, study)} to reproduce.")
+    return [tabulate_run(row) for row in frame.to_dict("records")]
+
+
+def _compare(row: Cells, record: RunRecord, rows: Sequence[Cells]) -> Comparison:
+    fresh = {name: repr(float(value)) for name, value in record.scalars.items() if name not in TIMES}
+    exact = bool(fresh) and all(name in row and repr(float(row[name] or "nan")) == fresh[name] for name in fresh)
+    versions = record.provenance["versions"]
+    kinds = {f"provenance.{name}": str(record.provenance.get(name, "")) for name in _CLASS}
+    kinds |= {f"provenance.versions.{name}": versions[name] for name in versions if name != "poolscope"}
+    same = [float(other["test_accuracy"]) for other in rows if other["digest"] == row["digest"]]
+    label = f"{row['data.name']} {row['pool.name']} seed {row['seed']}"
+    difference = record.scalars.get("test_accuracy", float("nan")) - float(row["test_accuracy"])
+    spread = 2 * statistics.stdev(same) if len(same) > 1 else 0.0
+    return Comparison(label, all(row.get(key) == value for key, value in kinds.items()), exact, difference, spread)
+
+
+def _describe(found: Comparison) -> str:
+    if found.exact:
+        return f"{found.label}: the same to the last bit"
+    machine = "the same" if found.same_class else "another"
+    return (
+        f"{found.label}: test accuracy {found.difference:+.2%} on {machine} class of machine "
+        f"(spread over seeds: {found.spread:.2%})"
+    )
+
+
+def _verdict(study: str, compared: Sequence[Comparison], total: int) -> str:
+    exact, agreeing = sum(found.exact for found in compared), sum(found.agrees for found in compared)
+    sample = f"{len(compared)} of {total} runs of {study} were rerun"
+    if agreeing == len(compared):
+        rest = f", {agreeing - exact} on another class of machine within their seeds' spread" * (agreeing > exact)
+        return f"Reproduced: {sample}; {exact} came out the same to the last bit{rest}."
+    return f"Not reproduced: {sample}; {len(compared) - agreeing} differ by more than they may."
