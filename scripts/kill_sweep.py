@@ -21,6 +21,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import poolscope.compose
@@ -103,8 +104,7 @@ def tabulate(results: Path, folder: Path) -> dict[str, bytes]:
     """The bytes of the study's tables, without times and provenance."""
     tables = collect(results, "killed")
     drop = [name for name in tables.runs if name in TIMES or name.startswith("provenance.")]
-    tables.runs.drop(columns=drop, inplace=True)
-    write_tables(tables, folder)
+    write_tables(replace(tables, runs=tables.runs.drop(columns=drop)), folder)
     return {name: (folder / f"{name}.csv").read_bytes() for name in NAMES}
 
 
@@ -166,7 +166,7 @@ def run(moments: int, launcher: str, seed: int) -> int:
     print(
         f"{launcher}: {counts['random']} random kills and {counts['point']} at write points over {sweeps} sweeps of "
         f"4 runs ({length:.1f} s each when left alone): no record lost or half-written, all tables identical; "
-        f"{counts['left files']} scratch files left."
+        f"{counts['left files']} scratch files of killed writers left, for a later sweep to tidy."
     )
     return 0
 

@@ -107,7 +107,7 @@ def make_table(texts: pd.DataFrame, title: str = "") -> Table:
 
 def _write(folder: Path, study: str, tables: Tables, analysis: Analysis) -> list[Path]:
     files = write_tables(tables, folder / "tables")
-    publish_environment(results, study)
+    publish_environment(folder.parent, study)
     for name, frame in analysis.extra.items():
         files.append(folder / "tables" / f"{name}.csv")
         write_csv(frame, files[-1])
