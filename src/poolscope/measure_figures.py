@@ -74,12 +74,13 @@ def plot_shift_curves(labelled: pd.DataFrame) -> Figure | None:
     if not distances:
         return None
     settings = list(labelled["setting"].unique())
+    fills = {fill: title for fill, title in FILLS.items() if f"shift_accuracy_{fill}_{distances[0]}" in labelled}
     with styled():
-        figure, axes = make_grid(2 * len(settings), 2, 2.2, sharey="row", sharex=True)
+        figure, axes = make_grid(len(fills) * len(settings), len(fills), 2.2, sharey="row", sharex=True)
         for row, setting in enumerate(settings):
             runs = labelled[labelled["setting"] == setting]
             styles = _style_lines(runs)
-            for ax, (fill, title) in zip(axes[2 * row : 2 * row + 2], FILLS.items(), strict=True):
+            for ax, (fill, title) in zip(axes[len(fills) * row :], fills.items(), strict=False):
                 for arm, group in runs.groupby("arm", sort=False):
                     values = 100 * group[[f"shift_accuracy_{fill}_{distance}" for distance in distances]].to_numpy(
                         float
@@ -96,7 +97,7 @@ def plot_shift_curves(labelled: pd.DataFrame) -> Figure | None:
                         linewidth=0,
                     )
                 ax.set(title=f"{setting}: {title}", xlabel="moved by (pixels)")
-            axes[2 * row].set_ylabel("accuracy (%)")
+            axes[len(fills) * row].set_ylabel("accuracy (%)")
         _add_legend(figure, "outside upper center")
     return figure
 
