@@ -56,7 +56,7 @@ def test_shift_curves_show_means_over_seeds(labelled: pd.DataFrame) -> None:
 def test_shift_curves_of_zero_filled_images_alone(labelled: pd.DataFrame) -> None:
     figure = plot_shift_curves(labelled.drop(columns=[name for name in labelled if "circular" in name]))
     assert figure is not None
-    assert [ax.get_title() for ax in figure.axes] == ["mnist: zero-filled"]
+    assert [ax.get_title(loc="left") for ax in figure.axes] == ["mnist: zero-filled"]
 
 
 def test_agreement_lies_with_rows_down(labelled: pd.DataFrame) -> None:
