@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -203,7 +203,7 @@ def _style_lines(runs: pd.DataFrame) -> dict[str, dict[str, Any]]:
     return styles
 
 
-def _add_legend(figure: Figure, place: str) -> None:
+def _add_legend(figure: Figure, place: Literal["outside upper center", "outside lower center"]) -> None:
     """One entry for every arm that any panel shows."""
     handles: dict[str, Any] = {}
     for ax in figure.axes:
