@@ -220,7 +220,7 @@ def _git_revision() -> str:
     try:
         found = [
             subprocess.run(
-                ["git", "-C", str(Path(__file__).parent), *command],
+                ["git", "--no-optional-locks", "-C", str(Path(__file__).parent), *command],
                 capture_output=True,
                 text=True,
                 timeout=10,
