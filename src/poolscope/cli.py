@@ -23,7 +23,7 @@ usage: poolscope COMMAND ...
   measure  operators on raw images: what they keep         poolscope measure pool=max,avg data=mnist
   status   how far a study is, from any shell              poolscope status quickstart
   reproduce  rerun a study as recorded and compare        poolscope reproduce quickstart --runs 3
-  report   tables, figures and a report of a study         poolscope report quickstart
+  report   tables, figures and a report of a study, or all poolscope report quickstart
   gallery  what every operator does to the same images     poolscope gallery
   list     what there is: pools, data, measures, studies, runs
   data     prepare (download) a data set                   poolscope data prepare mnist
@@ -153,9 +153,11 @@ def _measure(given: list[str]) -> int:
 
 def _report(given: list[str]) -> int:
     parser = _parser("report", "Write a study's tables, figures, report.md and report.html, and print its comparison.")
-    parser.add_argument("study", help="the study's name (poolscope list studies)")
+    parser.add_argument("study", help="the study's name; ledger: what all say of the claims; all: redraw everything")
     parser.add_argument("--results", default="results", help="folder of studies and records (default: results)")
     options = parser.parse_args(_with_flags(given))
+    if options.study in ("all", "ledger"):
+        return _report_all(options.results, options.study == "ledger")
     from rich.console import Console
 
     from poolscope.report import build_report
@@ -167,6 +169,22 @@ def _report(given: list[str]) -> int:
     console.print(report.table)
     print(f"Written to {report.folder}: open {report.folder / 'report.html'}")
     return report.exit_status
+
+
+def _report_all(results: str, only_ledger: bool) -> int:
+    from rich.console import Console
+
+    from poolscope.ledger import show_claims
+    from poolscope.overview import build_ledger, build_overview
+    from poolscope.report import make_table
+
+    def echo(sentence: str) -> None:
+        print(sentence, file=sys.stderr)
+
+    ledger = build_ledger(results) if only_ledger else build_overview(results, echo).ledger
+    Console().print(make_table(show_claims(ledger), "The claims"))
+    print(f"Written to {Path(results) / ('ledger/ledger.md' if only_ledger else 'index.html')}")
+    return 0
 
 
 def _status(given: list[str]) -> int:

@@ -36,6 +36,7 @@ class Report:
     comparison: pd.DataFrame
     files: tuple[Path, ...]
     damaged: tuple[str, ...]
+    analysis: Analysis
 
     @property
     def exit_status(self) -> int:
@@ -66,7 +67,7 @@ def build_report(results: str | Path, study: str, echo: Callable[[str], None] = 
             f"Can't write the report to {folder} ({error.strerror or error}); make the folder writable or choose "
             f"another with results=<folder>."
         ) from error
-    return Report(study, folder, analysis.comparison, tuple(files), tables.damaged)
+    return Report(study, folder, analysis.comparison, tuple(files), tables.damaged, analysis)
 
 
 def list_runs(results: str | Path, study: str, echo: Callable[[str], None] = print) -> pd.DataFrame:
@@ -116,17 +117,8 @@ def _write(folder: Path, study: str, tables: Tables, analysis: Analysis) -> list
         for plot in section.plots:
             svg, png = save_figure(plot.figure, folder / "figures", plot.name)
             files += [svg, png]
-            drawings[plot.name] = _inline(svg.read_text(encoding="utf-8"), plot.name)
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=lambda name: bool(name) and ".html" in str(name),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["numeric"] = _find_numeric
-    environment.filters["cell"] = lambda text: str(text).replace("|", "\\|")
+            drawings[plot.name] = inline_svg(svg.read_text(encoding="utf-8"), plot.name)
+    environment = make_environment()
     facts = {
         "study": study,
         "title": _read_title(study),
@@ -142,6 +134,21 @@ def _write(folder: Path, study: str, tables: Tables, analysis: Analysis) -> list
     return files
 
 
+def make_environment() -> Environment:
+    """The templates, with the filters `numeric` (which columns hold numbers) and `cell` (text of a Markdown cell)."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=lambda name: bool(name) and ".html" in str(name),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["numeric"] = _find_numeric
+    environment.filters["cell"] = lambda text: str(text).replace("|", "\\|")
+    return environment
+
+
 def _read_title(study: str) -> str:
     """The first heading of the study's protocol, else its name."""
     path = shipped("experiments") / study / "README.md"
@@ -149,7 +156,7 @@ def _read_title(study: str) -> str:
     return next((line[2:].strip() for line in lines if line.startswith("# ")), study)
 
 
-def _inline(svg: str, name: str) -> Markup:
+def inline_svg(svg: str, name: str) -> Markup:
     """An SVG file as an element of a page that holds several: no XML header, and no name that another one has."""
     element = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
     element = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", element)

@@ -10,6 +10,7 @@ from typing import Any
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
@@ -99,6 +100,15 @@ def save_figure(figure: Figure, folder: str | Path, name: str) -> tuple[Path, Pa
         figure.dpi = STYLE["figure.dpi"]  # print_svg changes it; Figure.savefig would restore it, but draws all twice
         FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})
     return svg, png
+
+
+def save_pdf(figure: Figure, folder: str | Path, name: str) -> Path:
+    """Write <folder>/<name>.pdf, for LaTeX; the same figure gives the same bytes."""
+    path = Path(folder) / f"{name}.pdf"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with styled():
+        FigureCanvasPdf(figure).print_pdf(path, metadata={"CreationDate": None, "Creator": None, "Producer": None})
+    return path
 
 
 def make_grid(

@@ -1,0 +1,65 @@
+"""Frames of texts as LaTeX tables with booktabs rules, and the article that holds them together with the figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+_LETTERS = {
+    **{letter: f"\\{letter}" for letter in "&%$#_{}"},
+    **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$"},
+    **{"δ": r"$\delta$", "ρ": r"$\rho$", "±": r"$\pm$", "×": r"$\times$", "²": "$^2$", "≥": r"$\geq$", "≤": r"$\leq$"},
+    **{"–": "--", "−": "$-$", "à": r"\`a", "é": r"\'e", "→": r"$\rightarrow$", "ä": r"\"a", "ö": r"\"o", "ć": r"\'c"},
+}
+_WIDE = 24  # letters from which a column breaks its lines
+
+
+def escape_latex(text: object) -> str:
+    """The text as LaTeX prints it; other letters beyond ASCII are left to the input encoding."""
+    return "".join(_LETTERS.get(letter, letter) for letter in str(text))
+
+
+def make_tabular(texts: pd.DataFrame, caption: str, label: str) -> str:
+    """A longtable with booktabs rules; columns of long texts share the width that short ones leave."""
+    longest = [max([len(str(cell)) for cell in texts[column]], default=0) for column in texts]
+    wide = sum(min(length, 60) for length in longest if length > _WIDE) or 1
+    columns = "".join(
+        "l" if length <= _WIDE else f"p{{{0.52 * min(length, 60) / wide:.2f}\\linewidth}}" for length in longest
+    )
+    head = " & ".join(rf"\textbf{{{escape_latex(column)}}}" for column in texts)
+    body = [" & ".join(escape_latex(cell) for cell in row) + r" \\" for row in texts.itertuples(index=False)]
+    lines = [
+        r"{\scriptsize\setlength{\tabcolsep}{3pt}",
+        rf"\begin{{longtable}}{{@{{}}{columns}@{{}}}}",
+        rf"\caption{{{escape_latex(caption)}}}\label{{tab:{label}}}\\",
+        rf"\toprule {head} \\ \midrule\endfirsthead",
+        rf"\toprule {head} \\ \midrule\endhead",
+        r"\bottomrule\endfoot",
+        *body,
+        r"\end{longtable}}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def make_article(title: str, parts: Sequence[tuple[str, str, Sequence[str]]]) -> str:
+    """main.tex: a section for each part (heading, file of tables or "", files of figures without extension)."""
+    lines = [
+        r"\documentclass[a4paper,10pt]{article}",
+        r"\usepackage[utf8]{inputenc}",
+        r"\usepackage[T1]{fontenc}",
+        r"\usepackage[margin=2cm]{geometry}",
+        r"\usepackage{booktabs,longtable,graphicx}",
+        rf"\title{{{escape_latex(title)}}}\date{{}}",
+        r"\begin{document}",
+        r"\maketitle\nocite{*}",
+    ]
+    for heading, tables, figures in parts:
+        lines.append(rf"\section{{{escape_latex(heading)}}}")
+        lines += [
+            rf"\begin{{center}}\includegraphics[width=\linewidth,height=.85\textheight,keepaspectratio]{{{figure}}}"
+            r"\end{center}"
+            for figure in figures
+        ]
+        lines += [rf"\input{{{tables}}}"] if tables else []
+    return "\n".join([*lines, r"\bibliographystyle{plain}", r"\bibliography{references}", r"\end{document}"]) + "\n"
