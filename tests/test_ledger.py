@@ -30,7 +30,8 @@ YES, STRONG, MAYBE, NO, BACK, NEVER = (
         ("all", [YES, NEVER], math.nan, "conditional"),
         ("all", [NO, BACK], math.nan, "refuted"),
         ("all", [NO, MAYBE], math.nan, "inconclusive"),
-        ("all", [NO, NEVER], math.nan, "inconclusive"),
+        ("all", [NO, NEVER], math.nan, "refuted"),
+        ("any", [NO, NEVER], math.nan, "inconclusive"),
         ("all", [NEVER, NEVER], math.nan, "not reached"),
         ("all", [], math.nan, "not reached"),
         ("exact", [YES, YES], math.nan, "supported"),
@@ -48,6 +49,20 @@ YES, STRONG, MAYBE, NO, BACK, NEVER = (
 )
 def test_the_rules(rule: str, verdicts: list[str], low: float, verdict: str) -> None:
     assert decide_claim(rule, verdicts, low) == verdict
+
+
+@pytest.mark.parametrize(
+    ("proofs", "guards", "verdict"),
+    [
+        ([YES], [YES], "supported"),
+        ([YES], [MAYBE], "conditional"),
+        ([YES], [NEVER], "conditional"),
+        ([NO, BACK], [YES, YES], "refuted"),
+        ([MAYBE], [YES], "inconclusive"),
+    ],
+)
+def test_that_nothing_got_worse_proves_nothing_alone(proofs: list[str], guards: list[str], verdict: str) -> None:
+    assert decide_claim("all", proofs, guards=guards) == verdict
 
 
 @given(st.sampled_from(sorted(RULES)), st.lists(st.sampled_from([YES, STRONG, MAYBE, NO, BACK, NEVER]), max_size=6))

@@ -37,12 +37,14 @@ def make_ledger(claims: Sequence[Claim], studied: Iterable[pd.DataFrame]) -> Led
     return Ledger(pd.DataFrame(rows), verdicts)
 
 
-def decide_claim(rule: str, verdicts: Sequence[str], pooled_low: float = math.nan) -> str:
+def decide_claim(rule: str, verdicts: Sequence[str], pooled_low: float = math.nan, guards: Sequence[str] = ()) -> str:
     """The verdict on a claim from those of its contrasts, by its rule (claims.RULES).
 
     all, exact: supported where every contrast is. any: where one is. often: where more than half are, none is reversed,
-    and the effect pooled over contexts has its lower bound `pooled_low` above 0. Otherwise refuted where all are,
-    conditional where one is supported, not reached where none has a run, else inconclusive.
+    and the effect pooled over contexts has its lower bound `pooled_low` above 0. Otherwise refuted where all are (for
+    the rules all and exact: all that have runs, since one is enough to deny them), conditional where one is supported,
+    not reached where none has a run, else inconclusive. guards ("and tests no worse") prove nothing by themselves, but a
+    claim is only conditional where one of them isn't supported.
     """
     supported = sum(is_supported(verdict) for verdict in verdicts)
     if all(verdict == NOT_REACHED for verdict in verdicts):
@@ -52,8 +54,9 @@ def decide_claim(rule: str, verdicts: Sequence[str], pooled_low: float = math.na
     else:
         met = supported > 0 if rule == "any" else supported == len(verdicts)
     if met:
-        return "supported"
-    if all(is_refuted(verdict) for verdict in verdicts):
+        return "supported" if all(is_supported(guard) for guard in guards) else "conditional"
+    reached = [verdict for verdict in verdicts if verdict != NOT_REACHED or rule in ("any", "often")]
+    if all(is_refuted(verdict) for verdict in reached):
         return "refuted"
     return "conditional" if supported else "inconclusive"
 
@@ -73,6 +76,8 @@ def pool_claim(verdicts: pd.DataFrame) -> Pooled:
 
 def _decide(claim: Claim, verdicts: pd.DataFrame) -> dict[str, object]:
     said = verdicts["verdict"].tolist()
+    guards = verdicts.loc[verdicts["kind"] == "noninferior", "verdict"].tolist()
+    proofs = verdicts.loc[verdicts["kind"] != "noninferior", "verdict"].tolist()
     pooled = pool_claim(verdicts) if claim.rule == "often" else pool_contexts([], [])
     counts = {
         "supported": sum(is_supported(verdict) for verdict in said),
@@ -82,7 +87,7 @@ def _decide(claim: Claim, verdicts: pd.DataFrame) -> dict[str, object]:
     }
     return {
         **{name: getattr(claim, name) for name in ("number", "statement", "source", "rule", "note")},
-        "verdict": decide_claim(claim.rule, said, pooled.low),
+        "verdict": decide_claim(claim.rule, proofs or guards, pooled.low, guards if proofs else ()),
         "contrasts": len(said),
         **counts,
         **{"pooled": pooled.mean, "pooled_low": pooled.low, "pooled_high": pooled.high},
