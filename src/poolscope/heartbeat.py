@@ -41,9 +41,12 @@ class Holder:
         seconds = round(time.monotonic() - self._began, 1)
         text = json.dumps([socket.gethostname(), os.getpid(), step, steps, seconds])
         scratch = self._path.with_name(f"{self._path.name}.{os.getpid()}")
-        with suppress(OSError):
+        try:
             scratch.write_text(text, encoding="utf-8")
             os.replace(scratch, self._path)
+        except OSError:
+            with suppress(OSError):
+                scratch.unlink()
 
 
 @contextmanager
