@@ -13,6 +13,7 @@ _LETTERS = {
     **{"–": "--", "−": "$-$", "à": r"\`a", "é": r"\'e", "→": r"$\rightarrow$", "ä": r"\"a", "ö": r"\"o", "ć": r"\'c"},
 }
 _WIDE = 24  # letters from which a column breaks its lines
+_LETTER, _LINE = 4.4, 483  # points: a letter of \scriptsize bold, on average, and the text width of the article
 
 
 def escape_latex(text: object) -> str:
@@ -24,8 +25,11 @@ def make_tabular(texts: pd.DataFrame, caption: str, label: str) -> str:
     """A longtable with booktabs rules; columns of long texts share the width that short ones leave."""
     longest = [max([len(str(cell)) for cell in texts[column]], default=0) for column in texts]
     wide = sum(min(length, 60) for length in longest if length > _WIDE) or 1
+    heads = [max(length, len(str(column))) for length, column in zip(longest, texts, strict=True)]
+    short = sum(_LETTER * head for head, length in zip(heads, longest, strict=True) if length <= _WIDE)
+    left = max(0.25, 1 - (short + 6 * len(longest)) / _LINE)
     columns = "".join(
-        "l" if length <= _WIDE else f"p{{{0.52 * min(length, 60) / wide:.2f}\\linewidth}}" for length in longest
+        "l" if length <= _WIDE else f"p{{{left * min(length, 60) / wide:.2f}\\linewidth}}" for length in longest
     )
     head = " & ".join(rf"\textbf{{{escape_latex(column)}}}" for column in texts)
     body = [" & ".join(escape_latex(cell) for cell in row) + r" \\" for row in texts.itertuples(index=False)]
