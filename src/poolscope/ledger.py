@@ -43,8 +43,8 @@ def decide_claim(rule: str, verdicts: Sequence[str], pooled_low: float = math.na
     all, exact: supported where every contrast is. any: where one is. often: where more than half are, none is reversed,
     and the effect pooled over contexts has its lower bound `pooled_low` above 0. Otherwise refuted where all are (for
     the rules all and exact: all that have runs, since one is enough to deny them), conditional where one is supported,
-    not reached where none has a run, else inconclusive. guards ("and tests no worse") prove nothing by themselves, but a
-    claim is only conditional where one of them isn't supported.
+    not reached where none has a run, else inconclusive. guards ("and tests no worse") prove nothing by themselves, but
+    a claim is only conditional where one of them isn't supported.
     """
     supported = sum(is_supported(verdict) for verdict in verdicts)
     if all(verdict == NOT_REACHED for verdict in verdicts):
