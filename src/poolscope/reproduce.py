@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import statistics
 import tempfile
 from collections.abc import Callable, Sequence
@@ -17,7 +18,7 @@ from poolscope.record import RunRecord
 from poolscope.tables import Cells, collect, tabulate_run
 
 TIMES = ("seconds_train", "images_per_second")
-_CLASS = ("processor", "device", "devices", "machine", "python")
+_CLASS = ("processor", "threads", "device", "devices", "machine", "python")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +52,9 @@ def reproduce_study(results: str, study: str, runs: int | None, echo: Callable[[
     rows = _finished_rows(results, study)
     count = len(rows) if runs is None else min(runs, len(rows))
     chosen = [rows[len(rows) * index // count] for index in range(count)]
+    threads = {row.get("provenance.threads", "") for row in chosen}
+    if len(threads) == 1 and (recorded := threads.pop()):
+        os.environ.setdefault("NPROC", recorded)  # read when JAX computes first
     compared = []
     with tempfile.TemporaryDirectory() as folder:
         for row in chosen:

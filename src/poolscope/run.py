@@ -212,7 +212,14 @@ def _provenance(started: datetime) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "machine": platform.machine(),
         "processor": read_processor(),
+        "threads": _count_threads(),
     }
+
+
+def _count_threads() -> str:
+    """How many threads XLA computes on; on a CPU, their number changes the order of its sums."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return os.environ.get("NPROC") or str(len(affinity(0)) if affinity else os.cpu_count())
 
 
 def _git_revision() -> str:
