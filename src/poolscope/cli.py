@@ -1,4 +1,4 @@
-"""The door: `poolscope train | show | apply | report | list | data`. A half is imported only when its command runs."""
+"""The door: `poolscope train | compare | report | ...`. A half is imported only when its command runs."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ usage: poolscope COMMAND ...
   measure  operators on raw images: what they keep         poolscope measure pool=max,avg data=mnist
   status   how far a study is, from any shell              poolscope status quickstart
   reproduce  rerun a study as recorded and compare        poolscope reproduce quickstart --runs 3
+  compare  strategies against the first: verdict, cost     poolscope compare pool=max,avg data=mnist
   report   tables, figures and a report of a study, or all poolscope report quickstart
   gallery  what every operator does to the same images     poolscope gallery
   list     what there is: pools, data, measures, studies, runs
@@ -211,6 +212,25 @@ def _reproduce(given: list[str]) -> int:
     return 0 if reproduce_study(options.results, options.study, options.runs, print) else 1
 
 
+def _compare(given: list[str]) -> int:
+    parser = _parser(
+        "compare",
+        "Compare two or more strategies with the first one, paired by seed, from recorded runs or by running what is "
+        "missing: verdict, difference, cost and a figure. The protocol is experiment=compare; any key can be changed.",
+    )
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="pool=max,avg data=mnist seeds=[0,1,2]")
+    parser.add_argument(
+        "--delta", type=float, default=1.0, help="smallest difference that matters, in points (default 1)"
+    )
+    parser.add_argument("--no-run", action="store_true", help="use recorded runs only")
+    options = parser.parse_intermixed_args(given)
+    if not 0 < options.delta < 100:
+        raise PoolscopeError(f"--delta must be above 0 and below 100 points, not {options.delta:g}.")
+    from poolscope.compare import compare_strategies
+
+    return compare_strategies(options.overrides, options.delta, not options.no_run)
+
+
 def _gallery(given: list[str]) -> int:
     parser = _parser("gallery", "Measure every operator on the same images and write the gallery's tables and page.")
     parser.add_argument("--results", default="results", help="folder of studies and records (default: results)")
@@ -292,6 +312,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "status": _status,
     "reproduce": _reproduce,
     "report": _report,
+    "compare": _compare,
     "gallery": _gallery,
     "list": _list,
     "data": _data,
