@@ -19,6 +19,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, RangeSweep
+from hydra.core.plugins import Plugins
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
@@ -46,8 +47,12 @@ class Composed:
 
 
 def register_schemas() -> None:
-    """Make the dataclasses of config.py Hydra's schema of a run."""
-    ConfigStore.instance().store(group="schema", name="run", node=Request, package="_global_")
+    """Make the dataclasses of config.py Hydra's schema of a run, and our presets stand for the plugins' own."""
+    Plugins.instance()  # registers them
+    store = ConfigStore.instance()
+    store.store(group="schema", name="run", node=Request, package="_global_")
+    for group, name in (choice.split("/")[1].split("=") for choice in _ENGINES):
+        store.repo["hydra"].get(group, {}).pop(f"{name}.yaml", None)
 
 
 def compose_runs(overrides: Sequence[str], multirun: bool = False, config_dir: str | None = None) -> Composed:
