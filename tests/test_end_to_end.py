@@ -112,10 +112,10 @@ def test_a_failing_seed_leaves_its_reason_the_others_go_on_and_it_is_tried_again
     config = configure(results, "seeds=[0,1]")
     fit = Trainer.fit
 
-    def fail_once(self: Trainer, dataset: object, seed: int, watch: object = None) -> object:
+    def fail_once(self: Trainer, dataset: object, seed: int, *others: object) -> object:
         if seed == 0:
             raise RuntimeError("out of\nmemory")
-        return fit(self, dataset, seed, watch)
+        return fit(self, dataset, seed, *others)
 
     with monkeypatch.context() as patched:
         patched.setattr(Trainer, "fit", fail_once)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -23,8 +23,15 @@ SWEEP = [
 ]
 
 
-def start(results: Path, *words: str, **options: object) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "poolscope", "train", *SWEEP, f"results={results}", *words]
+LIMITED = """import resource, runpy
+resource.setrlimit(resource.RLIMIT_FSIZE, (8000, 8000))
+runpy.run_module("poolscope", run_name="__main__", alter_sys=True)"""
+
+
+def start(
+    results: Path, *words: str, program: Sequence[str] = ("-m", "poolscope"), **options: object
+) -> subprocess.Popen[str]:
+    command = [sys.executable, *program, "train", *SWEEP, f"results={results}", *words]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True, **options)  # type: ignore[call-overload, no-any-return]
 
 
@@ -92,13 +99,8 @@ def test_a_worker_that_is_killed_is_said_in_one_sentence_and_nothing_is_lost(res
 
 def test_a_file_that_can_t_grow_stops_the_sweep_in_one_sentence(results: Path) -> None:
     """As a full disk: writing fails half-way through a record."""
-
-    def limit() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (8000, 8000))
-
     environment = {**os.environ, "JAX_ENABLE_COMPILATION_CACHE": "false"}
-    status, said = finish(start(results, "train.epochs=60", preexec_fn=limit, env=environment))
+    status, said = finish(start(results, "train.epochs=60", program=("-c", LIMITED), env=environment))
     assert status == 1 and said[-1].startswith("poolscope: File too large: ") and "seed-0.json" in said[-1]
     assert not [path for path in results.rglob("*seed-*") if path.suffix != ".running"]
     finish_again(results, {}, "train.epochs=60")

@@ -63,7 +63,7 @@ def read_rows(path: Path, required: Sequence[str]) -> list[dict[str, str]]:
         with path.open(encoding="utf-8", newline="") as file:
             text = file.read()
         header, *lines = csv.reader(io.StringIO(text, newline=""), strict=True)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
     except (OSError, ValueError, csv.Error) as error:
         raise PoolscopeError(f"The table {path} is damaged (not CSV); {_REMEDY}.") from error
