@@ -63,14 +63,14 @@ def finish_again(results: Path, earlier: dict[Path, bytes], *words: str) -> None
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_sweep_that_is_asked_to_stop_says_so_and_can_be_finished(number: signal.Signals, results: Path) -> None:
-    process = start(results)
+    process = start(results, "train.epochs=60")
     wait_for_a_record(results, process)
     process.send_signal(number)
     status, said = finish(process)
     assert status == 130 and said[-1] == (
         "poolscope: interrupted; finished runs are recorded, and the same command goes on."
     )
-    finish_again(results, records(results))
+    finish_again(results, records(results), "train.epochs=60")
 
 
 def children(process: int) -> list[tuple[int, str]]:
