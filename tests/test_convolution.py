@@ -143,9 +143,31 @@ def test_accelerators_get_native_convolutions_only(platform: str, channels: int)
     assert not any(word in program for word in ("concatenate", "dot_general", "optimization_barrier"))
 
 
-def test_the_cpu_gets_matrix_products() -> None:
-    x, k = jnp.ones((2, 8, 8, 1)), jnp.ones((3, 3, 1, 4))
-    forward = lowered(fast_conv, x, k, platform="cpu")
-    assert "dot_general" in forward and "stablehlo.convolution" not in forward
-    weights = lowered(jax.grad(lambda k, x: fast_conv(x, k).sum()), k, x, platform="cpu")
-    assert weights.count("dot_general") >= 3 and "stablehlo.convolution" not in weights
+@pytest.mark.parametrize("channels", [1, 8])
+@pytest.mark.parametrize("strides", [(1, 1), (2, 2)])
+def test_the_cpu_gets_its_weight_gradient_as_matrix_products(channels: int, strides: tuple[int, int]) -> None:
+    x, k = jnp.ones((2, 8, 8, channels)), jnp.ones((3, 3, channels, 4))
+    weights = lowered(jax.grad(lambda k, x: fast_conv(x, k, strides).sum()), k, x, platform="cpu")
+    assert "dot_general" in weights and "stablehlo.convolution" not in weights
+
+
+@pytest.mark.parametrize(("filters", "width"), [(4, 4), (32, 8)])
+def test_the_cpu_convolves_pairs_of_pixels_where_channels_are_few(filters: int, width: int) -> None:
+    x, k = jnp.ones((2, 8, 8, 8)), jnp.ones((3, 3, 8, filters))
+    (convolution,) = [
+        line for line in lowered(fast_conv, x, k, platform="cpu").splitlines() if "stablehlo.convolution(" in line
+    ]
+    assert f"-> tensor<2x8x{width}x" in convolution
+
+
+@pytest.mark.parametrize("count", [48, 47])  # summed in pieces; no divisor near the size of a piece
+def test_the_weight_gradient_of_a_large_batch(count: int) -> None:
+    rng = np.random.default_rng(0)
+    for channels, stride in ((2, 1), (6, 1), (12, 1), (6, 2)):
+        window = Window((3, 3), (stride, stride), "SAME")
+        x = rng.normal(size=(count, 16, 16, channels)).astype(np.float32)
+        k = rng.normal(size=(3, 3, channels, 8)).astype(np.float32)
+        g = rng.normal(size=(count, *window.output(16, 16), 8)).astype(np.float32)
+        found = pull_back(x, k, g, window.stride, "SAME")
+        for ours, exact in zip(found, correlate(x, k, g.astype(np.float64), window), strict=True):
+            np.testing.assert_allclose(ours, exact, rtol=1e-5, atol=1e-6 * np.abs(exact).max())

@@ -1,10 +1,11 @@
 """Convolutions that are fast on every back end.
 
 XLA lowers a convolution well on GPU and TPU. On CPU its derivative with respect to the weights is a convolution in an
-unusual layout, several times slower than a matrix product and slower still inside a compiled loop. `fast_conv` is
-`jax.lax.conv_general_dilated` for images in NHWC order and filters in HWIO order, equal to it up to float32 rounding,
-whose CPU lowering states these products directly; which lowering is taken is decided when the program is compiled for
-its back end, so that other back ends get XLA's own convolutions.
+unusual layout, slow, and far slower inside a compiled loop; and images or filters of few channels leave most of a
+vector register empty. `fast_conv` is `jax.lax.conv_general_dilated` for images in NHWC order and filters in HWIO order,
+equal to it up to float32 rounding, whose CPU lowering states the weight gradient as matrix products over pieces of the
+batch that fit a core's cache, and treats pairs of neighbouring pixels as one where channels are few. Which lowering is
+taken is decided when the program is compiled for its back end; other back ends get XLA's own convolutions.
 """
 
 from __future__ import annotations
@@ -15,13 +16,17 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 
 from poolscope.geometry import Pair, axis_pads
 
 Pads = tuple[Pair, Pair]
 _LAYOUT = ("NHWC", "HWIO", "NHWC")
-_FEW_CHANNELS = 4  # up to here gathering the window's columns beats XLA's own forward pass on CPU
+# Measured on CPUs with AVX-512; none of these changes a result by more than rounding.
+_FEW_CHANNELS = 4  # up to here the taps of the images are gathered as rows for the weight gradient
+_NARROW = 128  # up to so many weights at each place of a filter, convolving pairs of pixels is faster
+_PIECE = 2048  # positions of the images in one piece of the weight gradient: its columns stay in a core's cache
 
 
 def fast_conv(
@@ -80,11 +85,13 @@ def fast_conv(
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
 def _conv(images: Array, kernel: Array, strides: Pair, pads: Pads, dilation: Pair) -> Array:
     native = partial(_native, strides=strides, pads=pads, dilation=dilation)
-    if images.shape[-1] > _FEW_CHANNELS:
+    if strides == (1, 1) and _pairs_pay(images, kernel):
+        fast = partial(_convolve_pairs, pads=pads, dilation=dilation)
+    elif images.shape[-1] <= _FEW_CHANNELS and strides != (1, 1):
+        fast = partial(_product, strides=strides, pads=pads, dilation=dilation)
+    else:
         return native(images, kernel)
-    return lax.platform_dependent(
-        images, kernel, cpu=partial(_product, strides=strides, pads=pads, dilation=dilation), default=native
-    )
+    return lax.platform_dependent(images, kernel, cpu=fast, default=native)
 
 
 def _forward(
@@ -120,36 +127,98 @@ def _native(images: Array, kernel: Array, strides: Pair, pads: Pads, dilation: P
 
 def _product(images: Array, kernel: Array, strides: Pair, pads: Pads, dilation: Pair) -> Array:
     """The forward pass as one matrix product of the windows' columns with the filters."""
-    padded = _pad(images, pads)
-    height, width = _extent(padded, kernel.shape, strides, dilation)
-    columns = jnp.concatenate(
-        [
-            padded[:, i : i + height : strides[0], j : j + width : strides[1]]
-            for i in range(0, kernel.shape[0] * dilation[0], dilation[0])
-            for j in range(0, kernel.shape[1] * dilation[1], dilation[1])
-        ],
-        axis=-1,
-    )
+    columns = jnp.concatenate(_taps(_pad(images, pads), kernel.shape, strides, dilation), axis=-1)
     return _dot(columns, kernel.reshape(-1, kernel.shape[-1]), (((3,), (0,)), ((), ()))).astype(images.dtype)
+
+
+def _pairs_pay(images: Array, kernel: Array) -> bool:
+    return kernel.shape[2] * kernel.shape[3] <= _NARROW and kernel.shape[1] > 1 and images.shape[2] % 2 == 0
+
+
+def _convolve_pairs(images: Array, kernel: Array, pads: Pads, dilation: Pair) -> Array:
+    """A convolution of stride 1 over pixels taken two by two: half as many columns, twice the channels.
+
+    Columns 2v and 2v + 1 are one pixel of 2 C channels (the same memory), and the filter becomes one of 2 C x 2 F
+    weights at each place, half of them or more 0. More multiplications, but on full registers. An image that holds
+    infinity or NaN spreads it to the pair.
+    """
+    count, height, width, channels = images.shape
+    rows, taps, _, filters = kernel.shape
+    before = pads[1][0] + pads[1][0] % 2  # columns of padding, in whole pairs
+    reach = before - pads[1][0] + 1 + dilation[1] * (taps - 1) + 1  # columns that a pair of outputs can see
+    pairs = -(-reach // 2)
+    wanted = width + sum(pads[1]) - dilation[1] * (taps - 1)
+    after = 2 * (-(-wanted // 2) + pairs - 1) - width - before
+    place = np.zeros((taps, 2, 2 * pairs), np.float32)  # tap, which of the pair of outputs, column seen
+    for tap, output in np.ndindex(taps, 2):
+        place[tap, output, before - pads[1][0] + output + dilation[1] * tap] = 1
+    wide = jnp.einsum("jov,ijcf->ivcof", jnp.asarray(place, kernel.dtype), kernel)
+    wide = wide.reshape(rows, pairs, 2 * channels, 2 * filters)
+    # The barriers keep XLA from computing neighbours in the network anew in this shape.
+    paired = lax.optimization_barrier(images).reshape(count, height, width // 2, 2 * channels)
+    maps = _native(paired, wide, (1, 1), (pads[0], (before // 2, after // 2)), (dilation[0], 1))
+    maps = lax.optimization_barrier(maps)
+    return maps.reshape(*maps.shape[:2], 2 * maps.shape[2], filters)[:, :, :wanted]
 
 
 def _kernel_gradient(
     images: Array, grad: Array, shape: tuple[int, ...], strides: Pair, pads: Pads, dilation: Pair
 ) -> Array:
-    """dk[i,j,c,f] = sum over images and positions of x * dy: one matrix product for each row of the filter."""
+    """dk[i,j,c,f] = sum over images and positions of x * dy, summed over pieces of the batch."""
+    few = shape[2] <= _FEW_CHANNELS
+    if few:
+        piece = partial(_gather_rows, shape=shape, strides=strides, pads=pads, dilation=dilation)
+    elif strides == (1, 1):
+        piece = partial(_shift_both, shape=shape, pads=pads, dilation=dilation)
+    else:
+        piece = partial(_gather_columns, shape=shape, strides=strides, pads=pads, dilation=dilation)
+    count, height, width, _ = images.shape
+    most = max(1, (4 if few else 1) * _PIECE // (height * width))
+    size = max(n for n in range(1, min(count, most) + 1) if count % n == 0)
+    if size == count or 4 * size < min(count, most):  # the batch has no divisor near that size
+        return piece(images, grad)
+    pieces = [part.reshape(count // size, size, *part.shape[1:]) for part in (images, grad)]
+    first = jax.eval_shape(piece, pieces[0][0], pieces[1][0])
+    total, _ = lax.scan(lambda sum_, part: (sum_ + piece(*part), None), jnp.zeros(first.shape, first.dtype), pieces)
+    return total
+
+
+def _gather_rows(
+    images: Array, grad: Array, shape: tuple[int, ...], strides: Pair, pads: Pads, dilation: Pair
+) -> Array:
+    """The weight gradient for few channels: every tap of every channel is a row, times the output gradients."""
+    padded = _pad(images, pads).transpose(3, 0, 1, 2)[..., None]
+    rows = jnp.stack([jnp.stack(_taps(channel, shape, strides, dilation)) for channel in padded], 1)
+    rows = lax.optimization_barrier(rows.reshape(shape[0] * shape[1] * shape[2], -1))
+    return _dot(rows, grad.reshape(-1, shape[3]), (((1,), (0,)), ((), ()))).reshape(shape)
+
+
+def _shift_both(images: Array, grad: Array, shape: tuple[int, ...], pads: Pads, dilation: Pair) -> Array:
+    """The weight gradient at stride 1 as one product: shifts along columns beside the images' channels, shifts along
+    rows beside the gradient's, dk[i,j] = sum over (h, w) of x[h, w + d j - pad] dy[h - d i + pad, w]."""
+    (rows, taps, channels, filters), zero = shape, jnp.zeros((), grad.dtype)
+    padded = _pad(images, ((0, 0), pads[1]))
+    columns = range(0, taps * dilation[1], dilation[1])
+    beside = jnp.concatenate([padded[:, :, j : j + grad.shape[2]] for j in columns], axis=-1)
+    before, height = dilation[0] * (rows - 1) - pads[0][0], images.shape[1]
+    around = (before, height + pads[0][0] - grad.shape[1], 0)
+    tall = lax.optimization_barrier(lax.pad(grad, zero, [(0, 0, 0), around, (0, 0, 0), (0, 0, 0)]))
+    starts = range(dilation[0] * (rows - 1), -1, -dilation[0])
+    above = jnp.concatenate([tall[:, i : i + height] for i in starts], axis=-1)
     over_positions = (((0, 1, 2), (0, 1, 2)), ((), ()))
-    padded = _pad(images, pads)
-    height, width = _extent(padded, shape, strides, dilation)
-    columns = range(0, shape[1] * dilation[1], dilation[1])
-    # The barriers keep XLA from computing the padded image, and what it came from, again for every slice.
-    beside = lax.optimization_barrier(
-        jnp.concatenate([padded[:, :, j : j + width : strides[1]] for j in columns], axis=-1)
-    )
-    rows = [
-        _dot(beside[:, i : i + height : strides[0]], grad, over_positions)
-        for i in range(0, shape[0] * dilation[0], dilation[0])
-    ]
-    return jnp.stack(rows).reshape(shape)
+    left, right = lax.optimization_barrier((beside, above))
+    if left.shape[-1] <= right.shape[-1]:  # XLA transposes the left side, so it is the narrower one
+        return _dot(left, right, over_positions).reshape(taps, channels, rows, filters).transpose(2, 0, 1, 3)
+    return _dot(right, left, over_positions).reshape(rows, filters, taps, channels).transpose(0, 2, 3, 1)
+
+
+def _gather_columns(
+    images: Array, grad: Array, shape: tuple[int, ...], strides: Pair, pads: Pads, dilation: Pair
+) -> Array:
+    """The weight gradient at any stride: the windows' columns times the output gradients."""
+    columns = lax.optimization_barrier(jnp.concatenate(_taps(_pad(images, pads), shape, strides, dilation), axis=-1))
+    products = _dot(grad, columns, (((0, 1, 2), (0, 1, 2)), ((), ())))
+    return products.reshape(shape[3], *shape[:3]).transpose(1, 2, 3, 0)
 
 
 def _images_gradient(
@@ -165,7 +234,9 @@ def _images_gradient(
         wanted = shape[1 + axis] + dilation[axis] * (kernel.shape[axis] - 1)
         around.append((before, wanted - before - grad.shape[1 + axis]))
     flipped = jnp.flip(kernel, (0, 1)).swapaxes(2, 3)
-    return lax.conv_general_dilated(grad, flipped, (1, 1), around, rhs_dilation=dilation, dimension_numbers=_LAYOUT)
+    if _pairs_pay(grad, flipped):
+        return _convolve_pairs(grad, flipped, (around[0], around[1]), dilation)
+    return _native(grad, flipped, (1, 1), (around[0], around[1]), dilation)
 
 
 def _pad(images: Array, pads: Pads) -> Array:
@@ -173,13 +244,17 @@ def _pad(images: Array, pads: Pads) -> Array:
     return lax.optimization_barrier(lax.pad(images, zero, [(0, 0, 0), (*pads[0], 0), (*pads[1], 0), (0, 0, 0)]))
 
 
-def _extent(padded: Array, shape: tuple[int, ...], strides: Pair, dilation: Pair) -> Pair:
-    """Rows and columns from the first to the last position of one cell of the filter."""
+def _taps(padded: Array, shape: tuple[int, ...], strides: Pair, dilation: Pair) -> list[Array]:
+    """For each place of a filter of this shape, row-major, the cells that it reads at all positions."""
     height, width = (
         (padded.shape[1 + axis] - dilation[axis] * (shape[axis] - 1) - 1) // strides[axis] * strides[axis] + 1
         for axis in range(2)
     )
-    return (height, width)
+    return [
+        padded[:, i : i + height : strides[0], j : j + width : strides[1]]
+        for i in range(0, shape[0] * dilation[0], dilation[0])
+        for j in range(0, shape[1] * dilation[1], dilation[1])
+    ]
 
 
 def _dot(left: Array, right: Array, contraction: Any) -> Array:
