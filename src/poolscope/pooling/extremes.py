@@ -7,10 +7,10 @@ compiler takes the one of the platform that it lowers for.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +19,9 @@ from jax import lax
 
 from poolscope.geometry import Pair, Window
 from poolscope.pooling.taps import Size, fit_window, slice_taps
+from poolscope.separation import compute_apart
+
+T = TypeVar("T")
 
 
 def max_pool(
@@ -61,32 +64,43 @@ def _compare_slices(x: jax.Array, window: Window) -> jax.Array:
     (size_h, size_w), (step_h, step_w), (gap_h, gap_w) = window.size, window.stride, window.dilation
     across = Window((1, size_w), (1, step_w), ((0, 0), columns), (1, gap_w))
     down = Window((size_h, 1), (step_h, 1), (rows, (0, 0)), (gap_h, 1))
-    # The barriers keep XLA from fusing the passes into one that recomputes the first for each row of the second.
-    wide = lax.optimization_barrier(_first_max(x, across, x.shape[1:3]))
-    return lax.optimization_barrier(_first_max(wide, down, wide.shape[1:3]))
+    return _first_max(_first_max(x, across, x.shape[1:3]), down, (x.shape[1], across.output(*x.shape[1:3])[1]))
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(1, 2))
 def _first_max(x: jax.Array, window: Window, size: Pair) -> jax.Array:
     """Largest tap; the backward pass needs only the tap's number (one byte per output), not x."""
-    return _first_max_forward(x, window, size)[0]
+    return _compute(lambda x: _find_first_max(x, window)[0], x, window)
 
 
 def _first_max_forward(x: jax.Array, window: Window, size: Pair) -> tuple[jax.Array, jax.Array]:
-    first, *others = slice_taps(x, window, -jnp.inf)
-    top, index = first, jnp.zeros(first.shape, _index_dtype(window))
+    return _compute(partial(_find_first_max, window=window), x, window)
+
+
+def _find_first_max(x: jax.Array, window: Window) -> tuple[jax.Array, jax.Array]:
+    """The largest tap of each window and its number."""
+    top, *others = slice_taps(x, window, -jnp.inf)
+    index, magnitude = jnp.zeros(top.shape, _index_dtype(window)), jnp.abs(top)
     for number, tap in enumerate(others, start=1):
-        index = jnp.where(tap > top, index.dtype.type(number), index)
-        top = jnp.maximum(top, tap)  # NaN stays NaN
-    return top, index
+        larger = tap > top
+        index = jnp.where(larger, index.dtype.type(number), index)
+        top = jnp.where(larger, tap, top)
+        magnitude += jnp.abs(tap)  # NaN where a tap is; cheaper than asking at every comparison
+    return jnp.where(jnp.isnan(magnitude), magnitude, top), index
 
 
 def _first_max_backward(window: Window, size: Pair, index: jax.Array, gradient: jax.Array) -> tuple[jax.Array]:
     blocks = window.stride == window.size and window.dilation == (1, 1) and not any(map(any, window.pads(*size)))
-    return ((_spread_blocks if blocks else _spread_phases)(gradient, index, window, size),)
+    spread = partial(_spread_blocks if blocks else _spread_phases, index=index, window=window, size=size)
+    return (_compute(spread, gradient, window),)
 
 
 _first_max.defvjp(_first_max_forward, _first_max_backward)
+
+
+def _compute(function: Callable[[jax.Array], T], x: jax.Array, window: Window) -> T:
+    """function(x), apart unless its readers can compute it again at less cost: few taps, each cell in one window."""
+    return function(x) if window.cells <= 4 and window.stride == window.size else compute_apart(function, x)
 
 
 def _spread_blocks(gradient: jax.Array, index: jax.Array, window: Window, size: Pair) -> jax.Array:
