@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import partial
+from dataclasses import replace
+from functools import partial, reduce
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
-from poolscope.geometry import Window
+from poolscope.geometry import Pair, Window
+from poolscope.pooling.extremes import interleave
 from poolscope.pooling.taps import Size, cell_counts, fit_window, slice_taps, widen
+from poolscope.separation import compute_apart
 
 
 def avg_pool(
@@ -64,10 +68,52 @@ def _reduce_window(x: jax.Array, window: Window) -> jax.Array:
 
 
 def _sum_slices(x: jax.Array, window: Window) -> jax.Array:
-    """Sum of the taps; of large windows first along columns, then along rows."""
-    if max(window.size) <= 3 or min(window.size) == 1:
-        return sum(slice_taps(x, window, 0.0)[1:], slice_taps(x, window, 0.0)[0])
+    """Sum of the taps: differentiated by JAX if they are few; in two passes, along columns, then rows, if many."""
+    if window.cells <= 4:
+        return reduce(jnp.add, slice_taps(x, window, 0.0))
+    if max(window.size) <= 7 or min(window.size) == 1:
+        return _sum_taps(x, replace(window, padding=window.pads(*x.shape[1:3])), x.shape[1:3])
     rows, columns = window.pads(*x.shape[1:3])
     (size_h, size_w), (step_h, step_w), (gap_h, gap_w) = window.size, window.stride, window.dilation
-    wide = _sum_slices(x, Window((1, size_w), (1, step_w), ((0, 0), columns), (1, gap_w)))
-    return _sum_slices(lax.optimization_barrier(wide), Window((size_h, 1), (step_h, 1), (rows, (0, 0)), (gap_h, 1)))
+    across = Window((1, size_w), (1, step_w), ((0, 0), columns), (1, gap_w))
+    down = Window((size_h, 1), (step_h, 1), (rows, (0, 0)), (gap_h, 1))
+    return _sum_slices(compute_apart(partial(_sum_slices, window=across), x), down)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(1, 2))
+def _sum_taps(x: jax.Array, window: Window, size: Pair) -> jax.Array:
+    return reduce(jnp.add, slice_taps(x, window, 0.0))
+
+
+def _sum_taps_forward(x: jax.Array, window: Window, size: Pair) -> tuple[jax.Array, None]:
+    return _sum_taps(x, window, size), None
+
+
+def _sum_taps_backward(window: Window, size: Pair, _: None, gradient: jax.Array) -> tuple[jax.Array]:
+    """For each phase of the stride the sum over its taps, read from one padded map; then the phases interleaved.
+
+    Tap i of output o is the cell i d + o s = phase + s (o + shift), with phase = i d mod s and shift = i d div s.
+    """
+    (height, width), ((top, _), (left, _)) = size, window.pads(*size)
+    (step_h, step_w), (gap_h, gap_w) = window.stride, window.dilation
+    blocks_h, blocks_w = -(-(height + top) // step_h), -(-(width + left) // step_w)
+    reach_h, reach_w = (window.size[0] - 1) * gap_h // step_h, (window.size[1] - 1) * gap_w // step_w
+    around = [(reach_h, blocks_h - gradient.shape[1], 0), (reach_w, blocks_w - gradient.shape[2], 0)]
+
+    def spread(gradient: jax.Array) -> jax.Array:
+        padded = lax.pad(gradient, jnp.zeros((), gradient.dtype), [(0, 0, 0), *around, (0, 0, 0)])
+        phases: dict[Pair, jax.Array] = {}
+        for i, j in np.ndindex(window.size):
+            (shift_h, phase_h), (shift_w, phase_w) = divmod(i * gap_h, step_h), divmod(j * gap_w, step_w)
+            rows, columns = reach_h - shift_h, reach_w - shift_w
+            read = padded[:, rows : rows + blocks_h, columns : columns + blocks_w]
+            at = (phase_h, phase_w)
+            phases[at] = phases[at] + read if at in phases else read
+        empty = jnp.zeros((padded.shape[0], blocks_h, blocks_w, padded.shape[3]), padded.dtype)
+        whole = interleave([[phases.get((a, b), empty) for b in range(step_w)] for a in range(step_h)])
+        return whole[:, top : top + height, left : left + width]
+
+    return (compute_apart(spread, gradient),)
+
+
+_sum_taps.defvjp(_sum_taps_forward, _sum_taps_backward)
