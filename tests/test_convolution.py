@@ -151,8 +151,8 @@ def test_the_cpu_gets_its_weight_gradient_as_matrix_products(channels: int, stri
     assert "dot_general" in weights and "stablehlo.convolution" not in weights
 
 
-@pytest.mark.parametrize(("filters", "width"), [(4, 4), (32, 8)])
-def test_the_cpu_convolves_pairs_of_pixels_where_channels_are_few(filters: int, width: int) -> None:
+@pytest.mark.parametrize(("filters", "width"), [(4, 2), (16, 4), (32, 8)])
+def test_the_cpu_convolves_blocks_of_pixels_where_channels_are_few(filters: int, width: int) -> None:
     x, k = jnp.ones((2, 8, 8, 8)), jnp.ones((3, 3, 8, filters))
     (convolution,) = [
         line for line in lowered(fast_conv, x, k, platform="cpu").splitlines() if "stablehlo.convolution(" in line

@@ -4,7 +4,7 @@ XLA lowers a convolution well on GPU and TPU. On CPU its derivative with respect
 unusual layout, slow, and far slower inside a compiled loop; and images or filters of few channels leave most of a
 vector register empty. `fast_conv` is `jax.lax.conv_general_dilated` for images in NHWC order and filters in HWIO order,
 equal to it up to float32 rounding, whose CPU lowering states the weight gradient as matrix products over pieces of the
-batch that fit a core's cache, and treats pairs of neighbouring pixels as one where channels are few. Which lowering is
+batch that fit a core's cache, and treats a few neighbouring pixels as one where channels are few. Which lowering is
 taken is decided when the program is compiled for its back end; other back ends get XLA's own convolutions.
 """
 
@@ -25,7 +25,7 @@ Pads = tuple[Pair, Pair]
 _LAYOUT = ("NHWC", "HWIO", "NHWC")
 # Measured on CPUs with AVX-512; none of these changes a result by more than rounding.
 _FEW_CHANNELS = 4  # up to here the taps of the images are gathered as rows for the weight gradient
-_NARROW = 128  # up to so many weights at each place of a filter, convolving pairs of pixels is faster
+_NARROW = 128  # up to so many weights at each place of a filter, convolving blocks of pixels is faster
 _PIECE = 2048  # positions of the images in one piece of the weight gradient: its columns stay in a core's cache
 
 
@@ -85,8 +85,8 @@ def fast_conv(
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
 def _conv(images: Array, kernel: Array, strides: Pair, pads: Pads, dilation: Pair) -> Array:
     native = partial(_native, strides=strides, pads=pads, dilation=dilation)
-    if strides == (1, 1) and _pairs_pay(images, kernel):
-        fast = partial(_convolve_pairs, pads=pads, dilation=dilation)
+    if strides == (1, 1) and (size := _block_size(images, kernel)) > 1:
+        fast = partial(_convolve_blocks, size=size, pads=pads, dilation=dilation)
     elif images.shape[-1] <= _FEW_CHANNELS and strides != (1, 1):
         fast = partial(_product, strides=strides, pads=pads, dilation=dilation)
     else:
@@ -131,34 +131,34 @@ def _product(images: Array, kernel: Array, strides: Pair, pads: Pads, dilation: 
     return _dot(columns, kernel.reshape(-1, kernel.shape[-1]), (((3,), (0,)), ((), ()))).astype(images.dtype)
 
 
-def _pairs_pay(images: Array, kernel: Array) -> bool:
-    return kernel.shape[2] * kernel.shape[3] <= _NARROW and kernel.shape[1] > 1 and images.shape[2] % 2 == 0
+def _block_size(images: Array, kernel: Array) -> int:
+    """How many neighbouring pixels of a row to convolve as one."""
+    channels, filters = kernel.shape[2:]
+    size = 1 if channels * filters > _NARROW else 2 if filters >= 16 or channels * filters > _NARROW // 2 else 4
+    return size if kernel.shape[1] > 1 and images.shape[2] % size == 0 else 1
 
 
-def _convolve_pairs(images: Array, kernel: Array, pads: Pads, dilation: Pair) -> Array:
-    """A convolution of stride 1 over pixels taken two by two: half as many columns, twice the channels.
+def _convolve_blocks(images: Array, kernel: Array, size: int, pads: Pads, dilation: Pair) -> Array:
+    """A convolution of stride 1 over blocks of `size` pixels of a row, each taken as one pixel of size C channels.
 
-    Columns 2v and 2v + 1 are one pixel of 2 C channels (the same memory), and the filter becomes one of 2 C x 2 F
-    weights at each place, half of them or more 0. More multiplications, but on full registers. An image that holds
-    infinity or NaN spreads it to the pair.
+    Such a block is the same memory, and the filter becomes one of size C x size F weights at each place, half of them
+    or more 0. More multiplications, but on full registers. An image that holds infinity or NaN spreads it over blocks.
     """
     count, height, width, channels = images.shape
     rows, taps, _, filters = kernel.shape
-    before = pads[1][0] + pads[1][0] % 2  # columns of padding, in whole pairs
-    reach = before - pads[1][0] + 1 + dilation[1] * (taps - 1) + 1  # columns that a pair of outputs can see
-    pairs = -(-reach // 2)
+    before = -(-pads[1][0] // size)  # blocks of padding
+    offset = before * size - pads[1][0]
+    blocks = -(-(offset + size + dilation[1] * (taps - 1)) // size)  # that a block of outputs can see
     wanted = width + sum(pads[1]) - dilation[1] * (taps - 1)
-    after = 2 * (-(-wanted // 2) + pairs - 1) - width - before
-    place = np.zeros((taps, 2, 2 * pairs), np.float32)  # tap, which of the pair of outputs, column seen
-    for tap, output in np.ndindex(taps, 2):
-        place[tap, output, before - pads[1][0] + output + dilation[1] * tap] = 1
+    after = -(-wanted // size) + blocks - 1 - width // size - before
+    place = np.zeros((taps, size, size * blocks), np.float32)  # tap, which output of the block, column seen
+    for tap, output in np.ndindex(taps, size):
+        place[tap, output, offset + output + dilation[1] * tap] = 1
     wide = jnp.einsum("jov,ijcf->ivcof", jnp.asarray(place, kernel.dtype), kernel)
-    wide = wide.reshape(rows, pairs, 2 * channels, 2 * filters)
-    # The barriers keep XLA from computing neighbours in the network anew in this shape.
-    paired = lax.optimization_barrier(images).reshape(count, height, width // 2, 2 * channels)
-    maps = _native(paired, wide, (1, 1), (pads[0], (before // 2, after // 2)), (dilation[0], 1))
-    maps = lax.optimization_barrier(maps)
-    return maps.reshape(*maps.shape[:2], 2 * maps.shape[2], filters)[:, :, :wanted]
+    wide = wide.reshape(rows, blocks, size * channels, size * filters)
+    blocked = images.reshape(count, height, width // size, size * channels)
+    maps = _native(blocked, wide, (1, 1), (pads[0], (before, after)), (dilation[0], 1))
+    return maps.reshape(*maps.shape[:2], size * maps.shape[2], filters)[:, :, :wanted]
 
 
 def _kernel_gradient(
@@ -234,8 +234,8 @@ def _images_gradient(
         wanted = shape[1 + axis] + dilation[axis] * (kernel.shape[axis] - 1)
         around.append((before, wanted - before - grad.shape[1 + axis]))
     flipped = jnp.flip(kernel, (0, 1)).swapaxes(2, 3)
-    if _pairs_pay(grad, flipped):
-        return _convolve_pairs(grad, flipped, (around[0], around[1]), dilation)
+    if (size := _block_size(grad, flipped)) > 1:
+        return _convolve_blocks(grad, flipped, size, (around[0], around[1]), dilation)
     return _native(grad, flipped, (1, 1), (around[0], around[1]), dilation)
 
 

@@ -99,8 +99,10 @@ _first_max.defvjp(_first_max_forward, _first_max_backward)
 
 
 def _compute(function: Callable[[jax.Array], T], x: jax.Array, window: Window) -> T:
-    """function(x), apart unless its readers can compute it again at less cost: few taps, each cell in one window."""
-    return function(x) if window.cells <= 4 and window.stride == window.size else compute_apart(function, x)
+    """function(x), apart unless its readers compute it again at less cost: few taps, each cell in one window, and
+    enough channels to fill a vector register."""
+    cheap = window.cells <= 4 and window.stride == window.size and x.shape[-1] >= 16
+    return function(x) if cheap else compute_apart(function, x)
 
 
 def _spread_blocks(gradient: jax.Array, index: jax.Array, window: Window, size: Pair) -> jax.Array:
