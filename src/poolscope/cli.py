@@ -26,6 +26,7 @@ usage: poolscope COMMAND ...
   compare  strategies against the first: verdict, cost     poolscope compare pool=max,avg data=mnist
   report   tables, figures and a report of a study, or all poolscope report quickstart
   gallery  what every operator does to the same images     poolscope gallery
+  bench    speed beside plain Flax and PyTorch             poolscope bench training --quick
   list     what there is: pools, data, measures, studies, runs
   data     prepare (download) a data set                   poolscope data prepare mnist
 
@@ -244,6 +245,32 @@ def _gallery(given: list[str]) -> int:
     return 0
 
 
+def _bench(given: list[str]) -> int:
+    parser = _parser(
+        "bench",
+        "Measure poolscope beside plain Flax and, where it is installed, PyTorch; writes tables, figures and report.md "
+        "to results/benchmarks. Contenders have a process and a core each and are asked in turn.",
+    )
+    parser.add_argument(
+        "part", nargs="*", help="training, pools, operators, threads, start, sweep, curves; default: all"
+    )
+    parser.add_argument("--quick", action="store_true", help="few and short rounds")
+    parser.add_argument("--rounds", type=_count, help="how many rounds (default 11, quick 3)")
+    parser.add_argument("--core", type=int, help="the core to measure on (default: the last one)")
+    parser.add_argument("--redraw", action="store_true", help="measure nothing; draw the figures and the report again")
+    parser.add_argument("--results", default="results", help="folder of studies and records (default: results)")
+    options = parser.parse_args(_with_flags(given))
+    folder, status = Path(options.results) / "benchmarks", 0
+    if not options.redraw:
+        from poolscope.benchmarks.bench import choose_pace, run_parts
+
+        status = run_parts(options.part, folder, choose_pace(options.quick, options.rounds), options.core)
+    from poolscope.benchmarks.page import build_page
+
+    print(f"Written to {build_page(folder)}")
+    return status
+
+
 def _list(given: list[str]) -> int:
     parser = _parser("list", "List what there is.")
     parser.add_argument("what", nargs="?", choices=_LISTS, default="pools")
@@ -314,6 +341,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "report": _report,
     "compare": _compare,
     "gallery": _gallery,
+    "bench": _bench,
     "list": _list,
     "data": _data,
 }

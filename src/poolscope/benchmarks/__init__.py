@@ -1,0 +1,10 @@
+"""`poolscope bench`: poolscope beside plain Flax and PyTorch, each in a process of its own, asked in turn.
+
+networks     the networks, images and weights that every contender gets
+by_poolscope, by_flax, by_torch, by_command     the contenders: prepare_*() -> a callable that does one repetition
+child        a contender's process: JSON lines in, JSON lines out
+rounds       the parent: A, B, C, A, B, C, ...; ratios per round, medians over rounds
+parts        what is compared with what
+bench        the command: runs parts, writes their tables
+page         the tables to figures and a report (the reading half: no JAX)
+"""

@@ -1,0 +1,148 @@
+"""`poolscope bench`: measure parts, write each table as it grows, then have the page drawn from the tables."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from poolscope.benchmarks.parts import PARTS
+from poolscope.benchmarks.rounds import Children, Comparison, Pace, Row, make_rows, measure, to_texts
+from poolscope.environment import read_processor
+from poolscope.errors import PoolscopeError
+
+_VERSIONS = ("poolscope", "jax", "jaxlib", "flax", "optax", "numpy", "torch")
+
+
+def run_parts(parts: Sequence[str], folder: Path, pace: Pace, core: int | None) -> int:
+    """Measure these parts, or all, into <folder>/<part>.csv and machine.json; returns 1 where one was left out, else 0.
+
+    Raises PoolscopeError for a part or a core that there isn't.
+    """
+    parts = parts or list(PARTS)
+    for part in parts:
+        if part not in PARTS:
+            raise PoolscopeError(f"there is no part {part!r} of the bench; it must be one of {', '.join(PARTS)}.")
+    cores = order_cores(core)
+    status = 0
+    for part in parts:
+        try:
+            measure_part(part, folder, pace, cores)
+        except PoolscopeError as error:
+            _tell(part, str(error), last=True)
+            status = 1
+    return status
+
+
+def choose_pace(quick: bool, rounds: int | None = None) -> Pace:
+    """Enough for a result, or with `quick` for a glance."""
+    pace = Pace(rounds=3, slow_rounds=1, seconds=0.1) if quick else Pace()
+    return pace if rounds is None else replace(pace, rounds=rounds)
+
+
+def order_cores(core: int | None) -> list[int]:
+    """The cores that this process may use, in order, the one to measure on last."""
+    available = sorted(getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0))
+    if core is not None and core not in available:
+        raise PoolscopeError(
+            f"--core must be one of {', '.join(map(str, available))}, which are free to use, not {core}."
+        )
+    return [*(other for other in available if other != core), *([] if core is None else [core])]
+
+
+def measure_part(part: str, folder: Path, pace: Pace, cores: Sequence[int]) -> None:
+    """Measure a part; its table is written anew after every comparison.
+
+    Raises PoolscopeError where the part needs more cores, or nothing of it could be measured.
+    """
+    comparisons, rows, children = PARTS[part](), [], Children(cores)
+    if max(comparison.threads for comparison in comparisons) > len(cores):
+        raise PoolscopeError(f"it needs two cores, and this process may use {len(cores)} only; left out.")
+    try:
+        for number, comparison in enumerate(comparisons, start=1):
+            place = f"{part} {number} of {len(comparisons)}"
+            measured = measure(comparison, children, pace, partial(_tell, place))
+            added = make_rows(comparison, measured, _say_pinned(comparison))
+            rows += added
+            _tell(place, _summarise(added), last=True)
+            write_rows(rows, folder / f"{part}.csv")
+            if "MiB" in comparison.units:
+                children.close()  # a peak is of a whole process
+    finally:
+        children.close()
+    note_machine(part, folder, pace)
+    if all(row.ratio is None for row in rows):
+        raise PoolscopeError(f"nothing could be measured ({rows[0].note}).")
+
+
+def write_rows(rows: Sequence[Row], path: Path) -> None:
+    """A table, whole or not at all."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [entry.name for entry in fields(Row)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(map(to_texts, rows))
+    _write(text.getvalue(), path)
+
+
+def note_machine(part: str, folder: Path, pace: Pace) -> None:
+    """Add to <folder>/machine.json what a part was measured on; no host's name and no folder."""
+    path = folder / "machine.json"
+    machines = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    machines[part] = describe_machine() | {"rounds": pace.rounds, "seconds_per_repetition": pace.seconds}
+    _write(json.dumps({name: machines[name] for name in PARTS if name in machines}, indent=1) + "\n", path)
+
+
+def describe_machine() -> dict[str, Any]:
+    """Processor, cores, system and versions of this machine."""
+    return {
+        "processor": read_processor(),
+        "cores": os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "versions": {name: _find_version(name) for name in _VERSIONS},
+    }
+
+
+def _find_version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _say_pinned(comparison: Comparison) -> str:
+    if not comparison.threads or not hasattr(os, "sched_setaffinity"):
+        return "no"
+    return f"{comparison.threads} core" + "s" * (comparison.threads > 1)
+
+
+def _summarise(rows: Sequence[Row]) -> str:
+    """The first contender against each other one."""
+    first = [row for row in rows if row.unit == rows[0].unit and row.contender == rows[0].contender]
+    told = [f"{row.ratio:.2f} x {row.reference}" if row.ratio else row.note for row in first]
+    return f"{rows[0].quantity}: {rows[0].contender} {', '.join(told)}"
+
+
+def _tell(place: str, what: str, last: bool = False) -> None:
+    """Progress: a line that is overwritten on a terminal; elsewhere only what is there to stay."""
+    sentence = f"{place}: {what}"
+    if sys.stderr.isatty():
+        print(f"\r\033[K{sentence[:150]}", end="\n" if last else "", file=sys.stderr, flush=True)
+    elif last:
+        print(sentence, file=sys.stderr, flush=True)
+
+
+def _write(text: str, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    scratch.write_text(text, encoding="utf-8")
+    os.replace(scratch, path)

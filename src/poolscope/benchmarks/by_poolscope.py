@@ -1,0 +1,92 @@
+"""poolscope itself: its own Trainer on uint8 images that it gathers and normalises, and its own operators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax import Array
+
+from poolscope import pooling
+from poolscope.allocator import keep_freed_memory
+from poolscope.architecture import plan_network
+from poolscope.benchmarks.by_flax import time_pool
+from poolscope.benchmarks.networks import (
+    CLASSES,
+    MEAN,
+    STD,
+    Network,
+    draw_images,
+    draw_map,
+    draw_weights,
+    read_network,
+    write_overrides,
+)
+from poolscope.compose import compose_runs
+from poolscope.config import PoolConfig
+from poolscope.convolution import fast_conv
+from poolscope.pooling import make_pool
+from poolscope.train import STREAMS, Trainer, stream_key
+
+
+class Training:
+    """An epoch a call; `losses` are the last epoch's."""
+
+    def __init__(self, network: Network, loop: str) -> None:
+        keep_freed_memory()
+        self.network = network
+        (config,) = compose_runs([*write_overrides(network), f"train.loop={loop}"]).configs
+        images, labels, order = draw_images(network)
+        self.trainer = Trainer(config, plan_network(config, network.shape, CLASSES), len(labels))
+        self.state = self.trainer.initialise(0)
+        nnx.replace_by_pure_dict(self.state.params, jax.tree.map(jnp.asarray, draw_weights(network)))
+        mean, std = (np.full(network.shape[2], value, np.float32) for value in (MEAN, STD))
+        keys = {name: stream_key(0, name) for name in STREAMS}
+        self.data = jax.device_put((images, labels, mean, std, order, keys))
+
+    def __call__(self) -> int:
+        self.state, self.losses = self.trainer.advance(self.state, self.data, 0, self.network.steps)
+        jax.block_until_ready(self.losses)
+        return self.network.steps * self.network.batch
+
+
+def prepare_training(loop: str, **network: Any) -> Training:
+    """The Trainer that `poolscope train` uses, with train.loop=step or scan."""
+    return Training(read_network(network), loop)
+
+
+def prepare_pool(
+    operator: str, shape: list[int], window: int, stride: int, padding: str, backward: bool
+) -> Callable[[], int]:
+    """max_pool or avg_pool, forward, or forward and backward."""
+    keep_freed_memory()
+    pool = getattr(pooling, f"{operator}_pool")
+    return time_pool(lambda x: pool(x, window, stride, padding), tuple(shape), backward)
+
+
+def prepare_operator(operator: str, shape: list[int]) -> Callable[[], int]:
+    """Forward and backward of any registered operator at 2/2 in its training form, its own parameters included."""
+    keep_freed_memory()
+    layer = make_pool(PoolConfig(name=operator), shape[3], rngs=jax.random.key(0), conv_general_dilated=fast_conv)
+    graph, values = nnx.split(layer)
+    x, key = jnp.asarray(draw_map(tuple(shape))), jax.random.key(1)
+
+    def apply(values: nnx.State, x: Array) -> Array:
+        return nnx.merge(graph, values)(x, key=key, deterministic=False)
+
+    gradient = jnp.asarray(draw_map(jax.eval_shape(apply, values, x).shape, seed=1))
+
+    @jax.jit
+    def forward_backward(values: nnx.State, x: Array, gradient: Array) -> tuple[Array, Any]:
+        y, pull = jax.vjp(apply, values, x)
+        return y, pull(gradient)
+
+    def repeat() -> int:
+        jax.block_until_ready(forward_backward(values, x, gradient))
+        return shape[0]
+
+    return repeat

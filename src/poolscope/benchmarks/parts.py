@@ -1,0 +1,159 @@
+"""What `poolscope bench` compares with what, part by part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from poolscope.benchmarks.networks import NETWORKS, Network, write_overrides
+from poolscope.benchmarks.rounds import Comparison, Contender
+from poolscope.catalogue import OPERATORS
+
+MAPS = ((128, 32, 32, 32), (128, 16, 16, 64))
+WINDOWS = (  # window, stride, padding
+    *((2, 2, "VALID"), (3, 2, "SAME"), (3, 2, "VALID"), (3, 1, "SAME")),
+    *((2, 1, "VALID"), (4, 4, "VALID"), (5, 3, "VALID")),
+)
+BASE = Network((16, 16, 3), (16, 32, 64), 8)  # of the cost curves
+FIRST_STEP = """
+import os, sys
+from poolscope import cli, train
+import jax
+advance = train.Trainer.advance
+def end(*given):
+    jax.block_until_ready(advance(*given)[1])
+    os._exit(17)
+train.Trainer.advance = end
+cli.main(sys.argv[1:])
+"""
+
+
+def compare_pools() -> list[Comparison]:
+    """Max and average pools, forward and forward with backward, for two sizes of maps and seven windows."""
+    comparisons = []
+    for operator in ("max", "avg"):
+        for way in ("forward", "forward+backward"):
+            for shape in MAPS:
+                for window, stride, padding in WINDOWS:
+                    case = {"operator": operator, "shape": shape, "window": window, "stride": stride}
+                    case |= {"padding": padding, "backward": way != "forward"}
+                    size = "x".join(map(str, shape))
+                    comparisons.append(
+                        Comparison(
+                            f"{operator} pool {way}, {window}/{stride} {padding}, {size}",
+                            (
+                                Contender("poolscope", "poolscope", "pool", case),
+                                Contender("Flax reduce_window", "flax", "pool", case),
+                                Contender("torch channels_last", "torch", "pool", case | {"layout": "channels_last"}),
+                                Contender("torch default", "torch", "pool", case | {"layout": "default"}),
+                            ),
+                        )
+                    )
+    return comparisons
+
+
+def compare_operators() -> list[Comparison]:
+    """Forward and backward of every operator at 2/2 against max."""
+
+    def contend(operator: str) -> Contender:
+        return Contender(operator, "poolscope", "operator", {"operator": operator, "shape": MAPS[1]}, "poolscope")
+
+    names = [name for name in OPERATORS if name not in ("none", "conv_stride", "max")]
+    return [Comparison(f"operator {name}", (contend(name), contend("max"))) for name in names]
+
+
+def compare_training(threads: int = 1) -> list[Comparison]:
+    """The reference networks under poolscope's Trainer, plain Flax and torch; on one thread also peak memory."""
+    return [
+        Comparison(
+            f"training {name}" + (f" on {threads} threads" if threads > 1 else ""),
+            (
+                Contender("poolscope step", "poolscope", "training", network.options(loop="step")),
+                Contender("poolscope scan", "poolscope", "training", network.options(loop="scan")),
+                Contender("Flax step", "flax", "training", network.options(loop="step")),
+                Contender("Flax scan", "flax", "training", _shorten(network, name).options(loop="scan")),
+                Contender("torch channels_last", "torch", "training", network.options(layout="channels_last")),
+                Contender("torch default", "torch", "training", network.options(layout="default")),
+            ),
+            ("images/CPU-s", "MiB") if threads == 1 else ("images/s",),
+            threads,
+        )
+        for name, network in NETWORKS.items()
+    ]
+
+
+def _shorten(network: Network, name: str) -> Network:
+    """Two steps where plain Flax in a scan takes seconds for each."""
+    return network if name == "digits" else Network(network.shape, network.filters, 2, network.batch)
+
+
+def compare_starts() -> list[Comparison]:
+    """Commands and imports against Python alone; `poolscope train` to its first step, with warm caches against cold."""
+    python = Contender("python -c pass", "command", "process", {"arguments": ["-c", "pass"]})
+    commands = {
+        "poolscope --help": ["-m", "poolscope", "--help"],
+        "poolscope list": ["-m", "poolscope", "list"],
+        "import poolscope.report": ["-c", "import poolscope.report"],
+    }
+    started = [Contender(name, "command", "process", {"arguments": words}) for name, words in commands.items()]
+    comparisons = [Comparison("start-up", (*started, python), ("s", "CPU-s"), 0, (python.name,))]
+    for name, data in (("digits", "digits"), ("cifar", "synthetic")):
+        ends = ["train.steps=1", "measure=none", "results={folder}/results"]
+        words = ["-c", FIRST_STEP, "train", *write_overrides(NETWORKS[name], data), *ends]
+        runs = [
+            Contender(state, "command", "process", {"arguments": words, "warm": state == "warm", "status": 17})
+            for state in ("warm", "cold")
+        ]
+        comparisons.append(Comparison(f"start to first step, {name}", tuple(runs), ("s", "CPU-s"), 0))
+    return comparisons
+
+
+def compare_sweeps() -> list[Comparison]:
+    """Eight runs on the digits: one worker for each of two cores against one process on two threads."""
+    words = ["-m", "poolscope", "train", "-m", "data=digits", "pool=max,avg,lp,lse,soft,stochastic,mixed,subsample"]
+    words += ["train.epochs=15", "results={folder}/results", "study=sweep"]
+    forms = {"hydra/launcher=local": [*words, "hydra/launcher=local"], "one process, two threads": words}
+    runs = [Contender(name, "command", "process", {"arguments": form, "items": 8}) for name, form in forms.items()]
+    return [Comparison("sweep of 8 runs", tuple(runs), ("runs/min",), 2)]
+
+
+def compare_costs() -> list[Comparison]:
+    """poolscope's training speed against batch size, image size, width and depth, and of a run against its seeds."""
+    filters = {
+        "width": {width: (width, 2 * width, 4 * width) for width in (8, 16, 32, 64)},
+        "blocks": {blocks: tuple(16 * 2**block for block in range(blocks)) for blocks in (1, 2, 3, 4)},
+    }
+    images = BASE.steps * BASE.batch
+    grids = {
+        "batch size": {
+            size: Network(BASE.shape, BASE.filters, images // size, size) for size in (16, 64, 128, 256, 512)
+        },
+        "image size": {side: Network((side, side, 3), BASE.filters, 4) for side in (8, 16, 32, 64)},
+        **{name: {x: Network(BASE.shape, widths, 4) for x, widths in grid.items()} for name, grid in filters.items()},
+    }
+    base = {"batch size": 128, "image size": 16, "width": 16, "blocks": 3}
+    comparisons = [
+        Comparison(
+            f"curve: {axis}",
+            tuple(Contender(str(x), "poolscope", "training", n.options(loop="step"), "curve") for x, n in grid.items()),
+            references=(str(base[axis]),),
+        )
+        for axis, grid in grids.items()
+    ]
+    words = ["-m", "poolscope", "train", *write_overrides(NETWORKS["digits"], "digits")]
+    words += ["train.epochs=10", "measure=none", "results={folder}/results"]
+    seeded = [
+        Contender(str(n), "command", "process", {"arguments": [*words, f"seeds={list(range(n))}"], "items": n})
+        for n in (1, 2, 4, 8)
+    ]
+    return [*comparisons, Comparison("curve: seeds", tuple(seeded), ("runs/min",), 1, ("1",))]
+
+
+PARTS: dict[str, Callable[[], list[Comparison]]] = {
+    "training": compare_training,
+    "pools": compare_pools,
+    "operators": compare_operators,
+    "threads": lambda: compare_training(2),
+    "start": compare_starts,
+    "sweep": compare_sweeps,
+    "curves": compare_costs,
+}
