@@ -18,7 +18,9 @@ T = TypeVar("T")
 
 
 def compute_apart(function: Callable[[Array], T], x: Array) -> T:
-    """function(x), computed once and kept in memory; x: any shape with a first element, floating."""
+    """function(x), computed once and kept in memory; x: floating, any shape."""
+    if not x.size:
+        return function(x)
 
     def zeros(x: Array) -> T:
         return jax.tree.map(lambda part: jnp.zeros(part.shape, part.dtype), jax.eval_shape(function, x))

@@ -101,7 +101,7 @@ _first_max.defvjp(_first_max_forward, _first_max_backward)
 def _compute(function: Callable[[jax.Array], T], x: jax.Array, window: Window) -> T:
     """function(x), apart unless its readers compute it again at less cost: few taps, each cell in one window, and
     enough channels to fill a vector register."""
-    cheap = window.cells <= 4 and window.stride == window.size and x.shape[-1] >= 16
+    cheap = window.cells <= 4 and window.stride == window.size and x.shape[-1] >= 32
     return function(x) if cheap else compute_apart(function, x)
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import jax
@@ -22,6 +22,7 @@ from jax import lax
 
 from poolscope.errors import PoolscopeError
 from poolscope.geometry import Pair, Window, make_window
+from poolscope.separation import compute_apart
 
 Size = int | Sequence[int] | Window
 
@@ -197,8 +198,12 @@ def widen(x: jax.Array) -> jax.Array:
 
 
 def _materialise(statistic: jax.Array) -> jax.Array:
-    """One number per window, kept from being recomputed from all taps for each tap that uses it."""
-    return lax.optimization_barrier(statistic)
+    """One number per window, kept from being computed anew, on CPU, by each of the taps' terms that use it."""
+    return lax.platform_dependent(statistic, cpu=partial(compute_apart, _pass), default=_pass)
+
+
+def _pass(x: jax.Array) -> jax.Array:
+    return x
 
 
 def check_number(operator: str, option: str, value: Any, fits: Callable[[float], bool], wanted: str) -> None:
