@@ -1,8 +1,8 @@
-"""Step loop against scanned epochs: training speed of the same network side by side, interleaved, in one process.
+"""Step loop against scanned epochs, one seed against several in one program: speed of the same network side by side.
 
-Prints, for each network, images per second of wall time and per second of CPU time (which other work on the machine
-disturbs less), best of the repeats, and seconds to the first epoch's end, compilation included. `train.loop=auto` rests
-on these numbers.
+Prints, for each network, images of all seeds per second of wall time and per second of CPU time (which other work on
+the machine disturbs less), best of interleaved repeats in one process, and seconds to the first epoch's end,
+compilation included. The defaults of `train.loop` and `train.seeds_at_once` rest on these numbers.
 
     python scripts/bench_loop.py [repeats]
 """
@@ -13,6 +13,7 @@ import sys
 import time
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from poolscope.allocator import keep_freed_memory
@@ -23,6 +24,7 @@ from poolscope.train import STREAMS, Trainer, stream_key
 
 IMAGES = {"digits 8x8x1": (8, 8, 1), "MNIST 28x28x1": (28, 28, 1), "CIFAR 32x32x3": (32, 32, 3)}
 COUNT = 1280
+KINDS = (("step", 1), ("scan", 1), ("step", 2), ("step", 4))
 
 
 def main(repeats: int) -> None:
@@ -31,25 +33,29 @@ def main(repeats: int) -> None:
     print(
         f"{jax.default_backend()}, {jax.device_count()} device(s), batch 64, epoch of {COUNT} images, best of {repeats}"
     )
-    print(f"{'network':16}{'loop':>6}{'images/s':>12}{'images/CPU-s':>14}{'first epoch s':>15}")
+    print(f"{'network':16}{'loop':>6}{'seeds':>7}{'images/s':>12}{'images/CPU-s':>14}{'first epoch s':>15}")
     for name, shape in IMAGES.items():
-        loops = {loop: Loop(loop, shape) for loop in ("step", "scan")}
+        loops = [Loop(kind, shape, seeds) for kind, seeds in KINDS]
         for _ in range(repeats):
-            for loop in loops.values():
+            for loop in loops:
                 loop.run()
-        for loop in loops.values():
-            print(f"{name:16}{loop.name:>6}{COUNT / loop.wall:12.0f}{COUNT / loop.cpu:14.0f}{loop.first:15.1f}")
+        for loop in loops:
+            speeds = [COUNT * loop.seeds / seconds for seconds in (loop.wall, loop.cpu)]
+            print(f"{name:16}{loop.name:>6}{loop.seeds:7}{speeds[0]:12.0f}{speeds[1]:14.0f}{loop.first:15.1f}")
 
 
 class Loop:
-    """One network under one kind of loop, with the best times of an epoch so far."""
+    """So many seeds of one network under one kind of loop, with the best times of an epoch so far."""
 
-    def __init__(self, name: str, shape: tuple[int, int, int]) -> None:
+    def __init__(self, name: str, shape: tuple[int, int, int], seeds: int) -> None:
         (config,) = compose_runs(["data=synthetic", f"train.loop={name}"]).configs
-        self.name, self.wall, self.cpu = name, float("inf"), float("inf")
-        self.trainer = Trainer(config, plan_network(config, shape, 10), COUNT)
-        self.state = self.trainer.initialise(0)
-        self.data = jax.device_put(make_images(config, shape))
+        self.name, self.seeds, self.wall, self.cpu = name, seeds, float("inf"), float("inf")
+        self.trainer = Trainer(config, plan_network(config, shape, 10), COUNT, seeds)
+        images, labels, *others = jax.device_put(make_images(config, shape))
+        state = self.trainer.initialise(0)
+        if seeds > 1:
+            state, others = jax.tree.map(lambda leaf: jnp.stack([leaf] * seeds), (state, others))
+        self.state, self.data = state, (images, labels, *others)
         began = time.perf_counter()
         self.epoch()
         self.first = time.perf_counter() - began

@@ -36,6 +36,7 @@ from poolscope.paths import record_path, runs_folder, shipped, study_folder
 NO_RESULT = {
     *("seeds", "study", "results", "data.dir"),
     *("train.devices", "train.loop", "train.eval_batch_size", "train.checkpoint_every"),
+    "train.seeds_at_once",
 }
 OTHER = {int: 3, float: 0.123, bool: True, str: "other"}
 

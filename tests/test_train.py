@@ -7,6 +7,7 @@ import math
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,10 @@ from poolscope import train
 from poolscope.augment import augment, normalise
 from poolscope.config import TrainConfig
 from poolscope.data import Dataset
+from poolscope.devices import make_mesh
 from poolscope.errors import PoolscopeError
 from poolscope.splits import Split
-from poolscope.train import STREAMS, Evaluation, Trained, Trainer, Weights, make_mesh, stream_key, uses_scan
+from poolscope.train import STREAMS, Evaluation, Trained, Trainer, Weights, stream_key, uses_scan
 
 PLAIN = ["optim.momentum=0", "optim.schedule=constant", "optim.learning_rate=0.1"]
 
@@ -152,12 +154,12 @@ def test_evaluation_covers_every_example_once_without_randomness() -> None:
 class Scripted(Trainer):
     """Reports given validation losses, and keeps the weights after each epoch."""
 
-    def evaluate(self, weights: Weights, split: tuple[Any, ...], dataset: Dataset) -> Evaluation:
-        if split[2] == len(dataset.val.labels):
+    def evaluate_together(self, weights: Weights, split: Any, datasets: Sequence[Dataset]) -> list[Evaluation]:
+        if split[2] == len(datasets[0].val.labels):
             self.epochs.append(jax.tree.map(np.array, weights))
             loss = self.losses[len(self.epochs) - 1]
-            return Evaluation(loss, 0.5, np.zeros(1), np.zeros(1))
-        return super().evaluate(weights, split, dataset)
+            return [Evaluation(loss, 0.5, np.zeros(1), np.zeros(1))]
+        return super().evaluate_together(weights, split, datasets)
 
 
 def test_the_weights_of_the_least_validation_loss_are_kept() -> None:
@@ -282,7 +284,7 @@ import jax, numpy as np
 sys.path.insert(0, sys.argv[1])
 from small_runs import cut, prepare
 from test_train import epoch_data
-from poolscope.train import make_mesh
+from poolscope.devices import make_mesh
 from poolscope.config import TrainConfig
 
 assert jax.device_count() == 4

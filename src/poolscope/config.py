@@ -127,7 +127,8 @@ class TrainConfig:
     flip: bool = False  # augmentation: random left-right mirroring
     precision: str = "float32"  # of activations: float32 or bfloat16 (weights stay float32)
     loop: str = "auto"  # step (one dispatch a step), scan (one an epoch) or auto (by back end)
-    devices: int | None = None  # how many devices share a batch; null: as many as divide it
+    devices: int | None = None  # how many devices to use; null: as many as the seeds trained together and a batch share
+    seeds_at_once: int | None = None  # seeds trained together in one program; null: all, but 1 on a CPU
     checkpoint_every: int | None = None  # epochs between checkpoints; 0: none; null: one every five minutes
 
 
@@ -195,7 +196,7 @@ def digest(config: RunConfig) -> str:
     for key in ("seeds", "study", "results"):
         del content[key]
     del content["data"]["dir"]
-    for key in ("devices", "loop", "eval_batch_size", "checkpoint_every"):
+    for key in ("devices", "loop", "eval_batch_size", "checkpoint_every", "seeds_at_once"):
         del content["train"][key]
     text = json.dumps(_without_null(content), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
@@ -234,6 +235,7 @@ def check_config(config: RunConfig) -> None:
         ("train.eval_batch_size", train.eval_batch_size, 1, MOST),
         ("train.shift", train.shift, 0, 10_000),
         ("train.devices", train.devices, 1, 10_000),
+        ("train.seeds_at_once", train.seeds_at_once, 1, 10_000),
         ("train.checkpoint_every", train.checkpoint_every, 0, 100_000),
     ):
         if value is not None and not least <= value <= most:

@@ -113,8 +113,8 @@ def _check_devices(config: RunConfig, plan: Plan, train_size: int, tried: set[st
     """Refuse a batch that these devices can't share, and an option value that the operator can't work with."""
     import jax
 
+    from poolscope.devices import make_mesh
     from poolscope.pooling import make_pool
-    from poolscope.train import make_mesh
 
     make_mesh(config.train, train_size)
     before = next((before for before, layer in pairwise(plan.layers) if layer.kind == "pool"), None)

@@ -18,7 +18,7 @@ from poolscope.record import RunRecord
 from poolscope.tables import Cells, collect, tabulate_run
 
 TIMES = ("seconds_train", "images_per_second")
-_CLASS = ("processor", "threads", "device", "devices", "machine", "python")
+_CLASS = ("processor", "threads", "device", "devices", "machine", "python", "seeds_together")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,7 +115,7 @@ def _compare(row: Cells, record: RunRecord, rows: Sequence[Cells]) -> Comparison
     label = f"{row['data.name']} {row['pool.name']} seed {row['seed']}"
     difference = record.scalars.get("test_accuracy", float("nan")) - float(row["test_accuracy"])
     spread = 2 * statistics.stdev(same) if len(same) > 1 else 0.0
-    return Comparison(label, all(row.get(key) == value for key, value in kinds.items()), exact, difference, spread)
+    return Comparison(label, all(row.get(key, "") == value for key, value in kinds.items()), exact, difference, spread)
 
 
 def _describe(found: Comparison) -> str:

@@ -1,7 +1,7 @@
 """One configuration from end to end, for each of its seeds: data, network, fit, measurements, record.
 
 A seed that is recorded, or done by the study's committed table, is skipped, so that running a sweep again finishes it.
-A seed that fails leaves a record that says why, and the next one goes on.
+A seed that fails leaves a record that says why, and the next one goes on. Where it pays, seeds are trained together.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import platform
 import subprocess
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
@@ -29,6 +30,7 @@ from poolscope.cache import cache_folder
 from poolscope.checkpoint import Checkpoint
 from poolscope.config import RunConfig, digest, to_dict
 from poolscope.data import Dataset, load_dataset
+from poolscope.devices import count_together
 from poolscope.environment import read_processor
 from poolscope.heartbeat import Holder, hold_run
 from poolscope.inventory import open_inventory
@@ -59,89 +61,141 @@ def run_config(config: RunConfig, progress: Progress) -> list[RunRecord]:
     """
     keep_freed_memory()
     enable_compilation_cache()
-    name, inventory = digest(config), open_inventory(config.results, config.study)
-    trainers: dict[tuple[Any, ...], Trainer] = {}
-    records = []
-    for seed in config.seeds:
-        if inventory.row(name, seed):
-            continue
-        path = record_path(config.results, config.study, name, seed)
-        record = inventory.record(name, seed)
-        if record is None or record.status == "failed":
-            wait = partial(progress.say, f"seed {seed}: another process trains it now; waiting for its record.")
-            with hold_run(path, wait) as holder:
-                record = inventory.record(name, seed)  # another process may have written it while this one waited
-                if record is None or record.status == "failed":
-                    record = _run_seed(config, name, seed, trainers, progress, holder)
-                    write_record(record, path)
-                    if record.status != "failed":
-                        _checkpoint_path(path).unlink(missing_ok=True)
-        progress.end(config, record)
-        records.append(record)
-    return records
+    runs = _Runs(config, progress)
+    seeds = [seed for seed in config.seeds if not runs.inventory.row(runs.name, seed)]
+    lacking = [seed for seed in seeds if runs.inventory.lacks(config, seed)]
+    together = count_together(config.train, jax.default_backend(), len(lacking)) if lacking else 1
+    groups = {lacking[start]: lacking[start : start + together] for start in range(0, len(lacking), together)}
+    records: dict[int, RunRecord] = {}
+    for seed in seeds:
+        if seed not in records:
+            records |= runs.complete(groups.get(seed, [seed]))
+        progress.end(config, records[seed])
+    return [records[seed] for seed in seeds]
 
 
-def _run_seed(
-    config: RunConfig,
-    name: str,
-    seed: int,
-    trainers: dict[tuple[Any, ...], Trainer],
-    progress: Progress,
-    holder: Holder,
-) -> RunRecord:
-    began = time.monotonic()
-    provenance = _provenance(datetime.now(UTC))
-    content: dict[str, Any] = {}
-    try:
-        dataset = load_dataset(config.data, seed)
-        provenance |= {"data_version": dataset.version, "data": dataset.description}
-        key = (dataset.shape, dataset.classes, len(dataset.train.labels))
-        if key not in trainers:
-            trainers[key] = Trainer(config, plan_network(config, dataset.shape, dataset.classes), key[2])
-        trainer = trainers[key]
-        path = record_path(config.results, config.study, name, seed)
-        identity = _identity(name, seed, trainer, provenance)
-        checkpoint = Checkpoint(_checkpoint_path(path), identity, config.train.checkpoint_every, progress.say)
-        progress.begin(config, seed, trainer.steps)
-        holder.beat(0, trainer.steps)
+class _Runs:
+    """The runs of one configuration, and the compiled programs that they share."""
+
+    def __init__(self, config: RunConfig, progress: Progress) -> None:
+        self.config, self.progress, self.name = config, progress, digest(config)
+        self.inventory = open_inventory(config.results, config.study)
+        self._trainers: dict[tuple[Any, ...], Trainer] = {}
+
+    def complete(self, seeds: Sequence[int]) -> dict[int, RunRecord]:
+        """The records of these seeds; those that are lacking are trained, together, and written."""
+        if not any(self.inventory.lacks(self.config, seed) for seed in seeds):
+            return self._read(seeds)
+        with ExitStack() as stack:
+            holders = {}
+            for seed in sorted(seeds):  # in the same order everywhere, so that two processes never wait for each other
+                wait = partial(
+                    self.progress.say, f"seed {seed}: another process trains it now; waiting for its record."
+                )
+                holders[seed] = stack.enter_context(hold_run(self._path(seed), wait))
+            # Another process may have written some while this one waited.
+            lacking = [seed for seed in seeds if self.inventory.lacks(self.config, seed)]
+            records = self._read(seed for seed in seeds if seed not in lacking)
+            for record in self._train({seed: holders[seed] for seed in lacking}):
+                write_record(record, self._path(record.seed))
+                records[record.seed] = record
+            for seed in lacking:
+                if records[seed].status != "failed":
+                    _checkpoint_path(self._path(seed)).unlink(missing_ok=True)
+        return records
+
+    def _train(self, holders: Mapping[int, Holder]) -> Iterator[RunRecord]:
+        """Train seeds together and measure each. What fails together is tried one by one, then recorded as failed."""
+        if not holders:
+            return
+        seeds, began, provenance = list(holders), time.monotonic(), _provenance(datetime.now(UTC))
+        try:
+            datasets = [load_dataset(self.config.data, seed) for seed in seeds]
+            provenance |= {"data_version": datasets[0].version, "data": datasets[0].description}
+            trainer = self._trainer(datasets[0], len(seeds))
+            trained, seconds = self._fit(trainer, datasets, holders, provenance)
+        except Exception as error:
+            failure = _describe_failure(error)
+            if len(seeds) == 1:
+                yield self._record(seeds[0], provenance, failure, time.monotonic() - began)
+                return
+            self.progress.say(f"{len(seeds)} seeds are trained one by one; together it failed: {failure['reason']}")
+            for seed, holder in holders.items():
+                yield from self._train({seed: holder})
+            return
+        share = (time.monotonic() - began) / len(seeds)
+        if len(seeds) > 1:
+            provenance["seeds_together"] = len(seeds)
+        for seed, dataset, fit in zip(seeds, datasets, trained, strict=True):
+            began, known = time.monotonic(), provenance | {"data": dataset.description}
+            try:
+                content = _measure(self.config, seed, trainer, dataset, fit, seconds)
+                known["unmeasured"] = content.pop("unmeasured", "")
+            except Exception as error:
+                content = _describe_failure(error)
+            yield self._record(seed, known, content, share + time.monotonic() - began)
+
+    def _fit(
+        self, trainer: Trainer, datasets: Sequence[Dataset], holders: Mapping[int, Holder], provenance: dict[str, Any]
+    ) -> tuple[list[Trained], float]:
+        """The fits of the seeds, and each one's share of the seconds that they took."""
+        seeds, began = list(holders), time.perf_counter()
+        path = _checkpoint_path(self._path(seeds[0]))
+        identity = _identity(self.name, seeds, trainer, provenance)
+        checkpoint = Checkpoint(path, identity, self.config.train.checkpoint_every, self.progress.say)
+        for seed, holder in holders.items():
+            self.progress.begin(self.config, seed, trainer.steps)
+            holder.beat(0, trainer.steps)
 
         def watch(step: int, values: dict[str, float]) -> None:
-            holder.beat(step, trainer.steps)
-            progress.advance(step, values)
+            for holder in holders.values():
+                holder.beat(step, trainer.steps)
+            self.progress.advance(step, values)
 
-        content = _train_and_measure(config, seed, trainer, dataset, watch, checkpoint)
-        provenance["unmeasured"] = content.pop("unmeasured", "")
-    except Exception as error:
-        if os.environ.get("POOLSCOPE_TRACEBACK"):
-            traceback.print_exc()
-        content = {"status": "failed", "reason": " ".join(f"{type(error).__name__}: {error}".split())[:500]}
-    provenance["seconds"] = round(time.monotonic() - began, 6)
-    return RunRecord(
-        study=config.study, digest=name, seed=seed, config=_recorded_config(config), provenance=provenance, **content
-    )
+        if len(seeds) == 1:
+            trained = [trainer.fit(datasets[0], seeds[0], watch, checkpoint)]
+        else:
+            trained = trainer.fit_together(datasets, seeds, watch, checkpoint)
+        return trained, (time.perf_counter() - began + checkpoint.earlier_seconds) / len(seeds)
+
+    def _trainer(self, dataset: Dataset, seeds: int) -> Trainer:
+        key = (dataset.shape, dataset.classes, len(dataset.train.labels), seeds)
+        if key not in self._trainers:
+            plan = plan_network(self.config, dataset.shape, dataset.classes)
+            self._trainers[key] = Trainer(self.config, plan, len(dataset.train.labels), seeds)
+        return self._trainers[key]
+
+    def _record(self, seed: int, provenance: dict[str, Any], content: dict[str, Any], seconds: float) -> RunRecord:
+        config, provenance = _recorded_config(self.config), provenance | {"seconds": round(seconds, 6)}
+        return RunRecord(self.config.study, self.name, seed, config=config, provenance=provenance, **content)
+
+    def _path(self, seed: int) -> Path:
+        return record_path(self.config.results, self.config.study, self.name, seed)
+
+    def _read(self, seeds: Iterable[int]) -> dict[int, RunRecord]:
+        found = {seed: self.inventory.record(self.name, seed) for seed in seeds}
+        return {seed: record for seed, record in found.items() if record is not None}
+
+
+def _describe_failure(error: Exception) -> dict[str, Any]:
+    if os.environ.get("POOLSCOPE_TRACEBACK"):
+        traceback.print_exception(error)
+    return {"status": "failed", "reason": " ".join(f"{type(error).__name__}: {error}".split())[:500]}
 
 
 def _checkpoint_path(record: Path) -> Path:
     return record.with_name(f".{record.stem}.checkpoint")
 
 
-def _identity(name: str, seed: int, trainer: Trainer, provenance: dict[str, Any]) -> str:
+def _identity(name: str, seeds: list[int], trainer: Trainer, provenance: dict[str, Any]) -> str:
     """All that has a say in the bits of a fit."""
     parts = [provenance[key] for key in ("versions", "device", "machine", "data_version", "data")]
-    return json.dumps([name, seed, trainer.mesh.size, trainer.scans, *parts], sort_keys=True)
+    return json.dumps([name, seeds, trainer.mesh.shape_tuple, trainer.scans, *parts], sort_keys=True)
 
 
-def _train_and_measure(
-    config: RunConfig,
-    seed: int,
-    trainer: Trainer,
-    dataset: Dataset,
-    watch: Callable[[int, dict[str, float]], None],
-    checkpoint: Checkpoint,
+def _measure(
+    config: RunConfig, seed: int, trainer: Trainer, dataset: Dataset, trained: Trained, seconds: float
 ) -> dict[str, Any]:
-    began = time.perf_counter()
-    trained = trainer.fit(dataset, seed, watch, checkpoint)
-    seconds = time.perf_counter() - began + checkpoint.earlier_seconds
     if trained.status == "diverged":
         return {"status": "diverged", "reason": trained.reason, "curves": trained.curves}
     results = _evaluate_all(trainer, trained, dataset)
@@ -196,7 +250,7 @@ def _recorded_config(config: RunConfig) -> dict[str, Any]:
     content = to_dict(config)
     for key in ("seeds", "study", "results"):
         del content[key]
-    del content["data"]["dir"], content["train"]["checkpoint_every"]
+    del content["data"]["dir"], content["train"]["checkpoint_every"], content["train"]["seeds_at_once"]
     return content
 
 

@@ -26,12 +26,13 @@ from poolscope.paths import runs_folder, shipped, study_folder
 from poolscope.record import RunRecord, read_record
 
 KEY = ["digest", "seed"]
+_NO_PART = {("data", "dir"), ("train", "checkpoint_every"), ("train", "seeds_at_once")}  # of a result
 CONFIG_COLUMNS = tuple(
     f"{section}.{key}"
     for section, content in to_dict(RunConfig()).items()
     if isinstance(content, dict)
     for key in content
-    if (section, key) not in {("data", "dir"), ("train", "checkpoint_every")}  # no part of a result
+    if (section, key) not in _NO_PART
 )
 _IDENTITY = ("study", "digest", "seed", "status", "reason")
 _SCALARS = (

@@ -1,4 +1,4 @@
-"""Training: a pure, compiled step; epochs; full evaluation; the fit of one seed. Devices live here and nowhere else.
+"""Training: a pure, compiled step; epochs; full evaluation; the fit of one seed, or of several in one program.
 
 Every random number comes from the seed, the name of its stream and the step, never from a running generator: two arms
 of a comparison see the same images in the same order under the same shifts, whatever their pooling draws.
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -19,14 +19,13 @@ import numpy as np
 import optax
 from flax import nnx
 from jax import Array, lax
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from poolscope.architecture import Plan
 from poolscope.augment import augment, normalise
 from poolscope.checkpoint import Checkpoint
 from poolscope.config import RunConfig, TrainConfig
 from poolscope.data import Dataset
-from poolscope.errors import PoolscopeError
+from poolscope.devices import Devices, choose_seeds, make_mesh
 from poolscope.model import ConvNet, Taps
 from poolscope.optim import make_optimiser, make_schedule
 from poolscope.splits import Split
@@ -76,12 +75,45 @@ class Trained:
     images_per_second: float
 
 
-class Trainer:
-    """The compiled programs of one configuration, shared by its seeds so that each is compiled once."""
+@dataclass
+class _Course:
+    """How the fit of one seed goes: its curves, its best epoch, and why it ended early, if it did."""
 
-    def __init__(self, config: RunConfig, plan: Plan, train_size: int) -> None:
+    curves: dict[str, list[float]] = field(default_factory=dict)
+    best_loss: float = math.inf
+    best_epoch: float = 0.0
+    reason: str = ""
+
+    def note(self, values: dict[str, float], steps: int) -> bool:
+        """Take in an evaluation; returns whether it has the least validation loss so far."""
+        if self.reason:
+            return False
+        for name, value in values.items():
+            self.curves.setdefault(name, []).append(value)
+        if bad := next((name for name, value in values.items() if not math.isfinite(value)), ""):
+            self.reason = (
+                f"{bad} is not finite after step {values['step']:.0f} of {steps}; try a smaller optim.learning_rate"
+            )
+        elif values["val_loss"] < self.best_loss:
+            self.best_loss, self.best_epoch = values["val_loss"], values["epoch"]
+            return True
+        return False
+
+    def end(self, final: Weights, best: Weights, speed: float) -> Trained:
+        status = "diverged" if self.reason else "done"
+        return Trained(status, self.reason, final, best, self.best_epoch, self.curves, speed)
+
+
+class Trainer:
+    """The compiled programs of one configuration, shared by its seeds so that each is compiled once.
+
+    seeds: how many are trained together. Arrays of one seed have no axis for it; those of several lead with it.
+    """
+
+    def __init__(self, config: RunConfig, plan: Plan, train_size: int, seeds: int = 1) -> None:
         self.config, self.plan = config, plan
-        self.mesh = make_mesh(config.train, train_size)
+        self.devices = Devices(make_mesh(config.train, train_size, seeds), seeds)
+        self.mesh = self.devices.mesh
         self.steps_per_epoch = train_size // config.train.batch_size
         self.steps = config.train.steps or config.train.epochs * self.steps_per_epoch
         self.optimiser = make_optimiser(config.optim, self.steps)
@@ -91,8 +123,9 @@ class Trainer:
         self._rates = jax.device_get(jax.jit(jax.vmap(make_schedule(config.optim, self.steps)))(jnp.arange(self.steps)))
         # It runs once a seed, so compiling costs more than running; unoptimised, XLA:CPU compiles it twice as fast.
         quick = {"xla_backend_optimization_level": 0} if jax.default_backend() == "cpu" else None
-        self._initialise = jax.jit(self._initial_state, out_shardings=self._everywhere(), compiler_options=quick)
+        self._initialise = jax.jit(self._initial_state, out_shardings=self.devices.everywhere, compiler_options=quick)
         self._copy = jax.jit(partial(jax.tree.map, jnp.copy))
+        self._choose = jax.jit(choose_seeds)
         self._step = jax.jit(self._train_step, donate_argnums=0)
         self._epoch = jax.jit(self._train_chunk, donate_argnums=0, static_argnames="count")
         self._order = jax.jit(self._epoch_order, static_argnames="size")
@@ -114,59 +147,72 @@ class Trainer:
         A loss that is not finite ends the fit as "diverged". A fit that goes on from a checkpoint ends with the same
         bits as one that was never interrupted.
         """
-        config = self.config
-        state = self.initialise(seed)
-        images, labels, mean, std = self._place(
-            (
-                dataset.train.images,
-                dataset.train.labels,
-                dataset.mean.astype(np.float32),
-                dataset.std.astype(np.float32),
-            )
-        )
-        keys = self._place({name: stream_key(seed, name) for name in STREAMS})
-        held = {name: self.place_split(getattr(dataset, name)) for name in ("train_eval", "val")}
-        curves: dict[str, list[float]] = {}
-        best, best_loss, best_epoch, reason = self._copy(self._weights(state)), math.inf, 0.0, ""
+        return self.fit_together([dataset], [seed], watch, checkpoint)[0]
+
+    def fit_together(
+        self,
+        datasets: Sequence[Dataset],
+        seeds: Sequence[int],
+        watch: Callable[[int, dict[str, float]], None] | None = None,
+        checkpoint: Checkpoint | None = None,
+    ) -> list[Trained]:
+        """Train several seeds in one program, each on its own data; the fit of one seed is the same without its axis.
+
+        Each ends as `fit` alone would end it, up to rounding; one that diverges leaves the others alone. `watch` is
+        told the values of the first one that hasn't diverged; images_per_second counts the images of all.
+        """
+        count, size = len(seeds), len(datasets[0].train.labels)
+        state = self.devices.join([self.initialise(seed) for seed in seeds])
+        images, labels = self._place_images([dataset.train for dataset in datasets])
+        mean, std = self._place_statistics(datasets)
+        streams = [{name: stream_key(seed, name) for name in STREAMS} for seed in seeds]
+        keys = self.devices.join([self.devices.place(each) for each in streams])
+        held = {
+            name: self.place_split(*(getattr(dataset, name) for dataset in datasets)) for name in ("train_eval", "val")
+        }
+        best, courses = self._copy(self._weights(state)), [_Course() for _ in seeds]
         order, order_epoch, speeds, taken_before = None, -1, [], 0
         if kept := checkpoint and checkpoint.load((state, best)):
-            (state, best), numbers = self._place(kept[0]), kept[1]
-            best_loss, best_epoch, taken_before = numbers["best_loss"], numbers["best_epoch"], numbers["step"]
-            curves, speeds = numbers["curves"], numbers["speeds"]
+            (state, best), numbers = jax.device_put(kept[0], self.devices.by_seed), kept[1]
+            taken_before, speeds = numbers["step"], numbers["speeds"]
+            courses = [_Course(**course) for course in numbers["courses"]]
         for first, last in self._chunks(taken_before):
+            passed = last / self.steps_per_epoch
             losses, began = [], time.perf_counter()
-            for epoch, start, count in self._pieces(first, last):
+            for epoch, start, steps in self._pieces(first, last):
                 if epoch != order_epoch:
-                    order, order_epoch = self._order(keys["order"], epoch, size=len(labels)), epoch
+                    orders = [self._order(each["order"], epoch, size=size) for each in streams]
+                    order, order_epoch = self.devices.join(orders), epoch
                 data = (images, labels, mean, std, order, keys)
-                state, taken = self.advance(state, data, start, count)
+                state, taken = self.advance(state, data, start, steps)
                 losses += taken
-            train_loss = float(np.mean(np.hstack(jax.device_get(losses))))
-            speeds.append((last - first) * config.train.batch_size / (time.perf_counter() - began))
-            values = {
-                "epoch": last / self.steps_per_epoch,
-                "step": float(last),
-                "learning_rate": float(self._rates[last - 1]),
-                "train_loss": train_loss,
-            }
-            for name, split in held.items():
-                result = self.evaluate(self._weights(state), split, dataset)
-                values |= {f"{name}_loss": result.loss, f"{name}_accuracy": result.accuracy}
-            for name, value in values.items():
-                curves.setdefault(name, []).append(value)
+            by_seed = np.concatenate([np.reshape(loss, (-1, count)) for loss in jax.device_get(losses)]).T.copy()
+            speeds.append(count * (last - first) * self.config.train.batch_size / (time.perf_counter() - began))
+            weights = self._weights(state)
+            results = {name: self.evaluate_together(weights, split, datasets) for name, split in held.items()}
+            improved = []
+            for index, course in enumerate(courses):
+                values = {
+                    "epoch": passed,
+                    "step": float(last),
+                    "learning_rate": float(self._rates[last - 1]),
+                    "train_loss": float(np.mean(by_seed[index])),
+                }
+                for name, found in results.items():
+                    values |= {f"{name}_loss": found[index].loss, f"{name}_accuracy": found[index].accuracy}
+                improved.append(course.note(values, self.steps))
             if watch:
-                watch(last, values)
-            if not all(math.isfinite(value) for value in values.values()):
-                bad = next(name for name, value in values.items() if not math.isfinite(value))
-                reason = f"{bad} is not finite after step {last} of {self.steps}; try a smaller optim.learning_rate"
+                told = next((course for course in courses if not course.reason), courses[0])
+                watch(last, {name: values[-1] for name, values in told.curves.items()})
+            if all(course.reason for course in courses):
                 break
-            if values["val_loss"] < best_loss:
-                best, best_loss, best_epoch = self._copy(self._weights(state)), values["val_loss"], values["epoch"]
-            if checkpoint and last < self.steps and checkpoint.due(values["epoch"]):
-                numbers = {"epoch": values["epoch"], "step": last, "best_loss": best_loss, "best_epoch": best_epoch}
-                checkpoint.save((state, best), {**numbers, "curves": curves, "speeds": speeds})
-        status = "diverged" if reason else "done"
-        return Trained(status, reason, self._weights(state), best, best_epoch, curves, float(np.median(speeds)))
+            if any(improved):
+                best = self._choose(np.array(improved if count > 1 else improved[0]), weights, best)
+            if checkpoint and last < self.steps and checkpoint.due(passed):
+                numbers = {"epoch": passed, "step": last, "speeds": speeds, "courses": [asdict(one) for one in courses]}
+                checkpoint.save((state, best), numbers)
+        ends = zip(courses, self.devices.part(self._weights(state)), self.devices.part(best), strict=True)
+        return [course.end(final, least, float(np.median(speeds))) for course, final, least in ends]
 
     def advance(
         self, state: TrainState, data: tuple[Any, ...], start: int, count: int
@@ -183,26 +229,39 @@ class Trainer:
 
     def evaluate(self, weights: Weights, split: tuple[Any, ...], dataset: Dataset) -> Evaluation:
         """Loss and accuracy on every example of a placed split: no augmentation, no dropout, deterministic pooling."""
+        return self.evaluate_together(weights, split, [dataset])[0]
+
+    def evaluate_together(
+        self, weights: Weights, split: tuple[Any, ...], datasets: Sequence[Dataset]
+    ) -> list[Evaluation]:
+        """The evaluations of seeds that are trained together."""
         images, labels, count = split
-        mean, std = self._place((dataset.mean.astype(np.float32), dataset.std.astype(np.float32)))
+        mean, std = self._place_statistics(datasets)
         results = [
             self._evaluate(weights, batch, truth, mean, std) for batch, truth in zip(images, labels, strict=True)
         ]
-        losses, predictions = (np.concatenate(part)[:count] for part in zip(*jax.device_get(results), strict=True))
-        correct = predictions == np.concatenate(jax.device_get(labels))[:count]
-        return Evaluation(float(losses.mean(dtype=np.float64)), float(correct.mean()), predictions, correct)
+        losses, predictions = (
+            np.atleast_2d(np.concatenate(part, -1)[..., :count]) for part in zip(*jax.device_get(results), strict=True)
+        )
+        correct = predictions == np.concatenate(jax.device_get(labels), -1)[..., :count]
+        return [
+            Evaluation(float(loss.mean(dtype=np.float64)), float(right.mean()), predicted, right)
+            for loss, right, predicted in zip(losses, correct, predictions, strict=True)
+        ]
 
-    def place_split(self, split: Split) -> tuple[list[Array], list[Array], int]:
-        """A split on the devices, in batches of one size, so that one program serves them all.
+    def place_split(self, *splits: Split) -> tuple[list[Array], list[Array], int]:
+        """A split on the devices, in batches of one size, so that one program serves them all; or one for each seed.
 
         The last batch repeats its final example to fill up.
         """
-        count, devices = len(split.labels), self.mesh.size
-        batch = -(-self.config.train.eval_batch_size // devices) * devices
+        count, sharing = len(splits[0].labels), self.mesh.shape["batch"]
+        batch = -(-self.config.train.eval_batch_size // sharing) * sharing
         index = np.minimum(np.arange(-(-count // batch) * batch), count - 1).reshape(-1, batch)
-        shared = NamedSharding(self.mesh, PartitionSpec("batch"))
-        images = [jax.device_put(split.images[rows], shared) for rows in index]
-        return images, [jax.device_put(split.labels[rows], shared) for rows in index], count
+        batches = [
+            self._place_images([Split(split.images[rows], split.labels[rows]) for split in splits], "batch")
+            for rows in index
+        ]
+        return [images for images, _ in batches], [labels for _, labels in batches], count
 
     def apply(
         self, weights: Weights, images: Array, *, train: bool, key: Array | None = None
@@ -218,12 +277,18 @@ class Trainer:
         return TrainState(params, rest, self.optimiser.init(params), jnp.zeros((), jnp.int32))
 
     def _train_step(self, state: TrainState, data: tuple[Any, ...], position: Array) -> tuple[TrainState, Array]:
+        images, labels, *_, order, _ = data
+        if order.ndim == 1:
+            return self._train_seed(state, data, position)
+        axes = (_seed_axis(images, 5), _seed_axis(labels, 2), 0, 0, 0, 0)
+        step = jax.vmap(self._train_seed, (0, axes, None), spmd_axis_name="seed")
+        return step(state, data, position)
+
+    def _train_seed(self, state: TrainState, data: tuple[Any, ...], position: Array) -> tuple[TrainState, Array]:
         images, labels, mean, std, order, keys = data
         size = self.config.train.batch_size
         rows = lax.dynamic_slice(order, (position * size,), (size,))
-        batch, truth = lax.with_sharding_constraint(
-            (images[rows], labels[rows]), NamedSharding(self.mesh, PartitionSpec("batch"))
-        )
+        batch, truth = lax.with_sharding_constraint((images[rows], labels[rows]), self.devices.spread("batch"))
         at = {name: jax.random.fold_in(key, state.step) for name, key in keys.items()}
         batch = augment(at["augment"], batch, self.config.train.shift, self.config.train.flip)
         batch = normalise(batch, mean, std)
@@ -247,6 +312,9 @@ class Trainer:
     def _evaluate_batch(
         self, weights: Weights, images: Array, labels: Array, mean: Array, std: Array
     ) -> tuple[Array, Array]:
+        if mean.ndim == 2:
+            axes = (0, _seed_axis(images, 5), _seed_axis(labels, 2), 0, 0)
+            return jax.vmap(self._evaluate_batch, axes, spmd_axis_name="seed")(weights, images, labels, mean, std)
         logits, _, _ = self.apply(weights, normalise(images, mean, std), train=False)
         return optax.softmax_cross_entropy_with_integer_labels(logits, labels), logits.argmax(-1)
 
@@ -267,11 +335,13 @@ class Trainer:
             yield epoch, position, count
             first += count
 
-    def _everywhere(self) -> NamedSharding:
-        return NamedSharding(self.mesh, PartitionSpec())
+    def _place_images(self, splits: Sequence[Split], *axes: str) -> tuple[Array, Array]:
+        images, labels = [split.images for split in splits], [split.labels for split in splits]
+        return self.devices.place_seeds(images, *axes), self.devices.place_seeds(labels, *axes)
 
-    def _place(self, values: Any) -> Any:
-        return jax.device_put(values, self._everywhere())
+    def _place_statistics(self, datasets: Sequence[Dataset]) -> Any:
+        parts = [(dataset.mean.astype(np.float32), dataset.std.astype(np.float32)) for dataset in datasets]
+        return self.devices.join([self.devices.place(part) for part in parts])
 
     @staticmethod
     def _weights(state: TrainState) -> Weights:
@@ -283,24 +353,11 @@ def stream_key(seed: int, stream: str) -> Array:
     return jax.random.fold_in(jax.random.key(seed), STREAMS.index(stream))
 
 
-def make_mesh(config: TrainConfig, train_size: int) -> Mesh:
-    """The devices that share each batch: as many as asked for, else the most that divide the batch.
-
-    Raises PoolscopeError where the batch can't be drawn from the training images or shared by the devices.
-    """
-    devices, batch = jax.devices(), config.batch_size
-    if batch > train_size:
-        raise PoolscopeError(
-            f"train.batch_size must be at most the number of training images, {train_size}, not {batch}."
-        )
-    count = config.devices or max(n for n in range(1, len(devices) + 1) if batch % n == 0)
-    if count > len(devices):
-        raise PoolscopeError(f"train.devices must be at most the {len(devices)} that JAX sees here, not {count}.")
-    if batch % count:
-        raise PoolscopeError(f"train.batch_size must be a multiple of train.devices = {count}, not {batch}.")
-    return Mesh(np.array(devices[:count]), ("batch",))
-
-
 def uses_scan(config: TrainConfig, back_end: str) -> bool:
     """Whether a chunk of steps is one compiled loop (train.loop; "auto": on accelerators)."""
     return config.loop == "scan" or (config.loop == "auto" and back_end != "cpu")
+
+
+def _seed_axis(array: Array, rank: int) -> int | None:
+    """The axis of seeds of an array that has this rank with one; None where the seeds share it."""
+    return 0 if array.ndim == rank else None
