@@ -102,7 +102,7 @@ def prepare_pool(
 ) -> Callable[[], int]:
     """nnx.max_pool or nnx.avg_pool (lax.reduce_window), forward, or forward and backward."""
     keep_freed_memory()  # as the contender has it, so that the ratio is the operator's own
-    options: dict[str, Any] = {} if operator == "max" else {"count_include_pad": False}
+    options: dict[str, Any] = {"count_include_pad": False} if (operator, padding) == ("avg", "SAME") else {}
     pool = getattr(nnx, f"{operator}_pool")
     return time_pool(lambda x: pool(x, (window, window), (stride, stride), padding, **options), tuple(shape), backward)
 

@@ -57,7 +57,7 @@ def prepare_pool(
     operator: str, shape: list[int], window: int, stride: int, padding: str, backward: bool, layout: str
 ) -> Callable[[], int]:
     """max_pool2d or avg_pool2d; SAME becomes a padding of window // 2 on both sides, at stride 2 a shift by a pixel."""
-    options: dict[str, Any] = {} if operator == "max" else {"count_include_pad": False}
+    options: dict[str, Any] = {"count_include_pad": False} if (operator, padding) == ("avg", "SAME") else {}
     pool = getattr(functional, f"{operator}_pool2d")
     margin = window // 2 if padding == "SAME" else 0
     form = FORMATS[layout]
