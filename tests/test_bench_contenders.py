@@ -69,6 +69,13 @@ def pooled(library: Any, case: dict[str, Any]) -> list[np.ndarray]:
     return [np.asarray(value.detach() if hasattr(value, "detach") else value) for value in repeat.results]
 
 
+def test_seeds_in_one_program_take_the_same_steps_each() -> None:
+    options = SMALL["digits"].options(loop="step")
+    alone, together = (by_poolscope.prepare_training(**options, seeds=seeds) for seeds in (1, 2))
+    assert together() == 2 * alone()
+    np.testing.assert_allclose(np.stack(together.losses), np.stack(alone.losses)[:, None].repeat(2, 1), rtol=1e-4)
+
+
 def test_every_operator_can_be_repeated() -> None:
     assert by_poolscope.prepare_operator("gated", [2, 8, 8, 4])() == 2
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from poolscope.benchmarks.parts import PARTS
-from poolscope.benchmarks.rounds import Children, Comparison, Pace, Row, make_rows, measure, to_texts
+from poolscope.benchmarks.rounds import Children, Pace, Row, make_rows, measure, to_texts
 from poolscope.environment import read_processor
 from poolscope.errors import PoolscopeError
 
@@ -71,7 +71,7 @@ def measure_part(part: str, folder: Path, pace: Pace, cores: Sequence[int]) -> N
         for number, comparison in enumerate(comparisons, start=1):
             place = f"{part} {number} of {len(comparisons)}"
             measured = measure(comparison, children, pace, partial(_tell, place))
-            added = make_rows(comparison, measured, _say_pinned(comparison))
+            added = make_rows(comparison, measured, len(cores))
             rows += added
             _tell(place, _summarise(added), last=True)
             write_rows(rows, folder / f"{part}.csv")
@@ -117,12 +117,6 @@ def _find_version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "not installed"
-
-
-def _say_pinned(comparison: Comparison) -> str:
-    if not comparison.threads or not hasattr(os, "sched_setaffinity"):
-        return "no"
-    return f"{comparison.threads} core" + "s" * (comparison.threads > 1)
 
 
 def _summarise(rows: Sequence[Row]) -> str:

@@ -36,27 +36,30 @@ from poolscope.train import STREAMS, Trainer, stream_key
 class Training:
     """An epoch a call; `losses` are the last epoch's."""
 
-    def __init__(self, network: Network, loop: str) -> None:
+    def __init__(self, network: Network, loop: str, seeds: int = 1) -> None:
         keep_freed_memory()
-        self.network = network
+        self.network, self.seeds = network, seeds
         (config,) = compose_runs([*write_overrides(network), f"train.loop={loop}"]).configs
         images, labels, order = draw_images(network)
-        self.trainer = Trainer(config, plan_network(config, network.shape, CLASSES), len(labels))
-        self.state = self.trainer.initialise(0)
-        nnx.replace_by_pure_dict(self.state.params, jax.tree.map(jnp.asarray, draw_weights(network)))
+        self.trainer = Trainer(config, plan_network(config, network.shape, CLASSES), len(labels), seeds)
+        state = self.trainer.initialise(0)
+        nnx.replace_by_pure_dict(state.params, jax.tree.map(jnp.asarray, draw_weights(network)))
         mean, std = (np.full(network.shape[2], value, np.float32) for value in (MEAN, STD))
         keys = {name: stream_key(0, name) for name in STREAMS}
-        self.data = jax.device_put((images, labels, mean, std, order, keys))
+        images, labels, *others = jax.device_put((images, labels, mean, std, order, keys))
+        if seeds > 1:
+            state, others = jax.tree.map(lambda leaf: jnp.stack([leaf] * seeds), (state, others))
+        self.state, self.data = state, (images, labels, *others)
 
     def __call__(self) -> int:
         self.state, self.losses = self.trainer.advance(self.state, self.data, 0, self.network.steps)
         jax.block_until_ready(self.losses)
-        return self.network.steps * self.network.batch
+        return self.seeds * self.network.steps * self.network.batch
 
 
-def prepare_training(loop: str, **network: Any) -> Training:
-    """The Trainer that `poolscope train` uses, with train.loop=step or scan."""
-    return Training(read_network(network), loop)
+def prepare_training(loop: str, seeds: int = 1, **network: Any) -> Training:
+    """The Trainer that `poolscope train` uses, with train.loop=step or scan; several seeds in one program."""
+    return Training(read_network(network), loop, seeds)
 
 
 def prepare_pool(

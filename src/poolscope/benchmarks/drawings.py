@@ -53,7 +53,7 @@ def plot_operators(rows: pd.DataFrame) -> Figure:
         {"ratio": 1 / rows["ratio"], "ratio_q25": 1 / rows["ratio_q75"], "ratio_q75": 1 / rows["ratio_q25"]}
     )
     with styled():
-        figure, (ax,) = make_grid(1, 1, 0.8 + 0.15 * len(rows))
+        figure, (ax,) = make_grid(1, 1, 0.6 + 0.12 * len(rows))
         draw_ratios(inverse, ax, range(len(rows)), COLOURS[0], MARKERS[0], "")
         ax.set_yticks(range(len(rows)), rows["contender"])
         ax.set_ylim(len(rows) - 0.5, -0.5)

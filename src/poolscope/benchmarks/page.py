@@ -50,7 +50,8 @@ _START = (
 _SWEEP = "Eight operators, 15 epochs of the digits each, with warm caches, on two cores."
 _COSTS = (
     "poolscope's speed, train.loop=step, around a network of three blocks (16, 32, 64 filters) on 16x16x3 images in "
-    "batches of 128; and whole `poolscope train` commands (digits, 10 epochs) with more seeds in one."
+    "batches of 128; the reference networks with several seeds in one program (train.seeds_at_once), images of all; "
+    "and whole `poolscope train` commands (digits, 10 epochs) with several seeds."
 )
 _FASTER = "How many times as fast as each other contender poolscope is; bars are quartiles over rounds."
 _NUMBERS = ("ratio", "ratio_q25", "ratio_q75", "contender_median", "reference_median")
@@ -208,12 +209,12 @@ def list_contenders(rows: pd.DataFrame) -> list[str]:
 
 
 def say_median(rows: pd.DataFrame, name: str) -> str:
-    """A contender's median value, or why there is none."""
-    for side in ("contender", "reference"):
-        found = rows[(rows[side] == name) & rows[f"{side}_median"].notna()]
-        if len(found):
-            value = float(found[f"{side}_median"].iloc[0])
-            return f"{value:,.0f}" if value >= 100 else f"{value:,.3g}"
+    """A contender's median value over the most rounds, or why there is none."""
+    sides = [rows[rows[side] == name].set_index("rounds")[f"{side}_median"] for side in ("contender", "reference")]
+    medians = pd.concat(sides).dropna()
+    if len(medians):
+        value = float(medians.iloc[medians.index.argmax()])
+        return f"{value:,.0f}" if value >= 100 else f"{value:,.3g}"
     return next((part for note in rows["note"] for part in str(note).split("; ") if part.startswith(f"{name}: ")), "")
 
 

@@ -139,13 +139,24 @@ def compare_costs() -> list[Comparison]:
         )
         for axis, grid in grids.items()
     ]
+    comparisons += [
+        Comparison(
+            f"curve: seeds in one program, {name}",
+            tuple(
+                Contender(str(n), "poolscope", "training", network.options(loop="step", seeds=n), "curve")
+                for n in (1, 2, 4)
+            ),
+            references=("1",),
+        )
+        for name, network in NETWORKS.items()
+    ]
     words = ["-m", "poolscope", "train", *write_overrides(NETWORKS["digits"], "digits")]
     words += ["train.epochs=10", "measure=none", "results={folder}/results"]
     seeded = [
         Contender(str(n), "command", "process", {"arguments": [*words, f"seeds={list(range(n))}"], "items": n})
         for n in (1, 2, 4, 8)
     ]
-    return [*comparisons, Comparison("curve: seeds", tuple(seeded), ("runs/min",), 1, ("1",))]
+    return [*comparisons, Comparison("curve: seeds of a command", tuple(seeded), ("runs/min",), 1, ("1",))]
 
 
 PARTS: dict[str, Callable[[], list[Comparison]]] = {

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 LIMIT = 900.0  # seconds that a contender has for an answer
-_SLOW = 5.0  # seconds; a contender whose repetition takes longer sits out all but the first rounds
+_SLOW = 10.0  # seconds; a contender whose repetition takes longer sits out all but the first rounds
 UNITS: dict[str, Callable[[Mapping[str, float]], float]] = {
     "images/CPU-s": lambda took: took["items"] / took["cpu"],
     "images/s": lambda took: took["items"] / took["wall"],
@@ -61,6 +61,13 @@ class Comparison:
     units: tuple[str, ...] = ("images/CPU-s",)
     threads: int = 1
     references: tuple[str, ...] = ()
+
+    @property
+    def pinned(self) -> str:
+        """To how many cores its contenders are bound, or "no"."""
+        if not self.threads or not hasattr(os, "sched_setaffinity"):
+            return "no"
+        return f"{self.threads} core" + "s" * (self.threads > 1)
 
     def pairs(self) -> list[tuple[str, str]]:
         """Contender and reference of each row, once for every unit."""
@@ -187,17 +194,20 @@ def measure(
     return measured
 
 
-def compare_values(contender: Mapping[int, float], reference: Mapping[int, float]) -> tuple[float, float, float]:
-    """Median and quartiles of contender / reference over the rounds that both took part in."""
-    ratios = [contender[number] / reference[number] for number in sorted(contender.keys() & reference.keys())]
-    low, middle, high = np.quantile(ratios, [0.25, 0.5, 0.75])
-    return float(middle), float(low), float(high)
+def compare_values(contender: Mapping[int, float], reference: Mapping[int, float]) -> tuple[float, ...]:
+    """Of the rounds that both took part in: median and quartiles of contender / reference, and the median of each."""
+    shared = sorted(contender.keys() & reference.keys())
+    ours, theirs = (np.array([side[number] for number in shared]) for side in (contender, reference))
+    low, middle, high = np.quantile(ours / theirs, [0.25, 0.5, 0.75])
+    return float(middle), float(low), float(high), float(np.median(ours)), float(np.median(theirs))
 
 
-def make_rows(comparison: Comparison, measured: Mapping[str, Measured], pinned: str) -> list[Row]:
-    """A row for every pair of contenders and every unit; without numbers, and with the reason, where one has none."""
-    threads = comparison.threads or os.cpu_count() or 1
-    rows = []
+def make_rows(comparison: Comparison, measured: Mapping[str, Measured], cores: int) -> list[Row]:
+    """A row for every pair of contenders and every unit; without numbers, and with the reason, where one has none.
+
+    cores: how many there are for contenders that aren't pinned.
+    """
+    threads, pinned, rows = comparison.threads or cores, comparison.pinned, []
     for unit in comparison.units:
         values = {name: found.values(unit) for name, found in measured.items()}
         for name, reference in comparison.pairs():
@@ -206,14 +216,10 @@ def make_rows(comparison: Comparison, measured: Mapping[str, Measured], pinned: 
             shared = 0 if note else len(ours.keys() & theirs.keys())
             numbers: list[float | None] = [None] * 5
             if shared:
-                numbers = [*compare_values(ours, theirs), _median(ours), _median(theirs)]
+                numbers = [*compare_values(ours, theirs)]
             content = (comparison.quantity, name, reference, unit, *numbers, shared, threads, pinned, note)
             rows.append(Row(*content))  # type: ignore[arg-type]
     return rows
-
-
-def _median(values: Mapping[int, float]) -> float:
-    return float(np.median(list(values.values())))
 
 
 def to_texts(row: Row) -> dict[str, str]:
