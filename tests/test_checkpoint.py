@@ -130,7 +130,7 @@ def test_a_checkpoint_that_can_t_be_written_is_said_and_leaves_nothing(
         raise OSError(28, "No space left on device")
 
     said: list[str] = []
-    monkeypatch.setattr("poolscope.checkpoint.os.fsync", fail)
+    monkeypatch.setattr("os.fsync", fail)
     Checkpoint(tmp_path / "c", "mine", 1, said.append).save(TREE, NUMBERS)
     assert len(said) == 1 and "No space left on device" in said[0]
     assert os.listdir(tmp_path) == []

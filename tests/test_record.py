@@ -59,7 +59,7 @@ def test_a_write_that_fails_leaves_the_old_record_and_no_scratch(
 
     for step in ("replace", "fsync"):
         with monkeypatch.context() as patch:
-            patch.setattr(f"poolscope.record.os.{step}", fail)
+            patch.setattr(f"os.{step}", fail)
             with pytest.raises(OSError, match="No space"):
                 write_record(newer, path)
         assert read_record(path) == RECORD
@@ -67,6 +67,18 @@ def test_a_write_that_fails_leaves_the_old_record_and_no_scratch(
     with pytest.raises(TypeError):
         write_record(replace(RECORD, provenance={"path": Path("x")}), path)
     assert read_record(path) == RECORD
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o007, 0o660), (0o077, 0o600)])
+def test_who_may_read_a_record_is_for_the_umask_to_say(mask: int, mode: int, tmp_path: Path) -> None:
+    path = tmp_path / "runs" / "seed-0.json"
+    before = os.umask(mask)
+    try:
+        for _ in range(2):
+            write_record(RECORD, path)
+            assert path.stat().st_mode & 0o777 == mode
+    finally:
+        os.umask(before)
 
 
 def write_often(path: Path, value: float) -> None:

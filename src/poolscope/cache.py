@@ -18,6 +18,7 @@ from typing import IO
 
 import numpy as np
 
+from poolscope.atomic import open_whole
 from poolscope.errors import PoolscopeError
 from poolscope.splits import Split
 
@@ -97,13 +98,5 @@ def _checksum(values: np.ndarray) -> int:
 
 
 def _write(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(scratch, path)
-    except BaseException:
-        Path(scratch).unlink(missing_ok=True)
-        raise
+    with open_whole(path) as file:
+        write(file)

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +15,8 @@ from typing import Any
 import jax
 import numpy as np
 from flax import serialization
+
+from poolscope.atomic import open_whole
 
 _SECONDS = 300.0  # between checkpoints where no number of epochs is asked for
 _HASH = 32
@@ -52,16 +52,8 @@ class Checkpoint:
         }
         payload = serialization.msgpack_serialize(content)
         try:
-            handle, scratch = tempfile.mkstemp(dir=self.path.parent, prefix=f"{self.path.name}.")
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(hashlib.sha256(payload).digest() + payload)
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.replace(scratch, self.path)
-            except BaseException:
-                Path(scratch).unlink(missing_ok=True)
-                raise
+            with open_whole(self.path) as file:
+                file.write(hashlib.sha256(payload).digest() + payload)
         except OSError as error:
             self.say(f"The checkpoint {self.path} can't be written ({error.strerror}); training goes on without.")
 

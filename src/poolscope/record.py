@@ -7,13 +7,12 @@ import dataclasses
 import hashlib
 import json
 import math
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from poolscope.atomic import open_whole
 from poolscope.errors import PoolscopeError
 
 VERSION = 1
@@ -59,18 +58,8 @@ def write_record(record: RunRecord, path: str | Path) -> None:
     content = _finite(dataclasses.asdict(record))
     content["provenance"]["checksum"] = _checksum(content)
     text = _encode(content)
-    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(scratch, path)
-    except BaseException as error:
-        Path(scratch).unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno:
-            raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
-        raise
+    with open_whole(path) as file:
+        file.write(text.encode() + b"\n")
 
 
 def read_record(path: str | Path) -> RunRecord:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from poolscope.atomic import open_whole
 from poolscope.errors import PoolscopeError
 from poolscope.paths import runs_folder
 
@@ -54,14 +53,8 @@ def write_sweep(results: str | Path, study: str, runs: Sequence[PlannedRun], com
         "commands": list(dict.fromkeys((*earlier, command))),
         "runs": [[run.digest, run.seed, run.label] for run in runs],
     }
-    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(content, file, separators=(",", ":"))
-        os.replace(scratch, path)
-    except BaseException:
-        Path(scratch).unlink(missing_ok=True)
-        raise
+    with open_whole(path) as file:
+        file.write(json.dumps(content, separators=(",", ":")).encode())
 
 
 def _path(results: str | Path, study: str) -> Path:

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from poolscope.atomic import open_whole
 from poolscope.config import RunConfig, to_dict
 from poolscope.errors import PoolscopeError
 from poolscope.inventory import read_rows
@@ -124,15 +123,8 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
 def write_text(text: str, path: Path) -> None:
     """Write a text file whole or not at all, so that a crash never costs a committed table."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        Path(scratch).chmod(0o644)
-        os.replace(scratch, path)
-    except BaseException:
-        Path(scratch).unlink(missing_ok=True)
-        raise
+    with open_whole(path) as file:
+        file.write(text.encode())
 
 
 def sum_confusion(confusion: pd.DataFrame, digest: str, seeds: Iterable[int]) -> np.ndarray:
