@@ -98,6 +98,10 @@ def _choices(words: list[str]) -> list[str] | None:
         return list(_LISTS)
     if words[0] == "data":
         return ["prepare"] if len(words) == 2 else []
+    if words[0] == "bench":
+        from poolscope.benchmarks.parts import PARTS
+
+        return list(PARTS)
     if words[0] in ("report", "reproduce", "status") or words[:2] == ["list", "runs"]:
         folders = [*Path("results").glob("*/"), *Path("results/runs").glob("*/")]
         return sorted({folder.name for folder in folders} - {"runs"})

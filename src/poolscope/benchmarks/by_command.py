@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,11 +17,12 @@ def prepare_process(arguments: list[str], items: int = 1, warm: bool = True, sta
 
     {folder} in an argument becomes a new empty folder each time.
     """
-    kept = tempfile.TemporaryDirectory(prefix="poolscope-bench-")
+    kept = tempfile.mkdtemp(prefix="poolscope-bench-")
+    atexit.register(shutil.rmtree, kept, ignore_errors=True)
 
     def repeat() -> int:
         with tempfile.TemporaryDirectory(prefix="poolscope-bench-") as new:
-            cache = str(Path(kept.name if warm else new) / "cache")
+            cache = str(Path(kept if warm else new) / "cache")
             done = subprocess.run(
                 [sys.executable, *(word.replace("{folder}", new) for word in arguments)],
                 env={**os.environ, "POOLSCOPE_CACHE": cache},
@@ -28,6 +31,8 @@ def prepare_process(arguments: list[str], items: int = 1, warm: bool = True, sta
                 text=True,
                 stdin=subprocess.DEVNULL,
             )
+        if "No module named 'torch'" in done.stderr:
+            raise ModuleNotFoundError(name="torch")
         if done.returncode != status:
             raise RuntimeError(f"a process ended with {done.returncode} instead of {status}: {done.stderr[-200:]}")
         return items

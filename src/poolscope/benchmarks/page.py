@@ -45,7 +45,8 @@ _OPERATORS = (
 )
 _START = (
     "New processes, on all cores: imports, and `poolscope train` until its first step is done, with caches of compiled "
-    "programs that an earlier run has filled (warm), or empty ones (cold)."
+    "programs that an earlier run has filled (warm), or empty ones (cold); plain Flax and torch import their library, "
+    "make the network and take one step on a batch that is there."
 )
 _SWEEP = "Eight operators, 15 epochs of the digits each, with warm caches, on two cores."
 _COSTS = (

@@ -87,7 +87,8 @@ def _shorten(network: Network, name: str) -> Network:
 
 
 def compare_starts() -> list[Comparison]:
-    """Commands and imports against Python alone; `poolscope train` to its first step, with warm caches against cold."""
+    """Commands and imports against Python alone; `poolscope train` to its first step, with warm caches against cold,
+    and against the same step of plain Flax and torch."""
     python = Contender("python -c pass", "command", "process", {"arguments": ["-c", "pass"]})
     commands = {
         "poolscope --help": ["-m", "poolscope", "--help"],
@@ -103,6 +104,10 @@ def compare_starts() -> list[Comparison]:
             Contender(state, "command", "process", {"arguments": words, "warm": state == "warm", "status": 17})
             for state in ("warm", "cold")
         ]
+        one = Network(NETWORKS[name].shape, NETWORKS[name].filters, 1)
+        for library, options in (("flax", one.options(loop="step")), ("torch", one.options(layout="default"))):
+            call = f"from poolscope.benchmarks.by_{library} import prepare_training; prepare_training(**{options})()"
+            runs.append(Contender(f"plain {library}", "command", "process", {"arguments": ["-c", call]}))
         comparisons.append(Comparison(f"start to first step, {name}", tuple(runs), ("s", "CPU-s"), 0))
     return comparisons
 

@@ -152,11 +152,19 @@ class Children:
         return answer
 
     def close(self) -> None:
-        """End them all."""
+        """End them all: those that are idle end by themselves, and tidy up after them."""
         for child in self._running.values():
-            _kill(child)
+            assert child.stdin
             with suppress(BrokenPipeError):
-                child.communicate()
+                child.stdin.close()
+        for child in self._running.values():
+            try:
+                child.wait(timeout=2)
+            except subprocess.TimeoutExpired:
+                _kill(child)
+                child.wait()
+            assert child.stdout
+            child.stdout.close()
         self._running.clear()
 
 
