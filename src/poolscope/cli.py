@@ -268,7 +268,11 @@ def _bench(given: list[str]) -> int:
     if not options.redraw:
         from poolscope.benchmarks.bench import choose_pace, run_parts
 
-        status = run_parts(options.part, folder, choose_pace(options.quick, options.rounds), options.core)
+        try:
+            status = run_parts(options.part, folder, choose_pace(options.quick, options.rounds), options.core)
+        except KeyboardInterrupt:
+            print("poolscope: interrupted; the tables hold what was measured until now.", file=sys.stderr)
+            return 130
     from poolscope.benchmarks.page import build_page
 
     print(f"Written to {build_page(folder)}")

@@ -15,6 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from poolscope.atomic import open_whole
 from poolscope.benchmarks.parts import PARTS
 from poolscope.benchmarks.rounds import Children, Pace, Row, make_rows, measure, to_texts
 from poolscope.environment import read_processor
@@ -137,6 +138,5 @@ def _tell(place: str, what: str, last: bool = False) -> None:
 
 def _write(text: str, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    scratch.write_text(text, encoding="utf-8")
-    os.replace(scratch, path)
+    with open_whole(path) as file:
+        file.write(text.encode())
