@@ -43,13 +43,15 @@ class Training:
         images, labels, order = draw_images(network)
         self.trainer = Trainer(config, plan_network(config, network.shape, CLASSES), len(labels), seeds)
         state = self.trainer.initialise(0)
-        nnx.replace_by_pure_dict(state.params, jax.tree.map(jnp.asarray, draw_weights(network)))
+        drawn = nnx.to_pure_dict(state.params)
+        placed = jax.tree.map(lambda old, new: jax.device_put(new, old.sharding), drawn, draw_weights(network))
+        nnx.replace_by_pure_dict(state.params, placed)
         mean, std = (np.full(network.shape[2], value, np.float32) for value in (MEAN, STD))
         keys = {name: stream_key(0, name) for name in STREAMS}
-        images, labels, *others = jax.device_put((images, labels, mean, std, order, keys))
-        if seeds > 1:
-            state, others = jax.tree.map(lambda leaf: jnp.stack([leaf] * seeds), (state, others))
-        self.state, self.data = state, (images, labels, *others)
+        devices = self.trainer.devices
+        images, labels, *others = devices.place((images, labels, mean, std, order, keys))
+        self.state, others = devices.join([(state, others)] * seeds)
+        self.data = (images, labels, *others)
 
     def __call__(self) -> int:
         self.state, self.losses = self.trainer.advance(self.state, self.data, 0, self.network.steps)
