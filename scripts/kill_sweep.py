@@ -36,6 +36,7 @@ SWEEP = [
     *("train", "-m", "pool=max,stochastic", "seeds=[0,1]", "train.epochs=4", "data.train_size=256", "model.width=4"),
     *("data.train_eval_size=50", "train.checkpoint_every=1", "study=killed"),
 ]
+LONGER = ["train.epochs=100"]  # than a worker process takes to start
 TIMES = ("seconds_train", "images_per_second")
 
 
@@ -132,6 +133,8 @@ def run(moments: int, launcher: str, seed: int) -> int:
     with tempfile.TemporaryDirectory() as scratch:
         alone = Path(scratch, "alone")
         words = [*SWEEP, f"hydra/launcher={launcher}"]
+        if launcher == "local":
+            words += LONGER
         for _ in range(2):  # the second without compiling
             began = time.monotonic()
             alone = Path(tempfile.mkdtemp(dir=scratch))
