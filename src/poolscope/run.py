@@ -123,7 +123,7 @@ class _Runs:
             for seed, holder in holders.items():
                 yield from self._train({seed: holder})
             return
-        share = (time.monotonic() - began) / len(seeds)
+        fitting = time.monotonic() - began
         if len(seeds) > 1:
             provenance["seeds_together"] = len(seeds)
         for seed, dataset, fit in zip(seeds, datasets, trained, strict=True):
@@ -133,7 +133,7 @@ class _Runs:
                 known["unmeasured"] = content.pop("unmeasured", "")
             except Exception as error:
                 content = _describe_failure(error)
-            yield self._record(seed, known, content, share + time.monotonic() - began)
+            yield self._record(seed, known, content, fitting + time.monotonic() - began)
 
     def _fit(
         self, trainer: Trainer, datasets: Sequence[Dataset], holders: Mapping[int, Holder], provenance: dict[str, Any]
@@ -243,7 +243,7 @@ def enable_compilation_cache() -> None:
     """Keep compiled programs between processes, so that only the first run of a shape pays for compilation."""
     if not jax.config.jax_compilation_cache_dir:  # type: ignore[attr-defined]
         jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "compiled"))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
 
 def _recorded_config(config: RunConfig) -> dict[str, Any]:
