@@ -76,11 +76,11 @@ def measure_part(part: str, folder: Path, pace: Pace, cores: Sequence[int]) -> N
             rows += added
             _tell(place, _summarise(added), last=True)
             write_rows(rows, folder / f"{part}.csv")
+            note_machine(part, folder, pace)
             if "MiB" in comparison.units:
                 children.close()  # a peak is of a whole process
     finally:
         children.close()
-    note_machine(part, folder, pace)
     if all(row.ratio is None for row in rows):
         raise PoolscopeError(f"nothing could be measured ({rows[0].note}).")
 

@@ -42,7 +42,7 @@ def draw_ratios(rows: pd.DataFrame, ax: Axes, places: Sequence[float], colour: s
         rows["ratio"], places, xerr=spread, fmt=marker, color=colour, label=label, markersize=4, elinewidth=1, capsize=0
     )
     ax.axvline(1, color=GREY, linewidth=0.8)
-    _scale(ax, "x", 10)
+    _scale(ax, 10)
     return ax
 
 
@@ -62,7 +62,7 @@ def plot_operators(rows: pd.DataFrame) -> Figure:
 
 
 def plot_costs(rows: pd.DataFrame) -> Figure:
-    """A panel for each axis of the cost curves: the medians, on two logarithmic axes."""
+    """A panel for each axis of the cost curves: the medians, against a logarithmic axis."""
     panels = list(dict.fromkeys(rows["quantity"]))
     with styled():
         figure, axes = make_grid(len(panels), 3, 1.9, WIDTH)
@@ -72,20 +72,19 @@ def plot_costs(rows: pd.DataFrame) -> Figure:
             speeds |= dict(zip(part["reference"], part["reference_median"], strict=True))
             points = sorted((float(x), speed) for x, speed in speeds.items())
             ax.plot([x for x, _ in points], [speed for _, speed in points], color=COLOURS[0], marker=MARKERS[0])
-            _scale(ax, "x", 2)
-            _scale(ax, "y", 10)
+            _scale(ax, 2)
+            ax.set_ylim(0, 1.1 * max((speed for _, speed in points), default=1))
             ax.set_xticks([x for x, _ in points])
             ax.set_title(panel.removeprefix("curve: "))
             ax.set_ylabel(part["unit"].iloc[0] if len(part) else "")
     return figure
 
 
-def _scale(ax: Axes, axis: str, base: int) -> None:
+def _scale(ax: Axes, base: int) -> None:
     """A logarithmic axis with plain numbers on it."""
-    (ax.set_xscale if axis == "x" else ax.set_yscale)("log", base=base)
-    shown = ax.xaxis if axis == "x" else ax.yaxis
-    shown.set_major_formatter(_PLAIN)
-    shown.set_minor_formatter(NullFormatter())
+    ax.set_xscale("log", base=base)
+    ax.xaxis.set_major_formatter(_PLAIN)
+    ax.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _add_legend(figure: Figure, axes: Sequence[Axes]) -> None:
