@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from poolscope import cli
 from poolscope.benchmarks import rounds
 from poolscope.benchmarks.bench import (
     choose_pace,
@@ -269,6 +270,15 @@ def test_bad_arguments_get_one_sentence(
     told = capsys.readouterr().err
     assert sentence in told and told.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_help_and_completion_name_every_part(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["bench", "--help"])
+    assert not end.value.code
+    told = capsys.readouterr().out
+    assert all(part in told for part in PARTS)
+    assert cli._choices(["bench", ""]) == list(PARTS)
 
 
 def test_the_machine_has_no_name() -> None:
