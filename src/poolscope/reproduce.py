@@ -18,27 +18,27 @@ from poolscope.record import RunRecord
 from poolscope.tables import Cells, collect, tabulate_run
 
 TIMES = ("seconds_train", "images_per_second")
-_CLASS = ("processor", "threads", "device", "devices", "machine", "python", "seeds_together")
+_CONDITIONS = ("git_revision", "processor", "threads", "device", "devices", "machine", "python", "seeds_together")
 
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """One run against its row. same_class: as far as the row says, the same kind of machine and the same versions.
+    """One run against its row. alike: as far as the row says, the same code and versions on the same kind of machine.
 
     exact: every scalar equal. difference: of test accuracy, new - old. spread: twice the standard deviation of test
-    accuracy over the configuration's seeds, which another machine's run must not be further off than.
+    accuracy over the configuration's seeds, which a run by other code or elsewhere must not be further off than.
     """
 
     label: str
-    same_class: bool
+    alike: bool
     exact: bool
     difference: float
     spread: float
 
     @property
     def agrees(self) -> bool:
-        """Exactly on a machine of the same class, within the spread on another."""
-        return self.exact or (not self.same_class and abs(self.difference) <= self.spread)
+        """Exactly where all is alike, else within the spread."""
+        return self.exact or (not self.alike and abs(self.difference) <= self.spread)
 
 
 def reproduce_study(results: str, study: str, runs: int | None, echo: Callable[[str], object]) -> bool:
@@ -109,29 +109,29 @@ def _compare(row: Cells, record: RunRecord, rows: Sequence[Cells]) -> Comparison
     fresh = {name: repr(float(value)) for name, value in record.scalars.items() if name not in TIMES}
     exact = bool(fresh) and all(name in row and repr(float(row[name] or "nan")) == fresh[name] for name in fresh)
     versions = record.provenance["versions"]
-    kinds = {f"provenance.{name}": str(record.provenance.get(name, "")) for name in _CLASS}
+    kinds = {f"provenance.{name}": str(record.provenance.get(name, "")) for name in _CONDITIONS}
     kinds |= {f"provenance.versions.{name}": versions[name] for name in versions if name != "poolscope"}
+    alike = all(row.get(key, "") == value for key, value in kinds.items())
     same = [float(other["test_accuracy"]) for other in rows if other["digest"] == row["digest"]]
     label = f"{row['data.name']} {row['pool.name']} seed {row['seed']}"
     difference = record.scalars.get("test_accuracy", float("nan")) - float(row["test_accuracy"])
     spread = 2 * statistics.stdev(same) if len(same) > 1 else 0.0
-    return Comparison(label, all(row.get(key, "") == value for key, value in kinds.items()), exact, difference, spread)
+    return Comparison(label, alike, exact, difference, spread)
 
 
 def _describe(found: Comparison) -> str:
     if found.exact:
         return f"{found.label}: the same to the last bit"
-    machine = "the same" if found.same_class else "another"
-    return (
-        f"{found.label}: test accuracy {found.difference:+.2%} on {machine} class of machine "
-        f"(spread over seeds: {found.spread:.2%})"
-    )
+    conditions = "the same code and class of machine" if found.alike else "another revision or class of machine"
+    return f"{found.label}: test accuracy {found.difference:+.2%} with {conditions} (spread over seeds: {found.spread:.2%})"
 
 
 def _verdict(study: str, compared: Sequence[Comparison], total: int) -> str:
     exact, agreeing = sum(found.exact for found in compared), sum(found.agrees for found in compared)
     sample = f"{len(compared)} of {total} runs of {study} were rerun"
     if agreeing == len(compared):
-        rest = f", {agreeing - exact} on another class of machine within their seeds' spread" * (agreeing > exact)
+        rest = f", {agreeing - exact} with another revision or class of machine within their seeds' spread" * (
+            agreeing > exact
+        )
         return f"Reproduced: {sample}; {exact} came out the same to the last bit{rest}."
     return f"Not reproduced: {sample}; {len(compared) - agreeing} differ by more than they may."
