@@ -122,16 +122,15 @@ def _compare(row: Cells, record: RunRecord, rows: Sequence[Cells]) -> Comparison
 def _describe(found: Comparison) -> str:
     if found.exact:
         return f"{found.label}: the same to the last bit"
-    conditions = "the same code and class of machine" if found.alike else "another revision or class of machine"
-    return f"{found.label}: test accuracy {found.difference:+.2%} with {conditions} (spread over seeds: {found.spread:.2%})"
+    conditions = "alike" if found.alike else "with another revision or class of machine"
+    return f"{found.label}: test accuracy {found.difference:+.2%} {conditions} (spread over seeds: {found.spread:.2%})"
 
 
 def _verdict(study: str, compared: Sequence[Comparison], total: int) -> str:
     exact, agreeing = sum(found.exact for found in compared), sum(found.agrees for found in compared)
     sample = f"{len(compared)} of {total} runs of {study} were rerun"
     if agreeing == len(compared):
-        rest = f", {agreeing - exact} with another revision or class of machine within their seeds' spread" * (
-            agreeing > exact
-        )
+        inexact = f", {agreeing - exact} with another revision or class of machine within their seeds' spread"
+        rest = inexact * (agreeing > exact)
         return f"Reproduced: {sample}; {exact} came out the same to the last bit{rest}."
     return f"Not reproduced: {sample}; {len(compared) - agreeing} differ by more than they may."

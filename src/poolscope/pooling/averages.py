@@ -89,7 +89,7 @@ def _sum_taps_forward(x: jax.Array, window: Window, size: Pair) -> tuple[jax.Arr
     return _sum_taps(x, window, size), None
 
 
-def _sum_taps_backward(window: Window, size: Pair, _: None, gradient: jax.Array) -> tuple[jax.Array]:
+def _sum_taps_backward(window: Window, size: Pair, residual: None, gradient: jax.Array) -> tuple[jax.Array]:
     """For each phase of the stride the sum over its taps, read from one padded map; then the phases interleaved.
 
     Tap i of output o is the cell i d + o s = phase + s (o + shift), with phase = i d mod s and shift = i d div s.
