@@ -84,13 +84,7 @@ def fast_conv(
 
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
 def _conv(images: Array, kernel: Array, strides: Pair, pads: Pads, dilation: Pair) -> Array:
-    native = partial(_native, strides=strides, pads=pads, dilation=dilation)
-    if strides == (1, 1) and (size := _block_size(images, kernel)) > 1:
-        fast = partial(_convolve_blocks, size=size, pads=pads, dilation=dilation)
-    elif images.shape[-1] <= _FEW_CHANNELS and strides != (1, 1):
-        fast = partial(_product, strides=strides, pads=pads, dilation=dilation)
-    else:
-        return native(images, kernel)
+    native, fast = (partial(form, strides=strides, pads=pads, dilation=dilation) for form in (_native, _convolve))
     return lax.platform_dependent(images, kernel, cpu=fast, default=native)
 
 
@@ -123,6 +117,16 @@ _conv.defvjp(_forward, _backward)
 
 def _native(images: Array, kernel: Array, strides: Pair, pads: Pads, dilation: Pair) -> Array:
     return lax.conv_general_dilated(images, kernel, strides, pads, rhs_dilation=dilation, dimension_numbers=_LAYOUT)
+
+
+def _convolve(images: Array, kernel: Array, strides: Pair, pads: Pads, dilation: Pair) -> Array:
+    """The forward pass on CPU, in the form that is fastest for these shapes."""
+    smaller = images.shape[1] < kernel.shape[0] or images.shape[2] < kernel.shape[1]
+    if smaller or (images.shape[-1] <= _FEW_CHANNELS and strides != (1, 1)):
+        return _product(images, kernel, strides, pads, dilation)
+    if strides == (1, 1) and (size := _block_size(images, kernel)) > 1:
+        return _convolve_blocks(images, kernel, size, pads, dilation)
+    return _native(images, kernel, strides, pads, dilation)
 
 
 def _product(images: Array, kernel: Array, strides: Pair, pads: Pads, dilation: Pair) -> Array:
@@ -234,9 +238,7 @@ def _images_gradient(
         wanted = shape[1 + axis] + dilation[axis] * (kernel.shape[axis] - 1)
         around.append((before, wanted - before - grad.shape[1 + axis]))
     flipped = jnp.flip(kernel, (0, 1)).swapaxes(2, 3)
-    if (size := _block_size(grad, flipped)) > 1:
-        return _convolve_blocks(grad, flipped, size, (around[0], around[1]), dilation)
-    return _native(grad, flipped, (1, 1), (around[0], around[1]), dilation)
+    return _convolve(grad, flipped, (1, 1), (around[0], around[1]), dilation)
 
 
 def _pad(images: Array, pads: Pads) -> Array:
