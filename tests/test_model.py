@@ -320,3 +320,13 @@ def test_bfloat16_activations_keep_float32_weights_and_logits(norm: str) -> None
     _, exact = build(configure(f"model.norm={norm}", "pool.name=avg"), (8, 8, 1))
     truth = exact(x, train=False)[0]
     assert 0 < float(jnp.abs(logits - truth).max()) < 0.03 * float(jnp.abs(truth).max())
+
+
+@pytest.mark.parametrize("head", ["avg", "max", "flatten", "grid"])
+def test_what_is_not_finite_reaches_the_logits(head: str) -> None:
+    """A network that has blown up inside must not look like one that guesses."""
+    _, model = build(configure(f"model.head={head}", "model.norm=none"), (16, 16, 2), 3)
+    graph, state = nnx.split(model)
+    blown = jax.tree.map(lambda part: part * 1e30 if part.ndim == 4 else part, state)
+    logits = jax.jit(lambda state, x: nnx.merge(graph, state)(x, train=False)[0])(blown, jnp.ones((4, 16, 16, 2)))
+    assert not np.isfinite(logits).any()

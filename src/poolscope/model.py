@@ -78,7 +78,7 @@ class ConvNet(nnx.Module):
             elif layer.kind == "norm":
                 x = module(x, use_running_average=not train) if isinstance(module, nnx.BatchNorm) else module(x)
             elif layer.kind == "relu":
-                x = nnx.relu(x)
+                x = _rectify(x)
             elif layer.kind == "pool":
                 pool = partial(module, key=_part(key, layer.name), deterministic=not train)
                 taps[layer.name] = (x, _pool_torus(x, layer, pool, module.values()) if self.torus else pool(x))
@@ -113,6 +113,11 @@ def _make_norm(norm: str, channels: int, dtype: jnp.dtype, rngs: nnx.Rngs) -> nn
     if norm == "layer":
         return nnx.LayerNorm(channels, dtype=dtype, rngs=rngs)
     return nnx.GroupNorm(channels, num_groups=math.gcd(8, channels), dtype=dtype, rngs=rngs)
+
+
+def _rectify(x: Array) -> Array:
+    """max(0, x), and NaN where x is NaN; XLA on CPU makes it 0 of jax.nn.relu before a mean, which hides divergence."""
+    return jnp.where(x <= 0, jnp.zeros((), x.dtype), x)
 
 
 def _wrap(x: Array, layer: Layer, margin: Pair = (0, 0)) -> Array:
