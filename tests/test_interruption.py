@@ -32,19 +32,12 @@ def start(
     results: Path, *words: str, program: Sequence[str] = ("-m", "poolscope"), **options: object
 ) -> subprocess.Popen[str]:
     command = [sys.executable, *program, "train", *SWEEP, f"results={results}", *words]
-    return subprocess.Popen(  # type: ignore[call-overload, no-any-return]
-        command,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        preexec_fn=heed_ctrl_c,
-        **options,
-    )
-
-
-def heed_ctrl_c() -> None:
-    """What a shell starts in the background ignores Ctrl-C, and so does whatever that starts, these tests included."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # What a shell starts in the background ignores Ctrl-C, and so would these sweeps where these tests are.
+    ours = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True, **options)  # type: ignore[call-overload, no-any-return]
+    finally:
+        signal.signal(signal.SIGINT, ours)
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, list[str]]:

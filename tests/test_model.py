@@ -111,11 +111,12 @@ def test_macs_are_half_of_xla_s_flops(overrides: list[str]) -> None:
     program = jax.jit(lambda state, x: nnx.merge(parts[0], state)(x, train=False)[0])
     traced = program.trace(parts[1], jnp.zeros((1, 20, 18, 2)))  # on CPU thin layers take more, over blocks of pixels
     flops = traced.lower(lowering_platforms=("cuda",)).cost_analysis()["flops"]
-    # Besides: a bias for every number that a convolution or the head gives, and a ReLU for all but the head's.
+    # Besides: a bias for every number that a convolution or the head gives, and for all but the head's a ReLU: a
+    # comparison and a choice (a strided convolution's is one maximum).
     sizes = {layer.kind: 0 for layer in plan.layers}
     for layer in plan.layers:
         sizes[layer.kind] += int(np.prod(layer.output))
-    beside = sizes["conv"] + sizes["relu"] + 2 * sizes.get("pool", 0) + sizes.get("dense", 0)
+    beside = sizes["conv"] + 2 * sizes["relu"] + 2 * sizes.get("pool", 0) + sizes.get("dense", 0)
     assert flops == 2 * plan.macs + beside
 
 
@@ -194,7 +195,7 @@ def assert_dense_identity(shape: tuple[int, int, int], *overrides: str) -> None:
     sampled = fine[:, :: ends[0].jump[0], :: ends[0].jump[1]]
     assert coarse.shape == sampled.shape
     assert float(jnp.abs(coarse).max()) > 1e-3
-    np.testing.assert_allclose(sampled, coarse, rtol=0, atol=2e-6)
+    np.testing.assert_allclose(sampled, coarse, rtol=1e-6, atol=2e-6)
 
 
 TORUS = ("max", "lp", "stochastic", "mixed", "subsample", "max_blur", "strided_conv", "conv_stride")

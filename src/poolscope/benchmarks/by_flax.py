@@ -103,8 +103,12 @@ def prepare_pool(
     """nnx.max_pool or nnx.avg_pool (lax.reduce_window), forward, or forward and backward."""
     keep_freed_memory()  # as the contender has it, so that the ratio is the operator's own
     options: dict[str, Any] = {"count_include_pad": False} if (operator, padding) == ("avg", "SAME") else {}
-    pool = getattr(nnx, f"{operator}_pool")
-    return time_pool(lambda x: pool(x, (window, window), (stride, stride), padding, **options), tuple(shape), backward)
+
+    def pool(x: Array) -> Array:
+        with jax.numpy_dtype_promotion("standard"):  # Flax divides by a whole number
+            return getattr(nnx, f"{operator}_pool")(x, (window, window), (stride, stride), padding, **options)
+
+    return time_pool(pool, tuple(shape), backward)
 
 
 def time_pool(pool: Callable[[Array], Array], shape: tuple[int, ...], backward: bool) -> Callable[[], int]:

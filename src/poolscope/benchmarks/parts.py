@@ -113,7 +113,7 @@ def compare_starts() -> list[Comparison]:
 
 
 def compare_sweeps() -> list[Comparison]:
-    """Eight runs on the digits, as long as the studies' shortest: a worker a core against one process on two threads."""
+    """Eight runs on the digits of some seconds each: a worker for each core against one process on two threads."""
     words = ["-m", "poolscope", "train", "-m", "data=digits", "pool=max,avg,lp,lse,soft,stochastic,mixed,subsample"]
     words += ["train.epochs=40", "results={folder}/results", "study=sweep"]
     forms = {"hydra/launcher=local": [*words, "hydra/launcher=local"], "one process, two threads": words}
