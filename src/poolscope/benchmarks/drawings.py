@@ -75,7 +75,7 @@ def plot_costs(rows: pd.DataFrame) -> Figure:
             _scale(ax, 2)
             ax.set_ylim(0, 1.1 * max((speed for _, speed in points), default=1))
             ax.set_xticks([x for x, _ in points])
-            ax.set_title(panel.removeprefix("curve: "))
+            ax.set_title(panel.removeprefix("curve: ").replace("seeds in one program", "seeds together"))
             ax.set_ylabel(part["unit"].iloc[0] if len(part) else "")
     return figure
 
