@@ -11,8 +11,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from poolscope.arms import add_arms
-from poolscope.tables import collect, write_csv
+from poolscope.statistics.arms import add_arms
+from poolscope.statistics.tables import collect, write_csv
 
 
 def main() -> None:

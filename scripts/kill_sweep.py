@@ -24,13 +24,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import poolscope.compose
-import poolscope.launch
-import poolscope.run  # noqa: F401  loaded once, before the forks; no JAX back end is started here
 from poolscope.cli import main
-from poolscope.errors import PoolscopeError
-from poolscope.record import read_record
-from poolscope.tables import NAMES, collect, write_tables
+from poolscope.spec.errors import PoolscopeError
+from poolscope.statistics.tables import NAMES, collect, write_tables
+from poolscope.store.record import read_record
 
 SWEEP = [
     *("train", "-m", "pool=max,stochastic", "seeds=[0,1]", "train.epochs=4", "data.train_size=256", "model.width=4"),

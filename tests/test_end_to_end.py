@@ -12,45 +12,15 @@ import jax
 import numpy as np
 import optax
 import pytest
+from digit_runs import QUICK, Silent, configure, make_trainer
 
-from poolscope.architecture import plan_network
-from poolscope.augment import normalise
-from poolscope.compose import compose_runs
-from poolscope.config import RunConfig, digest
-from poolscope.data import load_dataset
-from poolscope.errors import PoolscopeError
-from poolscope.paths import record_path
-from poolscope.progress import Lines
-from poolscope.record import RunRecord, read_record, unpack_bits
-from poolscope.run import run_config
-from poolscope.train import Trainer
-
-QUICK = ["model.width=8", "train.steps=30", "data.train_eval_size=100"]
-
-
-class Silent(Lines):
-    """Counts the fits."""
-
-    def __init__(self) -> None:
-        self.begun = 0
-
-    def begin(self, config: RunConfig, seed: int, steps: int) -> None:
-        self.begun += 1
-
-    def end(self, config: RunConfig, record: RunRecord) -> None:
-        pass
-
-
-def configure(results: Path, *overrides: str) -> RunConfig:
-    (config,) = compose_runs([*QUICK, f"results={results}", *overrides]).configs
-    return config
-
-
-def make_trainer(*overrides: str, seed: int = 0) -> tuple[Trainer, object]:
-    (config,) = compose_runs([*QUICK, *overrides]).configs
-    dataset = load_dataset(config.data, seed)
-    plan = plan_network(config, dataset.shape, dataset.classes)
-    return Trainer(config, plan, len(dataset.train.labels)), dataset
+from poolscope.runs.run import run_config
+from poolscope.spec.config import digest
+from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.paths import record_path
+from poolscope.store.record import RunRecord, read_record, unpack_bits
+from poolscope.training.augment import normalise
+from poolscope.training.trainer import Trainer
 
 
 def without_provenance(record: RunRecord) -> RunRecord:

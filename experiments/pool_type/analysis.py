@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
-from poolscope.analysis import Analysis, Section, analyse_sweep
-from poolscope.arms import add_arms, find_baselines
-from poolscope.catalogue import OPERATORS
-from poolscope.comparison import show_interval
-from poolscope.stats import contrast_arms, judge, pair_by_seed
-from poolscope.tables import Tables
+from poolscope.reports.sections import Analysis, Section, analyse_sweep
+from poolscope.spec.operators import OPERATORS
+from poolscope.statistics.arms import add_arms, find_baselines
+from poolscope.statistics.comparison import show_interval
+from poolscope.statistics.inference import contrast_arms, judge, pair_by_seed
+from poolscope.statistics.tables import Tables
 
 LARGE_ENOUGH = {"cifar10": 1.0, "mnist": 0.3}  # percentage points of test accuracy that matter
 SHOWN = 0.05  # corrected p below which a difference counts as shown

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from poolscope import __version__
-from poolscope.errors import PoolscopeError
+from poolscope.spec.errors import PoolscopeError
 
 _LISTS = ("pools", "data", "measures", "studies", "runs")
 _HELP = """poolscope - what pooling does to convolutional networks
@@ -74,7 +74,7 @@ def _dispatch(given: list[str]) -> int:
 
 
 def _train(given: list[str]) -> int:
-    from poolscope.launch import train
+    from poolscope.commands.train import train
 
     return train(given)
 
@@ -113,8 +113,8 @@ def _show(given: list[str]) -> int:
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="as for poolscope train")
     _add_train_flags(parser)
     options = parser.parse_intermixed_args(given)
-    from poolscope.compose import compose_runs
-    from poolscope.show import show_network
+    from poolscope.commands.show import show_network
+    from poolscope.spec.compose import compose_runs
 
     for config in compose_runs(options.overrides, True, options.config_dir).configs:
         show_network(config)
@@ -135,8 +135,8 @@ def _apply(given: list[str]) -> int:
     parser.add_argument("--seed", type=_seed, default=0, help="seed of the draws (default 0)")
     _add_train_flags(parser)
     options = parser.parse_intermixed_args(given)
-    from poolscope.compose import compose_runs
-    from poolscope.show import apply_operators, read_matrix
+    from poolscope.commands.show import apply_operators, read_matrix
+    from poolscope.spec.compose import compose_runs
 
     configs = compose_runs(options.overrides, True, options.config_dir).configs
     apply_operators([config.pool for config in configs], read_matrix(options.matrix), options.train, options.seed)
@@ -152,7 +152,7 @@ def _measure(given: list[str]) -> int:
         "overrides", nargs="*", metavar="key=value", help="pool=max,avg data=mnist; default: all, on MNIST and CIFAR-10"
     )
     overrides = parser.parse_args(given).overrides
-    from poolscope.survey import survey_operators
+    from poolscope.commands.survey import survey_operators
 
     return survey_operators(overrides)
 
@@ -166,7 +166,7 @@ def _report(given: list[str]) -> int:
         return _report_all(options.results, options.study == "ledger")
     from rich.console import Console
 
-    from poolscope.report import build_report
+    from poolscope.reports.study import build_report
 
     report = build_report(options.results, options.study, echo=lambda sentence: print(sentence, file=sys.stderr))
     console = Console()
@@ -180,9 +180,9 @@ def _report(given: list[str]) -> int:
 def _report_all(results: str, only_ledger: bool) -> int:
     from rich.console import Console
 
-    from poolscope.ledger import show_claims
-    from poolscope.overview import build_ledger, build_overview
-    from poolscope.report import make_table
+    from poolscope.reports.overview import build_ledger, build_overview
+    from poolscope.reports.study import make_table
+    from poolscope.statistics.ledger import show_claims
 
     def echo(sentence: str) -> None:
         print(sentence, file=sys.stderr)
@@ -200,7 +200,7 @@ def _status(given: list[str]) -> int:
     options = parser.parse_args(_with_flags(given))
     from rich.console import Console
 
-    from poolscope.status import print_status
+    from poolscope.commands.status import print_status
 
     print_status(options.results, options.study, Console())
     return 0
@@ -212,7 +212,7 @@ def _reproduce(given: list[str]) -> int:
     parser.add_argument("--runs", type=_count, help="how many, spread over the study (default: all)")
     parser.add_argument("--results", default="results", help="folder of studies and records (default: results)")
     options = parser.parse_args(_with_flags(given))
-    from poolscope.reproduce import reproduce_study
+    from poolscope.commands.reproduce import reproduce_study
 
     return 0 if reproduce_study(options.results, options.study, options.runs, print) else 1
 
@@ -231,7 +231,7 @@ def _compare(given: list[str]) -> int:
     options = parser.parse_intermixed_args(given)
     if not 0 < options.delta < 100:
         raise PoolscopeError(f"--delta must be above 0 and below 100 points, not {options.delta:g}.")
-    from poolscope.compare import compare_strategies
+    from poolscope.commands.compare import compare_strategies
 
     return compare_strategies(options.overrides, options.delta, not options.no_run)
 
@@ -240,10 +240,10 @@ def _gallery(given: list[str]) -> int:
     parser = _parser("gallery", "Measure every operator on the same images and write the gallery's tables and page.")
     parser.add_argument("--results", default="results", help="folder of studies and records (default: results)")
     options = parser.parse_args(_with_flags(given))
-    from poolscope.gallery import write_gallery
+    from poolscope.measures.responses import write_gallery
 
     write_gallery(options.results, echo=lambda name: print(f"measuring {name}", file=sys.stderr))
-    from poolscope.gallery_page import build_page
+    from poolscope.reports.gallery import build_page
 
     print(f"Written to {build_page(options.results)}")
     return 0
@@ -285,7 +285,7 @@ def _list(given: list[str]) -> int:
     parser.add_argument("study", nargs="?", help="with runs: only those of this study")
     parser.add_argument("--results", default="results", help="folder of studies and records (default: results)")
     options = parser.parse_args(_with_flags(given))
-    from poolscope.show import list_what
+    from poolscope.commands.show import list_what
 
     list_what(options.what, options.results, options.study)
     return 0
@@ -297,7 +297,7 @@ def _data(given: list[str]) -> int:
     parser.add_argument("name", help="the data set, for instance mnist or cifar10")
     parser.add_argument("--dir", help="where to; default: TFDS_DATA_DIR, else the catalogue's own default")
     options = parser.parse_args(given)
-    from poolscope.data import prepare_dataset
+    from poolscope.data.datasets import prepare_dataset
 
     prepare_dataset(options.name, options.dir)
     return 0
@@ -321,7 +321,7 @@ def _add_train_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def _seed(text: str) -> int:
-    from poolscope.config import MOST_SEED
+    from poolscope.spec.config import MOST_SEED
 
     if not text.isdecimal() or int(text) > MOST_SEED:
         raise argparse.ArgumentTypeError(f"must be a whole number from 0 to {MOST_SEED}, not {text}")

@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from poolscope.errors import PoolscopeError
 from poolscope.pooling import (
     anti_aliased,
     avg_pool,
@@ -27,6 +26,7 @@ from poolscope.pooling import (
     strided_conv_pool,
     subsample,
 )
+from poolscope.spec.errors import PoolscopeError
 
 TUTORIAL = [[1, 3, 2, 4], [5, 6, 7, 8], [9, 10, 11, 12], [13, 14, 15, 16]]
 

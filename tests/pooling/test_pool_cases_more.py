@@ -10,8 +10,6 @@ import numpy as np
 import pytest
 from pool_geometries import compile_quickly
 
-from poolscope.config import PoolConfig
-from poolscope.errors import PoolscopeError
 from poolscope.pooling import (
     ada_pool,
     adaptive_avg_pool,
@@ -47,6 +45,8 @@ from poolscope.pooling import (
     tree_pool,
 )
 from poolscope.pooling.ranks import comparators
+from poolscope.spec.config import PoolConfig
+from poolscope.spec.errors import PoolscopeError
 
 
 def maps(rows: list[list[float]]) -> jax.Array:

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from pool_geometries import compile_quickly, random_geometries
 
-from poolscope.catalogue import OPERATORS, evaluate_formula
-from poolscope.config import PoolConfig
-from poolscope.errors import PoolscopeError
-from poolscope.geometry import Window, make_window
 from poolscope.pooling import POOLS, Pool, blur_pool, make_pool
+from poolscope.spec.config import PoolConfig
+from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.geometry import Window, make_window
+from poolscope.spec.operators import OPERATORS, evaluate_formula
 
 CHANNELS = 4
 KEY = jax.random.key(7)

@@ -9,9 +9,9 @@ import pytest
 from jax import lax
 from pool_geometries import compile_quickly
 
-from poolscope.geometry import make_window
 from poolscope.pooling import avg_pool, max_pool, min_pool
 from poolscope.pooling.extremes import _compare_slices
+from poolscope.spec.geometry import make_window
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,11 @@ import pytest
 from flax import nnx
 from omegaconf import OmegaConf
 
-from poolscope.architecture import pool_parameters
-from poolscope.catalogue import OPERATORS
-from poolscope.config import PoolConfig, check_pool
-from poolscope.errors import PoolscopeError
 from poolscope.pooling import POOLS, find_pool, gem_pool, make_pool
+from poolscope.spec.config import PoolConfig, check_pool
+from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.operators import OPERATORS
+from poolscope.spec.plan import pool_parameters
 
 FOLDER = Path(__file__).parents[2] / "configs" / "pool"
 

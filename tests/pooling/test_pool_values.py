@@ -12,8 +12,8 @@ import pytest
 from pool_geometries import Geometry, compile_quickly, numerical_gradient, random_geometries
 from pool_oracles import ORACLES
 
-from poolscope.catalogue import OPERATORS
 from poolscope.pooling import POOLS
+from poolscope.spec.operators import OPERATORS
 
 # Options to compare at: off their defaults, arrays drawn for the window and the channels.
 OPTIONS: dict[str, Callable[[Geometry, int, np.random.Generator], dict[str, Any]]] = {

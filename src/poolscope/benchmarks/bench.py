@@ -15,11 +15,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from poolscope.atomic import open_whole
 from poolscope.benchmarks.parts import PARTS
 from poolscope.benchmarks.rounds import Children, Pace, Row, make_rows, measure, to_texts
-from poolscope.environment import read_processor
-from poolscope.errors import PoolscopeError
+from poolscope.spec.errors import PoolscopeError
+from poolscope.store.environment import read_processor
+from poolscope.store.files import open_whole
 
 _VERSIONS = ("poolscope", "jax", "jaxlib", "flax", "optax", "numpy", "torch")
 

@@ -13,7 +13,6 @@ import optax
 from flax import nnx
 from jax import Array, lax
 
-from poolscope.allocator import keep_freed_memory
 from poolscope.benchmarks.networks import (
     LEARNING_RATE,
     MOMENTUM,
@@ -23,6 +22,7 @@ from poolscope.benchmarks.networks import (
     make_batches,
     read_network,
 )
+from poolscope.kernels.malloc import keep_freed_memory
 
 State = Any
 

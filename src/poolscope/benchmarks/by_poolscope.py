@@ -12,8 +12,6 @@ from flax import nnx
 from jax import Array
 
 from poolscope import pooling
-from poolscope.allocator import keep_freed_memory
-from poolscope.architecture import plan_network
 from poolscope.benchmarks.by_flax import time_pool
 from poolscope.benchmarks.networks import (
     CLASSES,
@@ -26,11 +24,13 @@ from poolscope.benchmarks.networks import (
     read_network,
     write_overrides,
 )
-from poolscope.compose import compose_runs
-from poolscope.config import PoolConfig
-from poolscope.convolution import fast_conv
+from poolscope.kernels.convolution import fast_conv
+from poolscope.kernels.malloc import keep_freed_memory
 from poolscope.pooling import make_pool
-from poolscope.train import STREAMS, Trainer, stream_key
+from poolscope.spec.compose import compose_runs
+from poolscope.spec.config import PoolConfig
+from poolscope.spec.plan import plan_network
+from poolscope.training.trainer import STREAMS, Trainer, stream_key
 
 
 class Training:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from poolscope.style import COLOURS, GREY, MARKERS, WIDTH, make_grid, styled
+from poolscope.reports.figures.style import COLOURS, GREY, MARKERS, WIDTH, make_grid, styled
 
 _PLAIN = FuncFormatter(lambda value, _: f"{value:g}")
 

@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from poolscope.analysis import Plot, Section
 from poolscope.benchmarks.drawings import plot_costs, plot_operators, plot_ratios
-from poolscope.errors import PoolscopeError
-from poolscope.report import inline_svg, make_environment
-from poolscope.style import save_figure
-from poolscope.tables import write_text
+from poolscope.reports.figures.style import save_figure
+from poolscope.reports.sections import Plot, Section
+from poolscope.reports.study import inline_svg, make_environment
+from poolscope.spec.errors import PoolscopeError
+from poolscope.statistics.tables import write_text
 
 TARGETS = Path(__file__).with_name("targets.csv")
 _HOW = (
@@ -37,7 +37,7 @@ _TRAINING = (
 _POOLS = (
     "How many times as fast as the others poolscope's pools are, on NHWC maps of float32. Averages leave padding out. "
     "torch has no SAME: it pads by window // 2 on both sides, which at stride 2 moves the windows by a pixel. Both JAX "
-    "processes keep freed memory (`poolscope.allocator`), so that the ratio is of the operators alone."
+    "processes keep freed memory (`poolscope.kernels.malloc`), so that the ratio is of the operators alone."
 )
 _OPERATORS = (
     "Forward and backward at 2/2 on maps of 128x16x16x64, in the training form, the gradient of what an operator "

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from poolscope.benchmarks.networks import NETWORKS, Network, write_overrides
 from poolscope.benchmarks.rounds import Comparison, Contender
-from poolscope.catalogue import OPERATORS
+from poolscope.spec.operators import OPERATORS
 
 MAPS = ((128, 32, 32, 32), (128, 16, 16, 64))
 WINDOWS = (  # window, stride, padding
@@ -16,7 +16,8 @@ WINDOWS = (  # window, stride, padding
 BASE = Network((16, 16, 3), (16, 32, 64), 8)  # of the cost curves
 FIRST_STEP = """
 import os, sys
-from poolscope import cli, train
+from poolscope import cli
+from poolscope.training import trainer as train
 import jax
 advance = train.Trainer.advance
 def end(*given):
@@ -93,7 +94,7 @@ def compare_starts() -> list[Comparison]:
     commands = {
         "poolscope --help": ["-m", "poolscope", "--help"],
         "poolscope list": ["-m", "poolscope", "list"],
-        "import poolscope.report": ["-c", "import poolscope.report"],
+        "import poolscope.reports.study": ["-c", "import poolscope.reports.study"],
     }
     started = [Contender(name, "command", "process", {"arguments": words}) for name, words in commands.items()]
     comparisons = [Comparison("start-up", (*started, python), ("s", "CPU-s"), 0, (python.name,))]

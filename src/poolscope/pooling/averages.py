@@ -13,10 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from poolscope.geometry import Pair, Window
+from poolscope.kernels.fusion import compute_apart
 from poolscope.pooling.extremes import interleave
 from poolscope.pooling.taps import Size, cell_counts, fit_window, slice_taps, widen
-from poolscope.separation import compute_apart
+from poolscope.spec.geometry import Pair, Window
 
 
 def avg_pool(

@@ -8,12 +8,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from poolscope.errors import PoolscopeError
-from poolscope.geometry import Window
 from poolscope.pooling.averages import avg_pool
 from poolscope.pooling.extremes import max_pool
 from poolscope.pooling.sampling import need_key
 from poolscope.pooling.taps import Size, fit_window, read_taps, widen
+from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.geometry import Window
 
 
 def mixed_pool(

@@ -17,10 +17,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from poolscope.geometry import Pair
 from poolscope.pooling.extremes import max_pool
 from poolscope.pooling.sampling import first_cells
 from poolscope.pooling.taps import Size, check_number, dense_window, fit_window, take_positions, widen
+from poolscope.spec.geometry import Pair
 
 
 def blur_pool(

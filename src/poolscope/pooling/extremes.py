@@ -17,9 +17,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from poolscope.geometry import Pair, Window
+from poolscope.kernels.fusion import compute_apart
 from poolscope.pooling.taps import Size, fit_window, slice_taps
-from poolscope.separation import compute_apart
+from poolscope.spec.geometry import Pair, Window
 
 T = TypeVar("T")
 

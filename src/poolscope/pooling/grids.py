@@ -9,13 +9,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from poolscope.errors import PoolscopeError
-from poolscope.geometry import Window
 from poolscope.pooling.averages import avg_pool
 from poolscope.pooling.extremes import max_pool
 from poolscope.pooling.sampling import need_key
 from poolscope.pooling.spectral import apply_axes, check_output
 from poolscope.pooling.taps import Size, dense_window, fit_window, take_positions, widen
+from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.geometry import Window
 
 
 def adaptive_avg_pool(x: jax.Array, output_size: int | Sequence[int]) -> jax.Array:

@@ -10,13 +10,13 @@ import jax
 from flax import nnx
 from jax import lax
 
-from poolscope.catalogue import OPERATORS
-from poolscope.config import PoolConfig, pool_options
-from poolscope.errors import PoolscopeError
-from poolscope.geometry import Window, make_window
 from poolscope.pooling.blur import anti_aliased
 from poolscope.pooling.parameters import LEARNED
 from poolscope.pooling.table import find_pool
+from poolscope.spec.config import PoolConfig, pool_options
+from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.geometry import Window, make_window
+from poolscope.spec.operators import OPERATORS
 
 
 class Pool(nnx.Module):

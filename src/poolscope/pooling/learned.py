@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from poolscope.errors import PoolscopeError
 from poolscope.pooling.averages import sum_window
 from poolscope.pooling.taps import Size, fit_window, take_positions, widen
+from poolscope.spec.errors import PoolscopeError
 
 
 def lip_pool(

@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from poolscope.errors import PoolscopeError
 from poolscope.pooling.taps import Size, Taps, check_number, fit_window, reduce_taps
+from poolscope.spec.errors import PoolscopeError
 
 
 def lp_pool(

@@ -10,8 +10,8 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from poolscope.errors import PoolscopeError
-from poolscope.geometry import Window
+from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.geometry import Window
 
 Initial = Callable[[Window, int, Mapping[str, Any], jax.Array], jax.Array | None]
 

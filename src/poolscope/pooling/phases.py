@@ -14,10 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from poolscope.errors import PoolscopeError
-from poolscope.geometry import Window
 from poolscope.pooling.sampling import need_key
 from poolscope.pooling.taps import Size, fit_window, take_positions, widen
+from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.geometry import Window
 
 NORMS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "l2": lambda phase: jnp.sum(jnp.square(phase), (1, 2, 3)),

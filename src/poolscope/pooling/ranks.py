@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from poolscope.errors import PoolscopeError
 from poolscope.pooling.taps import Size, Taps, fit_window, reduce_taps
+from poolscope.spec.errors import PoolscopeError
 
 
 def median_pool(

@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from poolscope.errors import PoolscopeError
-from poolscope.geometry import Window
 from poolscope.pooling.taps import Size, Taps, fit_window, real_cells, reduce_taps, take_positions, tap_positions
+from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.geometry import Window
 
 
 def subsample(

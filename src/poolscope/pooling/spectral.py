@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from poolscope.errors import PoolscopeError
 from poolscope.pooling.taps import Size, fit_window, widen
+from poolscope.spec.errors import PoolscopeError
 
 
 def spectral_pool(x: jax.Array, output_size: int | Sequence[int]) -> jax.Array:

@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from poolscope.errors import PoolscopeError
 from poolscope.pooling.taps import Size, fit_window
+from poolscope.spec.errors import PoolscopeError
 
 
 def strided_conv_pool(

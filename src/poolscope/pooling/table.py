@@ -8,7 +8,6 @@ from typing import Any
 
 import jax
 
-from poolscope.errors import PoolscopeError
 from poolscope.pooling.averages import avg_pool, haar_pool
 from poolscope.pooling.blends import gated_pool, mixed_pool, random_mixed_pool, tree_pool
 from poolscope.pooling.blur import blur_pool, max_blur_pool
@@ -23,6 +22,7 @@ from poolscope.pooling.spectral import diffstride_pool, spectral_pool
 from poolscope.pooling.strided import strided_conv_pool
 from poolscope.pooling.taps import Size, fit_window
 from poolscope.pooling.weighted import ada_pool, dpp_pool, edscw_pool, em_pool
+from poolscope.spec.errors import PoolscopeError
 
 Operator = Callable[..., jax.Array]
 

@@ -20,9 +20,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from poolscope.errors import PoolscopeError
-from poolscope.geometry import Pair, Window, make_window
-from poolscope.separation import compute_apart
+from poolscope.kernels.fusion import compute_apart
+from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.geometry import Pair, Window, make_window
 
 Size = int | Sequence[int] | Window
 

@@ -11,10 +11,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from poolscope.errors import PoolscopeError
-from poolscope.geometry import Window
 from poolscope.pooling.norms import check_gradient, soft_pool
 from poolscope.pooling.taps import Size, Taps, fit_window, read_taps, reduce_taps, widen
+from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.geometry import Window
 
 
 def dpp_pool(

@@ -1,0 +1,134 @@
+"""The everyday question in one command: which of these strategies is better, by how much, at what cost, how surely."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+
+from poolscope.reports.figures.study import plot_accuracy
+from poolscope.reports.figures.style import save_figure
+from poolscope.reports.study import make_table
+from poolscope.spec.compose import compose_runs
+from poolscope.spec.config import digest
+from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.paths import study_folder
+from poolscope.statistics.arms import add_arms
+from poolscope.statistics.inference import Verdict, judge, pair_by_seed, summarise
+from poolscope.statistics.tables import collect, write_csv
+from poolscope.store.inventory import open_inventory
+
+_LAUNCHES = "poolscope train runs them; poolscope compare does, too, without --no-run"
+
+
+def compare_strategies(overrides: Sequence[str], delta: float = 1.0, may_run: bool = True) -> int:
+    """Compare the first strategy that the overrides name with each other one, paired by seed; returns the exit status.
+
+    Runs what is not recorded (unless may_run is false), prints a table, and writes it with its figure to
+    <results>/<study>. delta: the smallest difference that matters, in percentage points of test accuracy. Raises
+    PoolscopeError where there is nothing to compare or something isn't recorded and may not be run.
+    """
+    arguments = ["experiment=compare", *overrides]
+    configs = compose_runs(arguments, True).configs
+    if len(configs) < 2:
+        raise PoolscopeError("compare needs at least two strategies; give several values, as in pool=max,avg.")
+    results, study = configs[0].results, configs[0].study
+    inventory = open_inventory(results, study)
+    planned = [(config, seed) for config in configs for seed in config.seeds]
+    lacking = sum(inventory.lacks(config, seed) for config, seed in planned)
+    status = 0
+    if lacking and not may_run:
+        raise PoolscopeError(f"{lacking} of {len(planned)} runs are not recorded in study {study}; {_LAUNCHES}.")
+    if lacking:
+        from poolscope.commands.train import train
+
+        status = train(["-m", *arguments])
+    runs = collect(results, study).runs
+    wanted = [(digest(config), seed) for config, seed in planned]
+    labelled = add_arms(runs[[pair in wanted for pair in zip(runs["digest"], runs["seed"], strict=True)]])
+    done = labelled[labelled["status"] == "done"]
+    if done.empty:
+        raise PoolscopeError(f"no run of these strategies ended well; `poolscope list runs {study}` says why.")
+    baselines = find_first(done, [digest(config) for config in configs])
+    table = judge_strategies(done, baselines, delta)
+    folder = study_folder(results, study)
+    write_csv(table, folder / "tables" / "strategies.csv")
+    picture, _ = save_figure(plot_accuracy(done, baselines), folder / "figures", "strategies")
+    _print(table, delta, picture)
+    return status
+
+
+def find_first(labelled: pd.DataFrame, digests: Sequence[str]) -> dict[tuple[str, str], str]:
+    """{(setting, arm): the setting's arm that comes first among the digests}."""
+    baselines = {}
+    for setting, runs in labelled.groupby("setting", sort=False):
+        first = min(runs["digest"].unique(), key=digests.index)
+        name = str(runs.loc[runs["digest"] == first, "arm"].iloc[0])
+        baselines.update({(str(setting), str(arm)): name for arm in runs["arm"].unique()})
+    return baselines
+
+
+def judge_strategies(done: pd.DataFrame, baselines: dict[tuple[str, str], str], delta: float) -> pd.DataFrame:
+    """A row per setting and arm: n paired seeds, test accuracy (%), difference to the first (points), verdict, cost.
+
+    difference_low and difference_high hold together for all arms of a setting (Bonferroni); detectable is the
+    difference that these seeds find with probability 0.8.
+    """
+    rows = []
+    for (setting, arm), first in baselines.items():
+        runs = done[done["setting"] == setting]
+        own = runs[runs["arm"] == arm]
+        accuracy = summarise(100 * own["test_accuracy"].to_numpy(dtype=float))
+        row = {"setting": setting, "arm": arm, "n": len(own), "test_accuracy": accuracy.mean}
+        row |= {"test_accuracy_low": accuracy.low, "test_accuracy_high": accuracy.high, "against": first}
+        if arm != first:
+            family = sum(place == setting for place, _ in baselines) - 1
+            verdict = judge(100 * pair_by_seed(runs, arm, first, "test_accuracy"), delta, family)
+            row |= {"difference": verdict.mean, "difference_low": verdict.low, "difference_high": verdict.high}
+            row |= {"n": verdict.n, "verdict": say_verdict(verdict), "detectable": verdict.detectable}
+        for column in ("generalisation_gap", "parameters", "macs", "images_per_second"):
+            row[column] = float(own[column].mean()) if column in own else float("nan")
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def say_verdict(verdict: Verdict) -> str:
+    """The verdict on a difference that nobody claimed a direction for, in a word or two."""
+    said = verdict.verdict
+    if said == "refuted-negligible":
+        return "equal within δ"
+    if said.endswith("supported"):
+        return "better"
+    if said == "refuted-reversed":
+        return "worse"
+    return "not better by δ" if said == "refuted-too-small" else "undecided"
+
+
+def _print(table: pd.DataFrame, delta: float, picture: Path) -> None:
+    texts = []
+    for row in table.to_dict("records"):
+        first = row["arm"] == row["against"]
+        half = (row["test_accuracy_high"] - row["test_accuracy_low"]) / 2
+        spread = "" if first else f" ± {(row['difference_high'] - row['difference_low']) / 2:.2f}"
+        texts.append(
+            {
+                "data set": row["setting"],
+                "strategy": row["arm"],
+                "n": str(row["n"]),
+                "test accuracy (%)": f"{row['test_accuracy']:.2f} ± {half:.2f}",
+                "difference (points)": "first" if first else f"{row['difference']:+.2f}{spread}",
+                "verdict": "" if first else row["verdict"],
+                "detectable": "" if first else f"{row['detectable']:.2f}",
+                "gap": f"{100 * row['generalisation_gap']:.1f}",
+                "parameters": f"{row['parameters']:,.0f}",
+                "MACs": f"{row['macs']:,.0f}",
+                "images/s": f"{row['images_per_second']:,.0f}",
+            }
+        )
+    console = Console()
+    if not console.is_terminal:
+        console.width = 180
+    console.print(make_table(pd.DataFrame(texts), f"Against the first strategy, paired by seed; δ = {delta:g} points"))
+    print(f"Small networks, trained briefly: the protocol is experiment=compare. Figure: {picture}")

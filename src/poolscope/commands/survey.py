@@ -1,0 +1,85 @@
+"""`poolscope measure`: operators on raw images, from the command line to tables, figures and a printed table."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from poolscope.data.datasets import check_dataset
+from poolscope.measures.operators import check_operator, measurable_pools, measure_caution, measure_operators
+from poolscope.reports.figures.operators import draw_all
+from poolscope.reports.operators import continue_tables, show_rows
+from poolscope.spec.compose import compose_runs
+from poolscope.spec.config import DataConfig
+from poolscope.spec.paths import study_folder
+
+STUDY = "operators"
+
+
+def survey_operators(overrides: Sequence[str]) -> int:
+    """Measure every operator that the overrides name; by default all that there are, on MNIST and CIFAR-10.
+
+    Rows are written after each data set, so that an interrupted survey keeps what it has. Returns the exit status.
+    """
+    named = {text.split("=", 1)[0] for text in overrides}
+    given = [*overrides, *(["data=mnist,cifar10"] if "data" not in named else [])]
+    given += [f"pool={','.join(measurable_pools())}"] if "pool" not in named else []
+    configs = sorted(compose_runs(given, multirun=True).configs, key=lambda config: config.data.name)
+    for config in configs:
+        check_operator(config)
+    for data in _distinct([config.data for config in configs]):
+        check_dataset(data)
+    console = Console(stderr=True)
+    folder = study_folder(configs[0].results, STUDY)
+    began = time.perf_counter()
+    bars = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    with bars:
+        task = bars.add_task("operators", total=len(configs))
+
+        def say(sentence: str) -> None:
+            bars.update(task, description=sentence)
+            if not console.is_terminal:
+                console.print(sentence, highlight=False)
+
+        for data in _distinct([config.data for config in configs]):
+            rows: dict[str, list] = {"operators": [], "spectra": [], "ceiling": [], "gallery": [], "caution": []}
+            for bench, found in measure_operators([config for config in configs if config.data == data], say):
+                rows["operators"].append(found.row)
+                rows["spectra"] += found.spectra
+                rows["gallery"] += found.gallery
+                rows["ceiling"] = bench.ceiling_rows
+                bars.advance(task)
+            say(f"{data.name}: counting codes")
+            rows["caution"] = measure_caution(bench)
+            tables = continue_tables(folder, rows)
+    draw_all(tables, folder)
+    _print(show_rows(tables["operators"]))
+    print(f"{len(configs)} operators in {time.perf_counter() - began:.0f} s. Written to {folder}/tables and figures.")
+    return 0
+
+
+def _distinct(configs: Sequence[DataConfig]) -> list[DataConfig]:
+    return [config for place, config in enumerate(configs) if config not in configs[:place]]
+
+
+def _print(rows: Sequence[dict[str, str]]) -> None:
+    table = Table(box=None, pad_edge=False)
+    for heading in rows[0]:
+        table.add_column(heading, justify="left" if heading in ("data", "pool", "options") else "right")
+    for row in rows:
+        table.add_row(*row.values())
+    console = Console()
+    (console if console.is_terminal else Console(width=200)).print(table)

@@ -1,0 +1,1 @@
+"""Images and labels: data sets, TFDS, split strings, the cache of decoded arrays."""

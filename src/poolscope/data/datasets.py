@@ -1,0 +1,326 @@
+"""Data sets as uint8 arrays: training, validation and test images of one run, as its configuration and seed say.
+
+`DATASETS` lists who reads them. A new reader is a function from DataConfig to Source, one entry there, and a file
+configs/data/<name>.yaml. Nothing here imports JAX; augmentation on the device is in augment.py.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from omegaconf import OmegaConf
+
+from poolscope.data.splits import (
+    NOISE_STREAM,
+    SUBSET_STREAM,
+    Slice,
+    Source,
+    Split,
+    check_disjoint,
+    draw_balanced_order,
+    move_labels,
+    parse_split,
+    stream,
+)
+from poolscope.data.tfds import find_prepared, open_prepared, prepare_dataset
+from poolscope.spec.config import DataConfig
+from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.paths import shipped
+
+__all__ = [
+    "DATASETS",
+    "Dataset",
+    "Source",
+    "Split",
+    "check_dataset",
+    "describe_dataset",
+    "list_datasets",
+    "load_dataset",
+    "measure_channels",
+    "open_source",
+    "prepare_dataset",
+]
+
+Shape = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The images of one run.
+
+    shape: (height, width, channels) after padding. train: with its labels as trained on, `flipped` marking the moved
+    ones; train_eval: some of the training images with their true labels. mean, std: float32 (channels,), of the
+    training images scaled to [0, 1]. description: one sentence on how many images there are.
+    """
+
+    name: str
+    version: str
+    classes: int
+    shape: Shape
+    train: Split
+    train_eval: Split
+    val: Split
+    test: Split
+    flipped: np.ndarray
+    mean: np.ndarray
+    std: np.ndarray
+    description: str
+
+
+def load_dataset(config: DataConfig, seed: int) -> Dataset:
+    """Read a data set as configured; the seed draws the subset, train_eval and the moved labels, and nothing else.
+
+    train_eval is the start of the seed's class-balanced order of the training images, and so part of every subset that
+    is at least as large. Raises PoolscopeError where a split, a size or a shape doesn't fit the data.
+    """
+    source, named, shape, used = _plan(config)
+    pool, val, test = (_pad(_read(source, pieces), shape) for pieces in named.values())
+    order = draw_balanced_order(pool.labels, stream(seed, SUBSET_STREAM))
+    clean = pool if used == len(pool) else _take(pool, np.sort(order[:used]))
+    labels, flipped = move_labels(clean.labels, source.classes, config.label_noise, stream(seed, NOISE_STREAM))
+    mean, std = measure_channels(clean.images)
+    return Dataset(
+        name=source.name,
+        version=source.version,
+        classes=source.classes,
+        shape=shape,
+        train=Split(clean.images, labels),
+        train_eval=_take(pool, np.sort(order[: min(config.train_eval_size, used)])),
+        val=val,
+        test=test,
+        flipped=flipped,
+        mean=mean,
+        std=std,
+        description=_describe(source, shape, named, used, int(flipped.sum())),
+    )
+
+
+def describe_dataset(config: DataConfig) -> tuple[Shape, int]:
+    """Shape of an image after padding, and number of classes, without reading an image.
+
+    Where data.shape and data.classes are both given, the data set need not even be there.
+    """
+    if config.shape is not None and config.classes is not None:
+        height, width, channels = config.shape
+        return _padded_shape((height, width, channels), config), config.classes
+    source = open_source(config)
+    return _padded_shape(source.shape, config), source.classes
+
+
+def check_dataset(config: DataConfig) -> int:
+    """How many images would be trained on.
+
+    Refuses, without reading an image, all that `load_dataset` would: a data set that isn't there, splits, sizes.
+    """
+    return _plan(config)[3]
+
+
+def open_source(config: DataConfig) -> Source:
+    """The data set behind a configuration, before any image is read.
+
+    Raises PoolscopeError where data.shape or data.classes say otherwise than the data.
+    """
+    if config.source not in DATASETS:
+        raise PoolscopeError(f"data.source must be one of {', '.join(DATASETS)}, not {config.source!r}.")
+    source = DATASETS[config.source](config)
+    if config.shape is not None and tuple(config.shape) != source.shape:
+        raise PoolscopeError(f"data.shape={list(config.shape)} is wrong: {source.name} has {list(source.shape)}.")
+    if config.classes is not None and config.classes != source.classes:
+        raise PoolscopeError(f"data.classes={config.classes} is wrong: {source.name} has {source.classes}.")
+    return source
+
+
+def measure_channels(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation per channel of uint8 images scaled to [0, 1], float32 (C,), exact up to rounding.
+
+    A deviation below one grey level (a constant channel) counts as one, so that dividing by it is safe.
+    """
+    levels = np.arange(256) / 255
+    flat = images.reshape(-1, images.shape[-1])
+    counts = np.stack([_count_levels(flat[:, channel]) for channel in range(flat.shape[1])])
+    mean = counts @ levels / len(flat)
+    variance = (counts * (levels - mean[:, None]) ** 2).sum(axis=1) / len(flat)
+    return mean.astype(np.float32), np.maximum(np.sqrt(variance), 1 / 255).astype(np.float32)
+
+
+def open_digits(config: DataConfig) -> Source:
+    """scikit-learn's 1,797 handwritten digits of 8x8 pixels (Alpaydin & Kaynak 1998), embedded in its wheel.
+
+    Levels 0..16 become 0..255. The set has no split of its own: the images are put in a class-balanced random order by
+    RandomState(0), a stream that NumPy keeps fixed; "train" is the first 1,437 and "test" the last 360.
+    """
+    return Source(config.name, "1", (8, 8, 1), 10, {"train": 1437, "test": 360}, {}, _read_digits, "scikit-learn")
+
+
+def _read_digits(split: str) -> Split:
+    table = _digits_table()
+    images = np.round(table[:, :-1] * (255 / 16)).astype(np.uint8).reshape(-1, 8, 8, 1)
+    labels = table[:, -1].astype(np.int32)
+    order = np.random.RandomState(0).permutation(len(labels))
+    share = np.empty(len(labels))
+    for label in range(10):
+        mine = order[labels[order] == label]
+        share[mine] = (np.arange(len(mine)) + 0.5) / len(mine)
+    order = order[np.argsort(share[order], kind="stable")]
+    return _take(Split(images, labels), order[:1437] if split == "train" else order[1437:])
+
+
+@functools.cache
+def _digits_table() -> np.ndarray:
+    """64 levels and a class a row; from scikit-learn's own file, since importing its loader takes seconds."""
+    spec = importlib.util.find_spec("sklearn")
+    folder = Path(spec.origin).parent if spec and spec.origin else Path()
+    try:
+        return np.loadtxt(folder / "datasets" / "data" / "digits.csv.gz", delimiter=",")
+    except OSError:
+        bunch = importlib.import_module("sklearn.datasets").load_digits()
+        return np.column_stack([bunch.data, bunch.target])
+
+
+def open_synthetic(config: DataConfig) -> Source:
+    """Gratings in noise, for tests: of any shape (data.shape, else 16x16x1) and number of classes (else 4).
+
+    Class c of K is a grating at angle pi c / K, of random phase, under noise; image i has class i mod K, and is the
+    same on every machine for a given shape and K.
+    """
+    height, width, channels = config.shape or (16, 16, 1)
+    classes = config.classes or 4
+    sizes = {"train": 600, "test": 200}
+
+    def read(split: str) -> Split:
+        rng = np.random.RandomState(list(sizes).index(split))
+        labels = (np.arange(sizes[split]) % classes).astype(np.int32)
+        angle = (np.pi * labels / classes)[:, None, None]
+        rows, columns = np.mgrid[:height, :width]
+        phase = rng.uniform(0, 2 * np.pi, len(labels))[:, None, None]
+        waves = np.cos(np.pi / 2 * (columns * np.cos(angle) + rows * np.sin(angle)) + phase)[..., None]
+        noise = rng.normal(size=(len(labels), height, width, channels))
+        return Split(np.clip(128 + 70 * waves + 20 * noise, 0, 255).astype(np.uint8), labels)
+
+    return Source(config.name, "1", (height, width, channels), classes, sizes, {}, read, "made up on the spot")
+
+
+DATASETS: dict[str, Callable[[DataConfig], Source]] = {
+    "digits": open_digits,
+    "synthetic": open_synthetic,
+    "tfds": lambda config: open_prepared(config.name, config.dir),
+}
+
+
+def list_datasets(folder: str | None = None) -> list[dict[str, object]]:
+    """A row for each choice of data=: what it is, its shape, classes and images, and where it is; reads no image."""
+    rows: list[dict[str, object]] = []
+    for path in sorted((shipped("configs") / "data").glob("*.yaml")):
+        values = OmegaConf.load(path)
+        summary = path.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ")
+        row: dict[str, object] = {
+            "data=": path.stem,
+            "what": summary,
+            "shape": "",
+            "classes": "",
+            "images": "",
+            "where": "",
+        }
+        if not OmegaConf.is_missing(values, "name"):
+            config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(DataConfig), values))
+            assert isinstance(config, DataConfig)
+            config.dir = folder
+            row |= _state(config)
+        rows.append(row)
+    return rows
+
+
+def _state(config: DataConfig) -> dict[str, str]:
+    """What is known of a data set's shape, classes, images and place, also where it is missing or damaged."""
+    try:
+        if config.source == "tfds" and find_prepared(config.name, config.dir) is None:
+            shape, classes = describe_dataset(config)
+            images, where = "", f"not prepared: poolscope data prepare {config.name}"
+        else:
+            source = open_source(config)
+            shape, classes, where = source.shape, source.classes, source.where
+            images = ", ".join(f"{size:,} {split}" for split, size in source.sizes.items())
+    except PoolscopeError as error:
+        return {"where": str(error)}
+    return {"shape": "x".join(map(str, shape)), "classes": str(classes), "images": images, "where": where}
+
+
+def _plan(config: DataConfig) -> tuple[Source, dict[str, tuple[Slice, ...]], Shape, int]:
+    """The source, the slices of each key, the padded shape and how many training images are used; all checked."""
+    source = open_source(config)
+    keys = {"data.train": config.train, "data.val": config.val, "data.test": config.test}
+    named = {key: parse_split(text, source.sizes, key) for key, text in keys.items()}
+    check_disjoint(named)
+    there = sum(map(len, named["data.train"]))
+    used = there if config.train_size is None else config.train_size
+    if used > there:
+        raise PoolscopeError(f"data.train_size={used} is more than the {there:,} images of data.train={config.train}.")
+    return source, named, _padded_shape(source.shape, config), used
+
+
+def _read(source: Source, pieces: Sequence[Slice]) -> Split:
+    """The named slices one after the other; a single one stays a view."""
+    bases = {base: source.read(base) for base in {piece.base for piece in pieces}}
+    parts = [_take(bases[piece.base], slice(piece.start, piece.stop)) for piece in pieces]
+    if len(parts) == 1:
+        return parts[0]
+    return Split(np.concatenate([part.images for part in parts]), np.concatenate([part.labels for part in parts]))
+
+
+def _take(split: Split, index: slice | np.ndarray) -> Split:
+    return Split(split.images[index], split.labels[index])
+
+
+def _padded_shape(shape: Shape, config: DataConfig) -> Shape:
+    height, width, channels = shape
+    if config.pad_to is None:
+        return shape
+    if config.pad_to < max(height, width):
+        raise PoolscopeError(
+            f"data.pad_to={config.pad_to} is smaller than the {height}x{width} images of {config.name}; it only adds "
+            f"a border: use {max(height, width)} or more, or null."
+        )
+    return (config.pad_to, config.pad_to, channels)
+
+
+def _pad(split: Split, shape: Shape) -> Split:
+    """Zeros around the images; where they can't be even, the larger half goes to the bottom and the right."""
+    spare = [new - old for new, old in zip(shape[:2], split.images.shape[1:3], strict=True)]
+    if not any(spare):
+        return split
+    border = [(gap // 2, gap - gap // 2) for gap in spare]
+    return Split(np.pad(split.images, [(0, 0), *border, (0, 0)]), split.labels)
+
+
+def _count_levels(values: np.ndarray) -> np.ndarray:
+    """How many of the values are 0, 1, ..., 255; in blocks, since bincount makes an eight-byte copy."""
+    block = 1 << 20
+    return sum(
+        (np.bincount(values[start : start + block], minlength=256) for start in range(0, len(values), block)),
+        start=np.zeros(256, np.int64),
+    )
+
+
+def _describe(source: Source, shape: Shape, named: dict[str, tuple[Slice, ...]], used: int, moved: int) -> str:
+    counts = {key: sum(map(len, pieces)) for key, pieces in named.items()}
+    train = f"{used:,}" if used == counts["data.train"] else f"{used:,} of {counts['data.train']:,}"
+    partial = sorted(
+        {
+            f"this copy's {piece.base!r} split holds {source.sizes[piece.base]:,} of the official "
+            f"{source.complete[piece.base]:,} images"
+            for pieces in named.values()
+            for piece in pieces
+            if source.sizes[piece.base] < source.complete.get(piece.base, 0)
+        }
+    )
+    notes = [f"{moved:,} training labels moved to another class"] * (moved > 0) + partial
+    return (
+        f"{source.name} {source.version}: {train} training, {counts['data.val']:,} validation and "
+        f"{counts['data.test']:,} test images of {shape[0]}x{shape[1]}x{shape[2]} in {source.classes} classes"
+        + (f" ({'; '.join(notes)})." if notes else ".")
+    )

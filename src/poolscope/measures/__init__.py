@@ -1,0 +1,1 @@
+"""What is measured on networks and operators: overfitting, shifts, corruptions, information."""

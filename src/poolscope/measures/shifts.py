@@ -1,0 +1,172 @@
+"""How much a prediction moves when the image does: exact over all shifts of a set, with no random pairs.
+
+A network enters as its predictions and logits under every shift, from `predict_shifts`; the measures are counts and
+means over those. A constant classifier is perfectly consistent, so consistency is never read without accuracy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from poolscope.spec.errors import PoolscopeError
+
+FILLS = ("circular", "zero")
+
+
+@dataclass(frozen=True)
+class Shifted:
+    """Predictions under shifts.
+
+    shifts: int (S, 2), rows down and columns right. predictions: int (S, N), -1 where a logit isn't finite. moved:
+    float (S, N), how far the logits of an image lie from those of its unshifted self. spread: mean distance between the
+    logits of two different images.
+    """
+
+    shifts: np.ndarray
+    predictions: np.ndarray
+    moved: np.ndarray
+    spread: float
+
+    def within(self, reach: int) -> Shifted:
+        """Only the shifts of at most `reach` pixels on both axes."""
+        return self._choose(np.abs(self.shifts).max(1) <= reach)
+
+    def at(self, shift: tuple[int, int]) -> np.ndarray:
+        """Predictions (N,) under one shift."""
+        return self.predictions[self._find(shift)]
+
+    def _find(self, shift: tuple[int, int]) -> int:
+        found = np.flatnonzero((self.shifts == shift).all(1))
+        if not len(found):
+            raise PoolscopeError(f"shift {shift} is not among the {len(self.shifts)} that were predicted.")
+        return int(found[0])
+
+    def _choose(self, chosen: np.ndarray) -> Shifted:
+        return Shifted(self.shifts[chosen], self.predictions[chosen], self.moved[chosen], self.spread)
+
+
+def square_shifts(reach: int) -> np.ndarray:
+    """All shifts of -reach..reach on both axes, (S, 2)."""
+    axis = np.arange(-reach, reach + 1)
+    return np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
+
+
+def ray_shifts(reach: int) -> np.ndarray:
+    """Shifts along both axes and the diagonal up to `reach` pixels either way, each once, (S, 2)."""
+    steps = np.arange(-reach, reach + 1)
+    rays = [np.stack(ray, 1) for ray in ((steps, 0 * steps), (0 * steps, steps), (steps, steps))]
+    return np.unique(np.concatenate(rays), axis=0)
+
+
+def shift_images(images: np.ndarray, down: int, right: int, fill: str = "circular") -> np.ndarray:
+    """Images (N, H, W, C) moved by whole pixels; what leaves comes in on the other side ("circular") or is lost.
+
+    "zero" fills with 0, which is black in images of levels 0..255.
+    """
+    if fill not in FILLS:
+        raise PoolscopeError(f"fill must be one of {', '.join(FILLS)}, not {fill!r}.")
+    moved = np.roll(images, (down, right), (1, 2))
+    if fill == "zero":
+        height, width = images.shape[1:3]
+        moved[:, : max(down, 0)] = 0
+        moved[:, max(height + down, 0) if down < 0 else height :] = 0
+        moved[:, :, : max(right, 0)] = 0
+        moved[:, :, max(width + right, 0) if right < 0 else width :] = 0
+    return moved
+
+
+def predict_shifts(
+    predict: Callable[[np.ndarray], np.ndarray], images: np.ndarray, shifts: np.ndarray, fill: str = "circular"
+) -> Shifted:
+    """Predictions of `predict`, images -> logits (N, classes), under every shift, and under none."""
+    if not (shifts == 0).all(1).any():
+        shifts = np.concatenate([[[0, 0]], shifts])
+    still = np.asarray(predict(images), np.float64)
+    predictions, moved = [], []
+    for down, right in shifts:
+        logits = np.asarray(predict(shift_images(images, int(down), int(right), fill)), np.float64)
+        predictions.append(np.where(np.isfinite(logits).all(1), logits.argmax(1), -1))
+        with np.errstate(invalid="ignore"):
+            moved.append(np.linalg.norm(logits - still, axis=1))
+    return Shifted(np.asarray(shifts), np.stack(predictions), np.stack(moved), mean_distance(still))
+
+
+def mean_distance(logits: np.ndarray) -> float:
+    """Mean Euclidean distance between two different rows; NaN for fewer than two, or where a logit isn't finite."""
+    if len(logits) < 2 or not np.isfinite(logits).all():
+        return float("nan")
+    rows = logits - logits.mean(0)
+    norms = (rows**2).sum(1)
+    squares = np.maximum(norms[:, None] + norms - 2 * rows @ rows.T, 0)
+    np.fill_diagonal(squares, 0)
+    return float(np.sqrt(squares).sum() / (len(rows) * (len(rows) - 1)))
+
+
+def shift_consistency(predictions: np.ndarray) -> float:
+    """C1: share of pairs of different shifts that agree, C = mean_i sum_y c_y (c_y - 1) / (S (S - 1)), c: vote counts.
+
+    predictions (S, N). Exact over all pairs, without forming one. NaN for fewer than two shifts, no image, or a
+    logit that isn't finite.
+    """
+    shifts = len(predictions)
+    if shifts < 2 or not _told(predictions):
+        return float("nan")
+    counts = np.stack([(predictions == label).sum(0) for label in np.unique(predictions)])
+    return float((counts * (counts - 1)).sum(0).mean() / (shifts * (shifts - 1)))
+
+
+def agreement_map(shifted: Shifted) -> np.ndarray:
+    """C2: share of images predicted under each shift as unshifted, (2 m + 1, 2 m + 1) by rows down and columns right.
+
+    NaN at shifts that were not predicted, everywhere as for consistency; m: the largest shift.
+    """
+    reach = int(np.abs(shifted.shifts).max())
+    result = np.full((2 * reach + 1,) * 2, np.nan)
+    if _told(shifted.predictions):
+        result[tuple((shifted.shifts + reach).T)] = (shifted.predictions == shifted.at((0, 0))).mean(1)
+    return result
+
+
+def shift_accuracy(shifted: Shifted, labels: np.ndarray, reach: int) -> dict[str, np.ndarray]:
+    """C3: accuracy by distance t = 0..reach, mean over both directions, along "rows", "columns" and the "diagonal".
+
+    NaN as for consistency.
+    """
+    rays = {"rows": (1, 0), "columns": (0, 1), "diagonal": (1, 1)}
+    if not _told(shifted.predictions):
+        return {name: np.full(reach + 1, np.nan) for name in rays}
+    return {
+        name: np.array(
+            [
+                np.mean([(shifted.at((sign * t * ray[0], sign * t * ray[1])) == labels).mean() for sign in (-1, 1)])
+                for t in range(reach + 1)
+            ]
+        )
+        for name, ray in rays.items()
+    }
+
+
+def worst_shift_accuracy(predictions: np.ndarray, labels: np.ndarray) -> float:
+    """C4: share of images predicted right under every shift; predictions (S, N). NaN as for consistency."""
+    if not _told(predictions):
+        return float("nan")
+    return float((predictions == labels).all(0).mean())
+
+
+def logit_stability(shifted: Shifted) -> float:
+    """C5: D = mean |z(x) - z(shifted x)| over images and shifts but (0, 0), by the mean distance of different images.
+
+    0: not moved at all; 1: as far apart as two different images. NaN where all images have the same logits.
+    """
+    moving = (shifted.shifts != 0).any(1)
+    if not moving.any() or not shifted.spread > 0:
+        return float("nan")
+    return float(shifted.moved[moving].mean() / shifted.spread)
+
+
+def _told(predictions: np.ndarray) -> bool:
+    """Whether there are predictions, and all of them of finite logits."""
+    return bool(predictions.size) and bool((predictions >= 0).all())

@@ -1,0 +1,123 @@
+"""One look for all figures: type, colours and markers fixed per operator, and files that are the same every time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.colors import to_hex, to_rgb
+from matplotlib.figure import Figure
+
+from poolscope.spec.operators import OPERATORS
+
+# Okabe & Ito's colour-blind safe palette (2008) without its yellow, which vanishes on white paper. Seven colours and
+# thirteen markers share no factor, so the first 91 operators all look different, and the markers alone tell thirteen
+# apart in a greyscale print.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*", "d")
+WIDTH = 7.2  # inches; the text width of a printed page
+GREY = "#767676"
+PALE = "#C8C8C8"
+
+STYLE: Any = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 8.0,
+    "axes.titlesize": 8.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 8.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.formatter.useoffset": False,
+    "grid.color": "#E6E6E6",
+    "grid.linewidth": 0.6,
+    "xtick.labelsize": 7.0,
+    "ytick.labelsize": 7.5,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "legend.fontsize": 7.0,
+    "legend.frameon": False,
+    "lines.linewidth": 1.3,
+    "lines.markersize": 5.0,
+    "image.cmap": "cividis",
+    "image.interpolation": "nearest",
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "figure.dpi": 160,
+    "savefig.dpi": 160,  # as figure.dpi, so that the layout is made for the text widths that are drawn
+    "text.hinting": "none",
+    "svg.fonttype": "none",
+}
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Draw in the house style, whatever the user's own Matplotlib settings are."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        with mpl.rc_context(STYLE):
+            yield
+
+
+def style_operator(operator: str, rank: int = 0, of: int = 1) -> dict[str, Any]:
+    """{color, marker} of an operator; of several arms with one operator, later ranks are lighter."""
+    place = list(OPERATORS).index(operator) if operator in OPERATORS else len(OPERATORS)
+    paleness = 0.6 * rank / max(1, of - 1)
+    red, green, blue = (channel + (1 - channel) * paleness for channel in to_rgb(COLOURS[place % len(COLOURS)]))
+    return {"color": to_hex((red, green, blue)), "marker": MARKERS[(place + rank) % len(MARKERS)]}
+
+
+def style_arms(labelled: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """{arm: {color, marker}} for frames with columns arm and operator, in their order."""
+    arms = labelled[["arm", "operator"]].drop_duplicates("arm")
+    styles = {}
+    for operator, group in arms.groupby("operator", sort=False):
+        for rank, arm in enumerate(group["arm"]):
+            styles[arm] = style_operator(str(operator), rank, len(group))
+    return styles
+
+
+def save_figure(figure: Figure, folder: str | Path, name: str) -> tuple[Path, Path]:
+    """Write <folder>/<name>.svg (text stays text) and .png; the same figure gives the same bytes."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    svg, png = folder / f"{name}.svg", folder / f"{name}.png"
+    with styled(), mpl.rc_context({"svg.hashsalt": f"poolscope {name}"}):
+        figure.draw_without_rendering()  # arranges the panels, once for both files
+        figure.set_layout_engine("none")
+        FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+        figure.dpi = STYLE["figure.dpi"]  # print_svg changes it; Figure.savefig would restore it, but draws all twice
+        FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})
+    return svg, png
+
+
+def save_pdf(figure: Figure, folder: str | Path, name: str) -> Path:
+    """Write <folder>/<name>.pdf, for LaTeX; the same figure gives the same bytes."""
+    path = Path(folder) / f"{name}.pdf"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with styled():
+        FigureCanvasPdf(figure).print_pdf(path, metadata={"CreationDate": None, "Creator": None, "Producer": None})
+    return path
+
+
+def make_grid(
+    panels: int, columns: int, height: float, width: float = WIDTH, **options: Any
+) -> tuple[Figure, Sequence[Any]]:
+    """A figure and exactly `panels` axes in rows of `columns`; height in inches for each row."""
+    rows = -(-panels // columns)
+    figure = Figure(figsize=(width, height * rows), layout="constrained")
+    axes = list(figure.subplots(rows, columns, squeeze=False, **options).flat)
+    for spare in axes[panels:]:
+        spare.remove()
+    return figure, axes[:panels]

@@ -1,0 +1,208 @@
+"""`poolscope report all`: every study redrawn, the claims ledger, one page over all of it, and the same for LaTeX."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from poolscope.reports.figures.ledger import find_look, plot_verdicts
+from poolscope.reports.figures.style import save_figure, save_pdf
+from poolscope.reports.latex import make_article, make_tabular
+from poolscope.reports.sections import Section
+from poolscope.reports.study import Report, build_report, inline_svg, make_environment
+from poolscope.reports.texts import RULE, say_interim, show_verdicts
+from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.paths import shipped
+from poolscope.statistics.claims import find_contrasts, list_contrasts, read_claims
+from poolscope.statistics.ledger import Ledger, make_ledger, say_pooled, show_claims
+from poolscope.statistics.tables import collect, list_studies, write_csv, write_text
+from poolscope.statistics.verdicts import judge_contrasts
+
+_NO_RUNS = pd.DataFrame({"digest": [], "seed": [], "status": []})
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What was written over all studies: the ledger, the page, and every file."""
+
+    ledger: Ledger
+    page: Path
+    files: tuple[Path, ...]
+
+
+def build_overview(results: str | Path, echo: Callable[[str], None] = print) -> Overview:
+    """Redraw every study and write <results>/{ledger, latex, index.html}; the same tables give the same bytes.
+
+    Studies are those with committed tables, and those with a protocol and records. echo: told what is being done.
+    Raises PoolscopeError where there is none.
+    """
+    results = Path(results)
+    listed = list_studies(results)
+    names = listed.loc[listed["committed"] | (listed["protocol"] & (listed["records"] > 0)), "study"].tolist()
+    if not names:
+        raise PoolscopeError(f"There is no study to report under {results}; train one first: poolscope list studies.")
+    reports = []
+    for name in names:
+        echo(f"redrawing {name}")
+        reports.append(build_report(results, name, echo))
+    ledger = _judge_all([r.analysis.extra["verdicts"] for r in reports if "verdicts" in r.analysis.extra])
+    shown = [report for report in reports if _is_study(report.study)]
+    files = _write_ledger(results / "ledger", ledger)
+    files += _write_latex(results / "latex", ledger, shown)
+    files.append(_write_page(results, ledger, shown))
+    return Overview(ledger, files[-1], tuple(files))
+
+
+def build_ledger(results: str | Path) -> Ledger:
+    """Write <results>/ledger alone, from the tables and records of the studies that promised contrasts."""
+    judged = []
+    for study in sorted({contrast.study for contrast in list_contrasts()}):
+        with suppress(PoolscopeError):  # a study without runs
+            judged.append(judge_contrasts(collect(results, study).runs, find_contrasts(study)))
+    ledger = _judge_all(judged)
+    _write_ledger(Path(results) / "ledger", ledger)
+    return ledger
+
+
+def read_paragraphs(study: str) -> tuple[str, dict[str, Markup]]:
+    """The title of a study's README, and its paragraphs that start in bold, as HTML without links, by that word."""
+    path = shipped("experiments") / study / "README.md"
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    title, paragraphs = study, {}
+    for block in text.split("\n\n"):
+        block = block.strip()
+        if block.startswith("# "):
+            title = block[2:].splitlines()[0]
+        elif block.startswith("**") and block.count("**") >= 2:
+            paragraphs[block[2:].split("**")[0].strip(" .:")] = _render(block)
+        elif block and not block.startswith(("#", "|", "    ", "-")):
+            paragraphs.setdefault("Question", _render(block))
+    return title, paragraphs
+
+
+def _judge_all(judged: Sequence[pd.DataFrame]) -> Ledger:
+    """The ledger of these verdicts, and of promised contrasts whose study has no runs yet."""
+    reached = {study for frame in judged for study in frame["study"]}
+    waiting = [contrast for contrast in list_contrasts() if contrast.study not in reached]
+    return make_ledger(read_claims(), [*judged, judge_contrasts(_NO_RUNS, waiting)])
+
+
+def _is_study(study: str) -> bool:
+    """Whether a study asks something: it promised contrasts, or has an analysis of its own."""
+    return bool(find_contrasts(study)) or (shipped("experiments") / study / "analysis.py").is_file()
+
+
+def _write_ledger(folder: Path, ledger: Ledger) -> list[Path]:
+    files = [folder / "verdicts.csv", folder / "claims.csv", folder / "ledger.md"]
+    write_csv(ledger.verdicts, files[0])
+    write_csv(ledger.claims, files[1])
+    files += save_figure(plot_verdicts(ledger.verdicts, ledger.claims), folder, "ledger")
+    sections = [(claim, _of_claim(ledger, claim["number"])) for claim in ledger.claims.to_dict("records")]
+    text = make_environment().get_template("ledger.md.j2")
+    facts = {"claims": show_claims(ledger), "sections": sections, "rule": RULE, "notes": _say_notes(ledger)}
+    write_text(text.render(facts), files[2])
+    return files
+
+
+def _write_page(results: Path, ledger: Ledger, reports: list[Report]) -> Path:
+    drawing = (results / "ledger" / "ledger.svg").read_text(encoding="utf-8")
+    facts: dict[str, Any] = {
+        "claims": [row | {"color": find_look(row["verdict"])["color"]} for row in ledger.claims.to_dict("records")],
+        "counts": show_claims(ledger)["contrasts"].tolist(),
+        "ledger": inline_svg(drawing, "ledger"),
+        "notes": _say_notes(ledger),
+        "rule": RULE,
+        "studies": [_describe_study(report) for report in reports],
+        "gallery": (results / "gallery" / "gallery.html").is_file(),
+    }
+    page = results / "index.html"
+    write_text(make_environment().get_template("index.html.j2").render(facts), page)
+    return page
+
+
+def _describe_study(report: Report) -> dict[str, Any]:
+    """What one study's part of the page shows."""
+    title, paragraphs = read_paragraphs(report.study)
+    sections = {section.title: section for section in report.analysis.sections}
+    decided = next(
+        (sections[name] for name in ("Verdicts", "Decisions", "Comparison") if name in sections), Section("")
+    )
+    plots = [*decided.plots, *(sections["Comparison"].plots if "Comparison" in sections else ())][:2]
+    folder = report.folder / "figures"
+    return {
+        "study": report.study,
+        "title": title,
+        "paragraphs": [paragraphs[name] for name in _TOLD if name in paragraphs],
+        "finding": paragraphs.get("Finding"),
+        "table": decided.table,
+        "notes": say_interim(report.analysis.extra["verdicts"]) if "verdicts" in report.analysis.extra else (),
+        "protocol": sections["Protocol"].table,
+        "plots": [
+            (inline_svg((folder / f"{plot.name}.svg").read_text("utf-8"), f"{report.study}-{plot.name}"), plot.caption)
+            for plot in plots
+        ],
+    }
+
+
+_TOLD = ("Question", "Hypothesis", "Hypotheses", "Caveats", "Caveats known beforehand")
+
+
+def _write_latex(folder: Path, ledger: Ledger, reports: list[Report]) -> list[Path]:
+    drawn: list[tuple[str, Figure]] = [("ledger", plot_verdicts(ledger.verdicts, ledger.claims))]
+    tables = {"verdicts": make_tabular(show_claims(ledger), "The claims and their verdicts.", "claims")}
+    tables["verdicts"] += make_tabular(_narrow(ledger.verdicts), f"Every contrast. {RULE}", "contrasts")
+    parts: list[tuple[str, str, list[str]]] = [("The claims", "verdicts", ["ledger"])]
+    for report in reports:
+        study, analysis = report.study, report.analysis
+        sections = {section.title: section.table for section in analysis.sections}
+        tables[study] = "".join(
+            make_tabular(table, f"{study}: {name.lower()}.", f"{study}-{name.lower()}")
+            for name in ("Decisions", "Comparison", "Protocol")
+            if (table := sections.get(name)) is not None
+        )
+        plots = [
+            plot for section in analysis.sections for plot in section.plots if plot.name in ("verdicts", "accuracy")
+        ]
+        drawn += [(f"{study}-{plot.name}", plot.figure) for plot in plots]
+        parts.append((read_paragraphs(study)[0], study, [f"{study}-{plot.name}" for plot in plots]))
+    files = [save_pdf(figure, folder, name) for name, figure in drawn]
+    bibliography = Path(__file__).parent / "templates" / "references.bib"
+    texts = {f"{name}.tex": text for name, text in tables.items()}
+    texts |= {"main.tex": make_article("What pooling does", parts)}
+    texts |= {"references.bib": bibliography.read_text(encoding="utf-8")}
+    for name, text in texts.items():
+        files.append(folder / name)
+        write_text(text, files[-1])
+    return files
+
+
+def _of_claim(ledger: Ledger, number: int) -> pd.DataFrame:
+    return _narrow(ledger.verdicts[ledger.verdicts["claim"] == number])
+
+
+def _narrow(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """The columns of the verdicts that a page has room for."""
+    shown = show_verdicts(verdicts)
+    columns = ["contrast", "hypothesis", "n", "effect", "δ", "p (Holm)", "verdict", "detectable"]
+    return shown.reindex(columns=columns)
+
+
+def _say_notes(ledger: Ledger) -> tuple[str, ...]:
+    return (*say_interim(ledger.verdicts), *say_pooled(ledger.claims))
+
+
+def _render(block: str) -> Markup:
+    """A paragraph of Markdown as HTML; links, which would lead nowhere from here, keep their words only."""
+    reader = MarkdownIt("commonmark", {"html": False})
+    tokens = reader.parseInline(block)
+    for token in tokens:
+        token.children = [part for part in token.children or () if part.type not in ("link_open", "link_close")]
+    return Markup(reader.renderer.render(tokens, reader.options, {}))

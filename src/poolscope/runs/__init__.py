@@ -1,0 +1,1 @@
+"""One configuration and seed, from its configuration to its record."""

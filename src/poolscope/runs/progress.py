@@ -1,0 +1,119 @@
+"""How a sweep tells the person watching how far it is: a live display on a terminal, a line a run elsewhere."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from poolscope.spec.config import RunConfig
+from poolscope.store.record import RunRecord
+from poolscope.store.run_lock import read_heartbeat
+
+
+def describe_run(config: RunConfig, seed: int) -> str:
+    """What a run is called on the screen."""
+    return f"{config.data.name} {config.pool.name} seed {seed}"
+
+
+def describe_outcome(config: RunConfig, record: RunRecord) -> str:
+    """One line on one finished run."""
+    arm = describe_run(config, record.seed)
+    if record.status != "done":
+        return f"{arm}: {record.status}: {record.reason}"
+    values = record.scalars
+    return (
+        f"{arm}: test {values['test_accuracy']:.1%}, train {values['train_eval_accuracy']:.1%}, "
+        f"{record.provenance.get('seconds', 0):.1f} s"
+    )
+
+
+class Lines:
+    """One line for each finished run; what a launcher's worker or a file gets."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(stderr=True, width=160)
+
+    def begin(self, config: RunConfig, seed: int, steps: int) -> None:
+        """A run starts."""
+
+    def advance(self, step: int, values: dict[str, float]) -> None:
+        """A run was evaluated after `step` optimiser steps."""
+
+    def end(self, config: RunConfig, record: RunRecord) -> None:
+        """A run ended."""
+        self.console.print(describe_outcome(config, record), highlight=False, soft_wrap=True)
+
+    def say(self, sentence: str) -> None:
+        """Something that the person watching should know."""
+        self.console.print(sentence, style="yellow", highlight=False, soft_wrap=True)
+
+
+class LiveDisplay(Lines):
+    """The runs of a sweep and the steps of the current run as two bars; off a terminal, only the lines."""
+
+    def __init__(self, console: Console, runs: int) -> None:
+        super().__init__(console)
+        self.bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self.sweep = self.bars.add_task("runs", total=runs, note="")
+        self.run = self.bars.add_task("steps", total=None, note="", visible=False)
+        self._ended = threading.Event()
+
+    def __enter__(self) -> LiveDisplay:
+        self.bars.start()
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._ended.set()
+        self.bars.stop()
+
+    def watch(self, runs: Mapping[Path, str]) -> None:
+        """Follow runs, by the paths of their records, that other processes train: a bar for each one held now."""
+        if not self.bars.disable:
+            threading.Thread(target=self._follow, args=(runs,), daemon=True).start()
+
+    def _follow(self, runs: Mapping[Path, str]) -> None:
+        shown: dict[Path, TaskID] = {}
+        while not self._ended.wait(1.0):
+            ended = sum(path.exists() for path in runs)
+            self.bars.update(self.sweep, completed=ended)
+            for path, label in runs.items():
+                beat = read_heartbeat(path)
+                if beat is None and path in shown:
+                    self.bars.remove_task(shown.pop(path))
+                elif beat is not None:
+                    if path not in shown:
+                        shown[path] = self.bars.add_task("steps", note=label)
+                    self.bars.update(shown[path], total=beat.steps or None, completed=beat.step)
+
+    def begin(self, config: RunConfig, seed: int, steps: int) -> None:
+        self.bars.reset(self.run, total=steps, note=describe_run(config, seed), visible=True)
+
+    def advance(self, step: int, values: dict[str, float]) -> None:
+        self.bars.update(self.run, completed=step, note=f"validation {values['val_accuracy']:.1%}")
+
+    def end(self, config: RunConfig, record: RunRecord) -> None:
+        super().end(config, record)
+        self.bars.advance(self.sweep)

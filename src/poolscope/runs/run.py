@@ -1,0 +1,294 @@
+"""One configuration from end to end, for each of its seeds: data, network, fit, measurements, record.
+
+A seed that is recorded, or done by the study's committed table, is skipped, so that running a sweep again finishes it.
+A seed that fails leaves a record that says why, and the next one goes on. Where it pays, seeds are trained together.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import time
+import traceback
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol
+
+import jax
+import numpy as np
+
+from poolscope.data.cache import cache_folder
+from poolscope.data.datasets import Dataset, load_dataset
+from poolscope.kernels.malloc import keep_freed_memory
+from poolscope.measures.columns import Subject, measure_all
+from poolscope.spec.config import RunConfig, digest, to_dict
+from poolscope.spec.paths import record_path
+from poolscope.spec.plan import plan_network
+from poolscope.store.environment import read_processor
+from poolscope.store.inventory import open_inventory
+from poolscope.store.record import RunRecord, pack_bits, write_record
+from poolscope.store.run_lock import Holder, hold_run
+from poolscope.training.augment import normalise
+from poolscope.training.checkpoint import Checkpoint
+from poolscope.training.devices import count_together
+from poolscope.training.trainer import Evaluation, Trained, Trainer
+
+_SHOWN_CHANNELS = 2
+
+
+class Progress(Protocol):
+    """Who is told how a run goes."""
+
+    def begin(self, config: RunConfig, seed: int, steps: int) -> None: ...
+
+    def advance(self, step: int, values: dict[str, float]) -> None: ...
+
+    def end(self, config: RunConfig, record: RunRecord) -> None: ...
+
+    def say(self, sentence: str) -> None: ...
+
+
+def run_config(config: RunConfig, progress: Progress) -> list[RunRecord]:
+    """Train and measure every seed of the configuration that isn't done yet; returns all the records there are.
+
+    A seed that only the study's committed table holds is done, and has no record here.
+    """
+    keep_freed_memory()
+    enable_compilation_cache()
+    runs = _Runs(config, progress)
+    seeds = [seed for seed in config.seeds if not runs.inventory.row(runs.name, seed)]
+    lacking = [seed for seed in seeds if runs.inventory.lacks(config, seed)]
+    together = count_together(config.train, jax.default_backend(), len(lacking)) if lacking else 1
+    groups = {lacking[start]: lacking[start : start + together] for start in range(0, len(lacking), together)}
+    records: dict[int, RunRecord] = {}
+    for seed in seeds:
+        if seed not in records:
+            records |= runs.complete(groups.get(seed, [seed]))
+        progress.end(config, records[seed])
+    return [records[seed] for seed in seeds]
+
+
+class _Runs:
+    """The runs of one configuration, and the compiled programs that they share."""
+
+    def __init__(self, config: RunConfig, progress: Progress) -> None:
+        self.config, self.progress, self.name = config, progress, digest(config)
+        self.inventory = open_inventory(config.results, config.study)
+        self._trainers: dict[tuple[Any, ...], Trainer] = {}
+
+    def complete(self, seeds: Sequence[int]) -> dict[int, RunRecord]:
+        """The records of these seeds; those that are lacking are trained, together, and written."""
+        if not any(self.inventory.lacks(self.config, seed) for seed in seeds):
+            return self._read(seeds)
+        with ExitStack() as stack:
+            holders = {}
+            for seed in sorted(seeds):  # in the same order everywhere, so that two processes never wait for each other
+                wait = partial(
+                    self.progress.say, f"seed {seed}: another process trains it now; waiting for its record."
+                )
+                holders[seed] = stack.enter_context(hold_run(self._path(seed), wait))
+            # Another process may have written some while this one waited.
+            lacking = [seed for seed in seeds if self.inventory.lacks(self.config, seed)]
+            records = self._read(seed for seed in seeds if seed not in lacking)
+            for record in self._train({seed: holders[seed] for seed in lacking}):
+                write_record(record, self._path(record.seed))
+                records[record.seed] = record
+            for seed in lacking:
+                if records[seed].status != "failed":
+                    _checkpoint_path(self._path(seed)).unlink(missing_ok=True)
+        return records
+
+    def _train(self, holders: Mapping[int, Holder]) -> Iterator[RunRecord]:
+        """Train seeds together and measure each. What fails together is tried one by one, then recorded as failed."""
+        if not holders:
+            return
+        seeds, began, provenance = list(holders), time.monotonic(), _provenance(datetime.now(UTC))
+        try:
+            datasets = [load_dataset(self.config.data, seed) for seed in seeds]
+            provenance |= {"data_version": datasets[0].version, "data": datasets[0].description}
+            trainer = self._trainer(datasets[0], len(seeds))
+            trained, seconds = self._fit(trainer, datasets, holders, provenance)
+        except Exception as error:
+            failure = _describe_failure(error)
+            if len(seeds) == 1:
+                yield self._record(seeds[0], provenance, failure, time.monotonic() - began)
+                return
+            self.progress.say(f"{len(seeds)} seeds are trained one by one; together it failed: {failure['reason']}")
+            for seed, holder in holders.items():
+                yield from self._train({seed: holder})
+            return
+        fitting = time.monotonic() - began
+        if len(seeds) > 1:
+            provenance["seeds_together"] = len(seeds)
+        for seed, dataset, fit in zip(seeds, datasets, trained, strict=True):
+            began, known = time.monotonic(), provenance | {"data": dataset.description}
+            try:
+                content = _measure(self.config, seed, trainer, dataset, fit, seconds)
+                known["unmeasured"] = content.pop("unmeasured", "")
+            except Exception as error:
+                content = _describe_failure(error)
+            yield self._record(seed, known, content, fitting + time.monotonic() - began)
+
+    def _fit(
+        self, trainer: Trainer, datasets: Sequence[Dataset], holders: Mapping[int, Holder], provenance: dict[str, Any]
+    ) -> tuple[list[Trained], float]:
+        """The fits of the seeds, and each one's share of the seconds that they took."""
+        seeds, began = list(holders), time.perf_counter()
+        path = _checkpoint_path(self._path(seeds[0]))
+        identity = _identity(self.name, seeds, trainer, provenance)
+        checkpoint = Checkpoint(path, identity, self.config.train.checkpoint_every, self.progress.say)
+        for seed, holder in holders.items():
+            self.progress.begin(self.config, seed, trainer.steps)
+            holder.beat(0, trainer.steps)
+
+        def watch(step: int, values: dict[str, float]) -> None:
+            for holder in holders.values():
+                holder.beat(step, trainer.steps)
+            self.progress.advance(step, values)
+
+        if len(seeds) == 1:
+            trained = [trainer.fit(datasets[0], seeds[0], watch, checkpoint)]
+        else:
+            trained = trainer.fit_together(datasets, seeds, watch, checkpoint)
+        return trained, (time.perf_counter() - began + checkpoint.earlier_seconds) / len(seeds)
+
+    def _trainer(self, dataset: Dataset, seeds: int) -> Trainer:
+        key = (dataset.shape, dataset.classes, len(dataset.train.labels), seeds)
+        if key not in self._trainers:
+            plan = plan_network(self.config, dataset.shape, dataset.classes)
+            self._trainers[key] = Trainer(self.config, plan, len(dataset.train.labels), seeds)
+        return self._trainers[key]
+
+    def _record(self, seed: int, provenance: dict[str, Any], content: dict[str, Any], seconds: float) -> RunRecord:
+        config, provenance = _recorded_config(self.config), provenance | {"seconds": round(seconds, 6)}
+        return RunRecord(self.config.study, self.name, seed, config=config, provenance=provenance, **content)
+
+    def _path(self, seed: int) -> Path:
+        return record_path(self.config.results, self.config.study, self.name, seed)
+
+    def _read(self, seeds: Iterable[int]) -> dict[int, RunRecord]:
+        found = {seed: self.inventory.record(self.name, seed) for seed in seeds}
+        return {seed: record for seed, record in found.items() if record is not None}
+
+
+def _describe_failure(error: Exception) -> dict[str, Any]:
+    if os.environ.get("POOLSCOPE_TRACEBACK"):
+        traceback.print_exception(error)
+    return {"status": "failed", "reason": " ".join(f"{type(error).__name__}: {error}".split())[:500]}
+
+
+def _checkpoint_path(record: Path) -> Path:
+    return record.with_name(f".{record.stem}.checkpoint")
+
+
+def _identity(name: str, seeds: list[int], trainer: Trainer, provenance: dict[str, Any]) -> str:
+    """All that has a say in the bits of a fit."""
+    parts = [provenance[key] for key in ("versions", "device", "machine", "data_version", "data")]
+    return json.dumps([name, seeds, trainer.mesh.shape_tuple, trainer.scans, *parts], sort_keys=True)
+
+
+def _measure(
+    config: RunConfig, seed: int, trainer: Trainer, dataset: Dataset, trained: Trained, seconds: float
+) -> dict[str, Any]:
+    if trained.status == "diverged":
+        return {"status": "diverged", "reason": trained.reason, "curves": trained.curves}
+    results = _evaluate_all(trainer, trained, dataset)
+    subject = Subject(trainer.plan, dataset, trainer, trained, seconds=seconds, seed=seed, **results)
+    test = results["test"]
+    pairs = dataset.test.labels.astype(np.int64) * dataset.classes + test.predictions
+    confusion = np.bincount(pairs, minlength=dataset.classes**2).reshape(dataset.classes, dataset.classes)
+    measured = measure_all(config.measure, subject)
+    return {
+        "status": "done",
+        "scalars": measured.values,
+        "unmeasured": measured.unmeasured,
+        "curves": trained.curves,
+        "confusion": confusion.tolist(),
+        "test_correct": pack_bits(test.correct.tolist()),
+        "feature_maps": _feature_maps(trainer, trained, dataset) if seed == config.seeds[0] else {},
+    }
+
+
+def _evaluate_all(trainer: Trainer, trained: Trained, dataset: Dataset) -> dict[str, Evaluation]:
+    """Final weights on every split; the test split is read here and nowhere else, once with each set of weights."""
+    splits = {name: trainer.place_split(getattr(dataset, name)) for name in ("train_eval", "val", "test")}
+    results = {name: trainer.evaluate(trained.final, split, dataset) for name, split in splits.items()}
+    if trained.best_epoch == trained.curves["epoch"][-1]:
+        return results | {"test_best": results["test"]}
+    return results | {"test_best": trainer.evaluate(trained.best, splits["test"], dataset)}
+
+
+def _feature_maps(trainer: Trainer, trained: Trained, dataset: Dataset) -> dict[str, Any]:
+    """The first test image and, before and after each pool, the channels that vary most over it."""
+    image = dataset.test.images[:1]
+    _, taps = trainer.predict(trained.final, normalise(image, dataset.mean, dataset.std))
+    stages = []
+    for stage, (before, after) in enumerate(jax.device_get(taps).values(), start=1):
+        maps = [np.asarray(side[0], np.float32).transpose(2, 0, 1) for side in (before, after)]
+        shown = np.argsort(-maps[0].std((1, 2)), kind="stable")[:_SHOWN_CHANNELS]
+        if maps[0].shape[0] == maps[1].shape[0]:
+            maps = [side[shown] for side in maps]
+        rounded = [np.round(side[:_SHOWN_CHANNELS].astype(float), 3).tolist() for side in maps]
+        stages.append({"stage": stage, "before": rounded[0], "after": rounded[1]})
+    return {"image": np.round(image[0].mean(-1) / 255, 3).tolist(), "stages": stages}
+
+
+def enable_compilation_cache() -> None:
+    """Keep compiled programs between processes, so that only the first run of a shape pays for compilation."""
+    if not jax.config.jax_compilation_cache_dir:  # type: ignore[attr-defined]
+        jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "compiled"))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+
+
+def _recorded_config(config: RunConfig) -> dict[str, Any]:
+    content = to_dict(config)
+    for key in ("seeds", "study", "results"):
+        del content[key]
+    del content["data"]["dir"], content["train"]["checkpoint_every"], content["train"]["seeds_at_once"]
+    return content
+
+
+def _provenance(started: datetime) -> dict[str, Any]:
+    device = jax.devices()[0]
+    return {
+        "started": started.isoformat(timespec="seconds"),
+        "git_revision": _git_revision(),
+        "versions": {name: version(name) for name in ("poolscope", "jax", "jaxlib", "flax", "optax", "numpy")},
+        "python": platform.python_version(),
+        "device": f"{device.platform} {device.device_kind}",
+        "devices": jax.device_count(),
+        "cores": os.cpu_count(),
+        "machine": platform.machine(),
+        "processor": read_processor(),
+        "threads": _count_threads(),
+    }
+
+
+def _count_threads() -> str:
+    """How many threads XLA computes on; on a CPU, their number changes the order of its sums."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return os.environ.get("NPROC") or str(len(affinity(0)) if affinity else os.cpu_count())
+
+
+def _git_revision() -> str:
+    """The commit of the checkout that the package runs from, "+" where files differ from it; "" outside of git."""
+    try:
+        found = [
+            subprocess.run(
+                ["git", "--no-optional-locks", "-C", str(Path(__file__).parent), *command],
+                capture_output=True,
+                text=True,
+                timeout=10,
+                check=True,
+            ).stdout.strip()
+            for command in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no", "."])
+        ]
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return found[0] + "+" * bool(found[1])

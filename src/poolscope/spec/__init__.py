@@ -1,0 +1,1 @@
+"""What a run is, in plain Python: configuration, geometry, operators, the plan of a network."""

@@ -1,0 +1,166 @@
+"""From overrides typed at the command line to checked configurations, every job of a sweep before the first one runs.
+
+Hydra does the composing; explain.py turns what it complains of into one sentence.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra import compose, initialize_config_dir
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, RangeSweep
+from hydra.core.plugins import Plugins
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from poolscope.spec.config import Request, RunConfig, to_config
+from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.explain import check_choices, in_one_sentence
+from poolscope.spec.paths import shipped
+
+_MOST_JOBS = 10_000
+_ENGINES = {  # choices that need an optional package of the same name
+    "hydra/launcher=slurm": "hydra_submitit_launcher",
+    "hydra/launcher=ray": "hydra_ray_launcher",
+    "hydra/sweeper=optuna": "hydra_optuna_sweeper",
+}
+
+
+@dataclass(frozen=True)
+class Composed:
+    """What a command line means: one configuration for each job, and how Hydra would launch them."""
+
+    configs: list[RunConfig]
+    multirun: bool
+    launcher: str
+    complete: bool  # False where a sweeper chooses later jobs by the results of earlier ones
+
+
+def register_schemas() -> None:
+    """Make the dataclasses of config.py Hydra's schema of a run, and our presets stand for the plugins' own."""
+    Plugins.instance()  # registers them
+    store = ConfigStore.instance()
+    store.store(group="schema", name="run", node=Request, package="_global_")
+    for group, name in (choice.split("/")[1].split("=") for choice in _ENGINES):
+        store.repo["hydra"].get(group, {}).pop(f"{name}.yaml", None)
+
+
+def compose_runs(overrides: Sequence[str], multirun: bool = False, config_dir: str | None = None) -> Composed:
+    """Every configuration that `poolscope train` would run for these overrides, each checked.
+
+    Raises PoolscopeError with one sentence for the first one that can't be.
+    """
+    try:
+        return _compose_runs(overrides, multirun, config_dir)
+    except PoolscopeError:
+        raise
+    except Exception as error:  # whatever else Hydra, OmegaConf and their parsers make of odd input
+        told = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise PoolscopeError(f"{' '.join(overrides)[:200]} can't be composed ({told}).") from error
+
+
+def _compose_runs(overrides: Sequence[str], multirun: bool, config_dir: str | None) -> Composed:
+    register_schemas()
+    given = list(overrides)
+    if config_dir:
+        _check_files(Path(config_dir))
+        given.append(f"hydra.searchpath=[file://{Path(config_dir).resolve()}]")
+    with (
+        initialize_config_dir(str(shipped("configs")), job_name="poolscope", version_base="1.3"),
+        in_one_sentence(given),
+    ):
+        mode = RunMode.MULTIRUN if multirun else RunMode.RUN
+        loader = GlobalHydra.instance().config_loader()
+        check_choices(OverridesParser.create(config_loader=loader).parse_overrides(given), loader)
+        composer = GlobalHydra.instance().hydra
+        assert composer is not None
+        first = composer.compose_config("train", given, run_mode=mode, from_shell=False)
+        OmegaConf.set_readonly(first.hydra, False)
+        sweeps = multirun or first.hydra.mode == RunMode.MULTIRUN
+        launcher = str(first.hydra.runtime.choices["hydra/launcher"])
+        if OmegaConf.select(first, "hydra.launcher.n_jobs") == 0:
+            raise PoolscopeError("hydra.launcher.n_jobs must be -1 (a process for each core) or at least 1, not 0.")
+        _check_engines(first)
+        if not sweeps:
+            return Composed([_checked(first)], False, launcher, True)
+        if first.hydra.runtime.choices["hydra/sweeper"] != "basic":
+            return Composed([_checked(first)], True, launcher, False)
+        configs = [to_config(compose("train", job)) for job in _jobs(first, given)]
+    if not configs:
+        raise PoolscopeError(f"{' '.join(overrides)} makes no job, because a sweep in it has no values.")
+    return Composed(configs, True, launcher, True)
+
+
+def _check_files(folder: Path) -> None:
+    """Refuse a person's own files that no one could mean: pipes, huge ones, aliases that multiply without end."""
+    groups = {path.parent.relative_to(shipped("configs")) for path in shipped("configs").rglob("*.yaml")}
+    for path in sorted(path for group in groups for path in (folder / group).glob("*.yaml")):
+        if not path.is_file() or path.stat().st_size > 2**20:
+            raise PoolscopeError(f"{path} is no file, or too large for a configuration.")
+        try:
+            nodes = _count_nodes(yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader), {})
+        except (yaml.YAMLError, UnicodeDecodeError):
+            continue  # if it is chosen, Hydra will say where
+        except RecursionError as error:
+            raise PoolscopeError(f"{path} is nested too deeply.") from error
+        if nodes > 10_000:
+            raise PoolscopeError(f"{path} has more than 10,000 values, counted with its aliases.")
+
+
+def _count_nodes(node: yaml.Node | None, known: dict[int, float]) -> float:
+    """How many values a YAML document has once its aliases are written out; infinite where one holds itself."""
+    if id(node) not in known:
+        known[id(node)] = math.inf
+        content: Any = getattr(node, "value", None)
+        parts = [part for pair in content for part in pair] if isinstance(node, yaml.MappingNode) else content
+        known[id(node)] = 1 + sum(_count_nodes(part, known) for part in parts) if isinstance(parts, list) else 1
+    return known[id(node)]
+
+
+def _jobs(first: DictConfig, overrides: list[str]) -> list[list[str]]:
+    """The overrides of each job, as Hydra's basic sweeper makes them: the command line's over the experiment's grid."""
+    grid = [f"{key}={value}" for key, value in (first.hydra.sweeper.params or {}).items()]
+    loader = GlobalHydra.instance().config_loader()
+    parsed = OverridesParser.create(config_loader=loader).parse_overrides([*grid, *overrides])
+    jobs = {override.key_or_group: _count_values(override) for override in parsed if override.is_sweep_override()}
+    if math.prod(jobs.values()) > _MOST_JOBS:
+        named = max(jobs, key=lambda key: jobs[key])
+        raise PoolscopeError(
+            f"A sweep must have at most {_MOST_JOBS:,} jobs, not {math.prod(jobs.values()):.3g}; {named} alone takes "
+            f"{jobs[named]:.3g} values."
+        )
+    return BasicSweeper.split_arguments(parsed, max_batch_size=None)[0]
+
+
+def _check_engines(first: DictConfig) -> None:
+    """Refuse a launcher or sweeper whose package is not installed."""
+    for group, choice in first.hydra.runtime.choices.items():
+        module = _ENGINES.get(f"{group}={choice}")
+        if module and (find_spec("hydra_plugins") is None or find_spec(f"hydra_plugins.{module}") is None):
+            raise PoolscopeError(
+                f"{group}={choice} needs a package that is not installed; pip install 'poolscope[{choice}]'."
+            )
+
+
+def _count_values(override: Override) -> float:
+    """How many values a swept key takes, without making them."""
+    value = override.value()
+    if isinstance(value, RangeSweep):
+        start, stop, step = value.start or 0, value.stop or 0, value.step
+        return max(0.0, math.ceil((stop - start) / step)) if step else math.inf
+    return sum(1 for _ in override.sweep_iterator())
+
+
+def _checked(composed: DictConfig) -> RunConfig:
+    composed = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
+    return to_config(composed)

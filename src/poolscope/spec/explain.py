@@ -1,0 +1,143 @@
+"""What Hydra, OmegaConf and YAML complain of, said in one sentence: the key, the value it got, and what would fit."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import UnionType
+from typing import Any, get_args, get_type_hints
+
+import yaml
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, QuotedString
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from omegaconf.errors import OmegaConfBaseException
+
+from poolscope.spec.config import RunConfig
+from poolscope.spec.errors import PoolscopeError
+
+
+@contextmanager
+def in_one_sentence(overrides: Sequence[str]) -> Iterator[None]:
+    """Raise PoolscopeError for whatever fails while these overrides are composed."""
+    try:
+        yield
+    except OverrideParseException as error:
+        raise PoolscopeError(
+            f"The override {error.override!r} can't be read ({_first_line(error)}); write key=value, and quote values "
+            "with spaces, commas or brackets for the shell."
+        ) from error
+    except MissingConfigException as error:
+        raise PoolscopeError(_missing_choice(error)) from error
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"{mark.name}, line {mark.line + 1}" if mark else "a configuration file"
+        raise PoolscopeError(f"{where}: not valid YAML ({error.problem}).") from error
+    except UnicodeDecodeError as error:
+        raise PoolscopeError(f"A configuration file is not UTF-8 text ({error.reason}).") from error
+    except (HydraException, OmegaConfBaseException) as error:
+        raise PoolscopeError(_bad_key_or_value(error, overrides)) from error
+
+
+def check_choices(overrides: Sequence[Override], loader: ConfigLoader) -> None:
+    """Refuse what is no name of a choice where a group takes one; Hydra would merge a list, and trip over the rest."""
+    for override in overrides:
+        key, line = override.key_or_group, override.input_line or ""
+        if not key:
+            raise PoolscopeError(f"The override {line!r} names no key; write key=value.")
+        given = None if override.is_delete() else override.value()
+        choices = loader.get_group_options(key)
+        if override.is_delete() or not choices or key == "experiment" or isinstance(given, dict):
+            continue
+        values = given.list if isinstance(given, ChoiceSweep) else [given]
+        if not all(isinstance(value, (str, QuotedString, Glob)) for value in values):
+            text = line.partition("=")[2]
+            sweep = f" (a sweep over several is written -m {key}={text[1:-1]})" if isinstance(given, list) else ""
+            raise PoolscopeError(f"{key} must be one of {', '.join(choices)}, not {text}{sweep}.")
+
+
+def _missing_choice(error: MissingConfigException) -> str:
+    group, _, choice = (error.missing_cfg_file or "").rpartition("/")
+    if not group or not error.options:
+        return f"{_first_line(error)}."
+    near = difflib.get_close_matches(choice, error.options, n=1)
+    hint = f" (did you mean {near[0]}?)" if near else ""
+    return f"{group}={choice} is not a choice{hint}; {group} must be one of {', '.join(sorted(error.options))}."
+
+
+def _bad_key_or_value(error: Exception, overrides: Sequence[str]) -> str:
+    """The sentence for what Hydra and OmegaConf say in several lines, from the most to the least particular."""
+    message = "\n".join(str(part) for part in _chain(error))
+    if found := re.search(r"Ambiguous value for argument '([^'=]+)=(.*)'", message):
+        return f"{found[1]}={found[2]} gives several values; add -m for a sweep over them, or write a list as [..]."
+    file = re.search(r"^In '([^']+)':", message)
+    where = f"{file[1]}.yaml: " if file else ""
+    merging = re.search(r"Error merging override \+*([^=\s]+)=(.*)", message)
+    named = re.search(r"full_key: ([^\[\s]+)", message) or re.search(r"Could not override '([^']+)'", message)
+    key = named[1] if named else ""
+    value = merging[2] if merging and merging[1] == key else _value(key, overrides, message)
+    if re.search(r"Key '[^']+' not in '\w+Config'", message) and key:
+        if file and key == "experiment":
+            return f"{where}the file must begin with the line '# @package _global_' and set a key."
+        section, known = _nearest_section(key)
+        near = difflib.get_close_matches(key.removeprefix(f"{section}.").partition(".")[0], known, n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        given = key if value is None else f"{key}={value}"
+        return f"{where}{given}: there is no such key{hint}; {section} takes {', '.join(known)}."
+    if "does not support deletion" in message:
+        return f"{key} can't be taken away; give it another value."
+    if (expected := _expected(key)) and "nterpolation" not in message:
+        return f"{where}{key} must be {expected}, not {'this' if value is None else value}."
+    if found := re.search(r"(\w+) is not a subclass of (\w+)Config\. value: (.*)", message):
+        return f"{where}{found[2].lower()} must be a group of keys, not {found[3]}."
+    if file and "Cannot merge DictConfig with ListConfig" in message:
+        return f"{where}the file must hold keys with values, not a list."
+    if "Could not override" in message:
+        return f"{_first_line(error)}; run `poolscope train --help` to see the keys and groups."
+    telling = (part for part in _chain(error) if not re.match(r"Error merging override|In '", str(part)))
+    return f"{where}{key + ': ' if key else ''}{_first_line(next(telling, error))}."
+
+
+def _value(key: str, overrides: Sequence[str], message: str) -> str | None:
+    """What was given for a key: on the command line, else in a file."""
+    given = [text.split("=", 1)[1] for text in overrides if text.lstrip("+").startswith(f"{key}=")]
+    found = re.search(r"[Vv]alue:? '?(.+?)'?(?: of type| is not a valid|, expected|$)", message, re.MULTILINE)
+    return given[-1] if given else found[1] if found else None
+
+
+def _expected(key: str) -> str:
+    """What fits a key of a run, from the type in its dataclass; "" for a section and for what is no key."""
+    kind: Any = RunConfig
+    for part in key.split("."):
+        kind = get_type_hints(kind).get(part) if dataclasses.is_dataclass(kind) else None
+    kinds = [part for part in get_args(kind) if part is not type(None)] if isinstance(kind, UnionType) else [kind]
+    words = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+    word = words.get(kinds[0], f"a list of whole numbers, as in {key}=[1,2,3]" if kinds[0] == list[int] else "")
+    return f"null or {word}" if word and kinds != [kind] else word
+
+
+def _nearest_section(key: str) -> tuple[str, list[str]]:
+    """The deepest section of a run that holds the start of a key, and the keys which that section takes."""
+    kind: type = RunConfig
+    path: list[str] = []
+    for part in key.split(".")[:-1]:
+        section = get_type_hints(kind).get(part)
+        if not isinstance(section, type) or not dataclasses.is_dataclass(section):
+            break
+        kind, path = section, [*path, part]
+    return ".".join(path) or "a run", [entry.name for entry in dataclasses.fields(kind)]
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    current: BaseException | None = error
+    while current is not None:
+        yield current
+        current = current.__cause__ or current.__context__
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return " ".join(lines[0].split()).rstrip(".") if lines else type(error).__name__

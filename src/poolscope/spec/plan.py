@@ -1,0 +1,301 @@
+"""The plan of a network: every layer's size, parameters, multiplications and receptive field, from the configuration.
+
+The plan is plain arithmetic and needs neither JAX nor data. `model.py` builds the network from it, `poolscope show`
+prints it, the checks refuse a geometry that can't work by it, and its counts are the cost measures of a run.
+
+Formulas: jump j_l = j_{l-1} s_l and receptive field r_l = r_{l-1} + d_l (k_l - 1) j_{l-1} in input pixels (Araujo et
+al. 2019); a convolution takes H W k^2 C_in C_out multiply-accumulates (MACs) and k^2 C_in C_out + C_out parameters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from poolscope.spec.config import PLACEMENTS, ModelConfig, PoolConfig, RunConfig, pool_options
+from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.geometry import Pair, Window, make_window, reach
+from poolscope.spec.operators import OPERATORS, evaluate_formula
+
+Shape = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One step of the network.
+
+    name: the module's name, such as conv1, norm1, pool1, head. kind: conv, norm, relu, pool, head_pool, or dense.
+    output: (height, width, channels). macs: multiply-accumulates for one image; pool_ops: comparisons or additions.
+    receptive_field, jump: (h, w) in input pixels. window: of a conv or pool. dropped: bottom rows and right columns of
+    the input that no window reads.
+    """
+
+    name: str
+    kind: str
+    output: Shape
+    parameters: int = 0
+    macs: int = 0
+    pool_ops: int = 0
+    receptive_field: Pair = (1, 1)
+    jump: Pair = (1, 1)
+    window: Window | None = None
+    dropped: Pair = (0, 0)
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The layers of a network in order, for images of shape `input` and a number of classes."""
+
+    input: Shape
+    classes: int
+    layers: tuple[Layer, ...]
+
+    @property
+    def parameters(self) -> int:
+        """Learnable numbers in the whole network."""
+        return sum(layer.parameters for layer in self.layers)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one image's forward pass."""
+        return sum(layer.macs for layer in self.layers)
+
+    @property
+    def pool_ops(self) -> int:
+        """Comparisons or additions of one image's pooling."""
+        return sum(layer.pool_ops for layer in self.layers)
+
+    @property
+    def remainders(self) -> tuple[str, ...]:
+        """One sentence for each layer whose stride leaves rows or columns of its input unread."""
+        sentences = []
+        for before, layer in zip((None, *self.layers), self.layers, strict=False):
+            if any(layer.dropped):
+                height, width = before.output[:2] if before else self.input[:2]
+                sentences.append(
+                    f"{layer.name} never reads the last {describe_dropped(layer.dropped)} of its {height}x{width} "
+                    "input, because its stride doesn't divide; pool.padding=SAME or data.pad_to keeps them."
+                )
+        return tuple(sentences)
+
+
+def filters(model: ModelConfig) -> tuple[int, ...]:
+    """Filters of each block: width * growth^(block - 1), rounded, at least 1."""
+    return tuple(max(1, round(model.width * model.growth**block)) for block in range(model.blocks))
+
+
+def pooled_blocks(model: ModelConfig) -> tuple[int, ...]:
+    """The blocks, counted from 1, that are followed by a pooling stage; 0 stands for the images themselves.
+
+    early: the first ones; late: the last ones; spread: evenly, with a block after the last stage wherever there is one
+    to spare (so that average pooling right before a global average is not a stage that does nothing).
+    """
+    blocks, stages, after = model.blocks, model.pool_stages, model.pool_after
+    if not isinstance(after, str):
+        chosen = tuple(after) if isinstance(after, (list, tuple)) else (after,)
+        if (
+            any(isinstance(block, bool) or not isinstance(block, int) for block in chosen)
+            or len(set(chosen)) < len(chosen)
+            or any(not 0 <= block <= blocks for block in chosen)
+        ):
+            raise PoolscopeError(
+                f"model.pool_after must be early, spread, late or different block numbers from 1 to {blocks} "
+                f"(0: the images themselves), not {list(chosen)!r}."
+            )
+        return tuple(sorted(chosen))
+    if after not in PLACEMENTS:
+        raise PoolscopeError(
+            f"model.pool_after must be {', '.join(PLACEMENTS)} or a list of block numbers, not {after!r}."
+        )
+    if stages > blocks:
+        raise PoolscopeError(f"model.pool_stages must be at most model.blocks = {blocks}, not {stages}.")
+    if after == "early" or stages == blocks:
+        return tuple(range(1, stages + 1))
+    if after == "late":
+        return tuple(range(blocks - stages + 1, blocks + 1))
+    return tuple((2 * stage * blocks + stages + 1) // (2 * (stages + 1)) for stage in range(1, stages + 1))
+
+
+def plan_network(config: RunConfig, shape: Shape, classes: int) -> Plan:
+    """The plan for images of `shape` (height, width, channels, after any padding).
+
+    Raises PoolscopeError where a window is larger than its input, a stage would leave no pixels, or the combination
+    makes no sense, naming the stage and what would fit.
+    """
+    model, pool = config.model, config.pool
+    pooled = pooled_blocks(model)
+    trace = _Trace(shape, model)
+    if 0 in pooled and pool.name == "conv_stride":
+        raise PoolscopeError(
+            "model.pool_after=0 pools the images, where pool=conv_stride has no convolution before it."
+        )
+    if 0 in pooled and pool.name != "none":
+        trace.pool(1, pool)
+    for block, count in enumerate(filters(model), start=1):
+        stage = pooled.index(block) + 1 if block in pooled else 0
+        stride = make_window(pool.window, pool.stride, prefix="pool.").stride
+        takes_stride = bool(stage) and pool.name == "conv_stride"
+        trace.convolve(f"conv{block}", count, stride if takes_stride else (1, 1))
+        if model.norm != "none":
+            trace.add("norm", f"norm{block}", parameters=2 * count)
+        trace.add("relu", f"relu{block}")
+        if stage and pool.name not in ("none", "conv_stride"):
+            trace.pool(stage, pool)
+    trace.head(classes)
+    return Plan(shape, classes, tuple(trace.layers))
+
+
+class _Trace:
+    """Walks through the layers, keeping the current size, receptive field and jump.
+
+    Windows are worked out on the maps of the strided network, `coarse`. The dense network has the same windows at
+    stride 1, spread by the strides so far: what it holds at every `dilation`-th cell is the strided network's map.
+    """
+
+    def __init__(self, shape: Shape, model: ModelConfig) -> None:
+        self.shape = shape
+        self.model = model
+        self.field: Pair = (1, 1)
+        self.jump: Pair = (1, 1)
+        self.coarse: Pair = shape[:2]
+        self.dilation: Pair = (1, 1)
+        self.layers: list[Layer] = []
+
+    def add(self, kind: str, name: str, **counts: Any) -> None:
+        self.layers.append(Layer(name, kind, self.shape, receptive_field=self.field, jump=self.jump, **counts))
+
+    def slide(self, window: Window, channels: int, seen: Pair | None = None) -> dict[str, Any]:
+        """Move to the output of a window of the strided network; returns the window that is applied and its drops.
+
+        seen: cells that an output depends on, where they aren't those of the window.
+        """
+        coarse = window.output(*self.coarse)
+        stride = window.stride
+        if self.model.dense:
+            window = self.spread(window, coarse)
+            self.dilation = _each(lambda d, s: d * s, self.dilation, stride)
+        height, width, _ = self.shape
+        dropped = window.dropped(height, width)
+        seen = seen or window.size
+        self.field = _each(lambda r, k, d, j: r + d * (k - 1) * j, self.field, seen, window.dilation, self.jump)
+        self.jump = _each(lambda j, s: j * s, self.jump, window.stride)
+        self.shape = (*window.output(height, width), channels)
+        self.coarse = coarse
+        return {"window": window, "dropped": dropped}
+
+    def spread(self, window: Window, coarse: Pair) -> Window:
+        """The window at stride 1 with its cells and its padding `dilation` apart.
+
+        On a torus its padding goes so far around that the map it gives is its coarse map times the strides long.
+        """
+        pads = []
+        for axis, (before, after) in enumerate(window.pads(*self.coarse)):
+            gap, length = self.dilation[axis], self.shape[axis] + before * self.dilation[axis]
+            whole = coarse[axis] * window.stride[axis] * gap + reach(window.size[axis], gap * window.dilation[axis]) - 1
+            pads.append((before * gap, whole - length if self.model.conv_padding == "CIRCULAR" else after * gap))
+        apart = _each(lambda gap, d: gap * d, self.dilation, window.dilation)
+        return Window(window.size, (1, 1), (pads[0], pads[1]), apart)
+
+    def convolve(self, name: str, channels: int, stride: Pair) -> None:
+        height, width = self.coarse
+        depth, model = self.shape[2], self.model
+        around = ((model.kernel - 1) // 2, model.kernel // 2)
+        padding = (around, around) if model.conv_padding == "CIRCULAR" else model.conv_padding
+        window = make_window(model.kernel, stride, padding)
+        if min(window.output(height, width)) < 1:
+            raise PoolscopeError(
+                f"{name} leaves no pixels: model.kernel={model.kernel} does not fit its {height}x{width} input; use "
+                "model.conv_padding=SAME, a smaller kernel, fewer pooling stages or larger images (data.pad_to)."
+            )
+        applied = self.slide(window, channels)
+        cells = window.cells * depth * channels
+        macs = self.shape[0] * self.shape[1] * cells
+        self.add("conv", name, parameters=cells + channels, macs=macs, **applied)
+
+    def pool(self, stage: int, pool: PoolConfig) -> None:
+        height, width = self.coarse
+        channels, operator = self.shape[2], OPERATORS[pool.name]
+        window = make_window(pool.window, pool.stride, pool.padding, pool.dilation or 1, prefix="pool.")
+        if operator.kind == "map" and self.model.dense:
+            raise PoolscopeError(
+                f"model.dense=true needs a pool that reads windows; pool={pool.name} sees the whole map and has no "
+                "a-trous form."
+            )
+        if operator.stride is not None and set(window.stride) != {operator.stride}:
+            raise PoolscopeError(
+                f"pool.stride must be {operator.stride} for pool={pool.name}, not {_size(window.stride)}."
+            )
+        if min(window.output(height, width)) < 1:
+            raise PoolscopeError(
+                f"pool stage {stage} leaves no pixels: pool.window={_size(window.size)} is larger than its "
+                f"{height}x{width} input; use a smaller pool.window or pool.stride, fewer model.pool_stages, or larger "
+                "images (data.pad_to)."
+            )
+        if any(max(pad) >= k for pad, k in zip(window.pads(height, width), window.size, strict=True)):
+            raise PoolscopeError(
+                f"pool.padding={pool.padding} reaches past pool.window={pool.window} at stage {stage}, so that a "
+                "window would see nothing but padding; each side must be smaller than the window."
+            )
+        if any(max(pad) > n for pad, n in zip(window.pads(height, width), (height, width), strict=True)):
+            raise PoolscopeError(
+                f"pool stage {stage} would see more padding than pixels: pool.window={_size(window.size)} is larger "
+                f"than its {height}x{width} input; use a smaller pool.window or fewer model.pool_stages."
+            )
+        factor = evaluate_formula(operator.channels, S=window.stride[0] * window.stride[1])
+        blurred = (pool.filter_size or operator.options.get("filter_size") or 1) - 1
+        seen = _each(lambda k: (1 if pool.name in ("subsample", "blur") else k) + blurred, window.size)
+        applied = self.slide(window, channels * factor, seen)
+        cells = self.shape[0] * self.shape[1]
+        learned = operator.kind == "layer"
+        self.add(
+            "pool",
+            f"pool{stage}",
+            parameters=pool_parameters(pool, channels),
+            macs=cells * window.cells * channels * channels if learned else 0,
+            pool_ops=0 if learned else cells * channels * (window.cells - 1),
+            **applied,
+        )
+
+    def head(self, classes: int) -> None:
+        model = self.model
+        if model.head == "none":
+            return
+        height, width, channels = self.shape
+        side = {"flatten": (height, width), "grid": (model.grid, model.grid)}.get(model.head, (1, 1))
+        if model.head == "grid" and min(height, width) < model.grid:
+            raise PoolscopeError(
+                f"model.grid must be at most the side of the last map, {height}x{width}, not {model.grid}."
+            )
+        self.shape = (*side, channels)
+        self.add("head_pool", "flatten" if model.head == "flatten" else f"{model.head}_head")
+        features = side[0] * side[1] * channels
+        self.shape = (1, 1, classes)
+        self.add("dense", "head", parameters=(features + 1) * classes, macs=features * classes)
+
+
+def pool_parameters(pool: PoolConfig, channels: int) -> int:
+    """Learnable numbers of one pooling layer, from the catalogue's formula in K (cells), C (channels) and options."""
+    options = {**OPERATORS[pool.name].options, **pool_options(pool)}
+    if options.get("learn") is False:
+        return 0
+    numbers = {name: value for name, value in options.items() if isinstance(value, (int, float))}
+    cells = make_window(pool.window, pool.stride, pool.padding).cells
+    return evaluate_formula(OPERATORS[pool.name].learnable, K=cells, C=channels, **numbers)
+
+
+def describe_dropped(dropped: Pair) -> str:
+    """Rows and columns that no window reads, in words; "" for none."""
+    words = [
+        f"{count} {noun}{'s' * (count > 1)}" for count, noun in zip(dropped, ("row", "column"), strict=True) if count
+    ]
+    return " and ".join(words)
+
+
+def _each(function: Any, *pairs: Pair) -> Pair:
+    first, second = (function(*parts) for parts in zip(*pairs, strict=True))
+    return (first, second)
+
+
+def _size(pair: Pair) -> str:
+    return str(pair[0]) if pair[0] == pair[1] else f"[{pair[0]}, {pair[1]}]"

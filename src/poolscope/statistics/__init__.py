@@ -1,0 +1,1 @@
+"""From tables to arms, contrasts, claims and verdicts."""

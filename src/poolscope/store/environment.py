@@ -1,0 +1,64 @@
+"""The lockfile of a study: what was installed where its runs were trained, on what machine, by which commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import shutil
+from contextlib import suppress
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+from poolscope.spec.paths import runs_folder, study_folder
+from poolscope.store.sweep import read_sweep
+
+_NAME = "environment.json"
+
+
+def describe_environment(results: str | Path, study: str) -> dict[str, Any]:
+    """Python, machine, installed packages with versions, and the study's commands; no folder of this machine."""
+    packages = {dist.metadata["Name"]: dist.version for dist in distributions() if dist.metadata["Name"]}
+    return {
+        "python": platform.python_version(),
+        "machine": {
+            "system": platform.system(),
+            "architecture": platform.machine(),
+            "processor": read_processor(),
+            "cores": os.cpu_count(),
+        },
+        "commands": [_without_paths(command) for command in read_sweep(results, study).commands],
+        "packages": dict(sorted(packages.items(), key=lambda item: item[0].lower())),
+    }
+
+
+def write_environment(results: str | Path, study: str) -> None:
+    """Keep the environment beside the study's records."""
+    text = json.dumps(describe_environment(results, study), indent=1) + "\n"
+    path = runs_folder(results, study) / _NAME
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        scratch = path.with_name(f".{_NAME}.{os.getpid()}")
+        scratch.write_text(text, encoding="utf-8")
+        os.replace(scratch, path)
+
+
+def publish_environment(results: str | Path, study: str) -> None:
+    """Put the environment of the runs among the study's committed tables; one that is there without runs stays."""
+    kept, published = runs_folder(results, study) / _NAME, study_folder(results, study) / "tables" / _NAME
+    if kept.is_file():
+        published.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(kept, published)
+
+
+def read_processor() -> str:
+    """The model of this machine's processor, as its system calls it; "" where it doesn't say."""
+    with suppress(OSError):
+        if found := re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.M):
+            return found[1]
+    return platform.processor()
+
+
+def _without_paths(command: str) -> str:
+    return re.sub(r"(?<![\w.])~?/[^\s'\",\]]*", "PATH", command)

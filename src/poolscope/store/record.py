@@ -1,0 +1,159 @@
+"""What one run leaves behind: a record, written whole or not at all, that the reading half turns into tables."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from poolscope.spec.errors import PoolscopeError
+from poolscope.store.files import open_whole
+
+VERSION = 1
+STATUSES = ("done", "diverged", "failed")
+_MOST_BYTES = 2**28
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One configuration trained with one seed.
+
+    scalars: final values, one per column of the runs table (accuracies in [0, 1], losses in nats, times in seconds).
+    curves: equally long lists, one value per epoch; "epoch" and "step" say where each was taken.
+    confusion: counts[true class][predicted class] on the test images, final weights.
+    test_correct: one bit per test image (1 = right), from `pack_bits`; the i-th bit is the i-th image of the split.
+    feature_maps: {"image": [[...]], "stages": [{"stage": 1, "before": [[[...]]], "after": [[[...]]]}, ...]} of one
+        test image, maps as [channel][row][column]; kept for the first seed of a configuration only, else empty.
+    provenance: git revision, versions, device, data set version and sizes, time stamps; never read by the statistics.
+    """
+
+    study: str
+    digest: str
+    seed: int
+    status: str
+    config: dict[str, Any]
+    reason: str = ""
+    scalars: dict[str, float] = field(default_factory=dict)
+    curves: dict[str, list[float]] = field(default_factory=dict)
+    confusion: list[list[int]] = field(default_factory=list)
+    test_correct: str = ""
+    feature_maps: dict[str, Any] = field(default_factory=dict)
+    provenance: dict[str, Any] = field(default_factory=dict)
+    version: int = VERSION
+
+
+def write_record(record: RunRecord, path: str | Path) -> None:
+    """Write a record atomically: a reader sees the old file or the whole new one. Non-finite numbers become null.
+
+    A checksum goes with the provenance, for `read_record`, which takes it out again.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = _finite(dataclasses.asdict(record))
+    content["provenance"]["checksum"] = _checksum(content)
+    text = _encode(content)
+    with open_whole(path) as file:
+        file.write(text.encode() + b"\n")
+
+
+def read_record(path: str | Path) -> RunRecord:
+    """Read a record back; null numbers become NaN.
+
+    Raises PoolscopeError naming the file where it is not a whole record of this version.
+    """
+    path = Path(path)
+    remedy = "delete the file and run the same command again to redo this run"
+    try:
+        if not path.is_file() or path.stat().st_size > _MOST_BYTES:
+            raise PoolscopeError(f"The record {path} is damaged (no file, or too large for a record); {remedy}.")
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise PoolscopeError(f"The record {path} can't be read ({error.strerror}).") from error
+    except PoolscopeError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise PoolscopeError(f"The record {path} is damaged (not valid JSON); {remedy}.") from error
+    names = {entry.name for entry in dataclasses.fields(RunRecord)}
+    if not isinstance(content, dict) or set(content) != names:
+        raise PoolscopeError(f"The record {path} is damaged (it lacks fields or has unknown ones); {remedy}.")
+    if content["version"] != VERSION:
+        raise PoolscopeError(f"The record {path} has version {content['version']!r}, not {VERSION}; {remedy}.")
+    if not _matches_checksum(content):
+        raise PoolscopeError(f"The record {path} is damaged (its checksum doesn't fit); {remedy}.")
+    shapes = {
+        "provenance": dict,
+        "seed": int,
+        "status": str,
+        "config": dict,
+        "scalars": dict,
+        "curves": dict,
+        "study": str,
+        "digest": str,
+    }
+    try:
+        fits = all(isinstance(content[name], kind) for name, kind in shapes.items())
+        if not fits or content["status"] not in STATUSES:
+            raise TypeError
+        content["scalars"] = {name: _number(value) for name, value in content["scalars"].items()}
+        content["curves"] = {name: [_number(value) for value in values] for name, values in content["curves"].items()}
+    except TypeError as error:
+        raise PoolscopeError(f"The record {path} is damaged (a field has the wrong type); {remedy}.") from error
+    return RunRecord(**content)
+
+
+def pack_bits(bits: Sequence[bool]) -> str:
+    """Text of a sequence of bits: "<count>:<base64>", most significant bit first."""
+    padded = [*bits, *([False] * (-len(bits) % 8))]
+    octets = bytes(
+        sum(bool(bit) << (7 - i) for i, bit in enumerate(padded[k : k + 8])) for k in range(0, len(padded), 8)
+    )
+    return f"{len(bits)}:{base64.b64encode(octets).decode('ascii')}"
+
+
+def unpack_bits(text: str) -> list[bool]:
+    """The bits of a text made by `pack_bits`."""
+    count, _, encoded = text.partition(":")
+    octets = base64.b64decode(encoded)
+    return [bool(octets[i // 8] >> (7 - i % 8) & 1) for i in range(int(count))]
+
+
+def _encode(content: Any) -> str:
+    return json.dumps(content, allow_nan=False, separators=(",", ":"))
+
+
+def _checksum(content: Any) -> str:
+    return "sha256:" + hashlib.sha256(_encode(content).encode()).hexdigest()
+
+
+def _matches_checksum(content: dict[str, Any]) -> bool:
+    """Whether a record is what was written; takes the checksum out. Records from before there was one have none."""
+    provenance = content["provenance"]
+    if not isinstance(provenance, dict):
+        return False
+    if any(str(value).startswith("sha256:") for key, value in provenance.items() if key != "checksum"):
+        return False
+    found = provenance.pop("checksum", None)
+    try:
+        return found is None or found == _checksum(content)
+    except (ValueError, RecursionError):  # NaN, infinity or endless nesting, which are never written
+        return False
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float, type(None))):
+        raise TypeError
+    return math.nan if value is None else value

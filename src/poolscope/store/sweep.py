@@ -1,0 +1,61 @@
+"""What a study was asked for: the runs of its sweeps and the commands that started them, kept beside the records."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.paths import runs_folder
+from poolscope.store.files import open_whole
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One run that was asked for: the digest of its configuration, its seed, and what it is called on the screen."""
+
+    digest: str
+    seed: int
+    label: str
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """runs: those of the last sweep; commands: of all sweeps, in the order of their first use."""
+
+    runs: tuple[PlannedRun, ...] = ()
+    commands: tuple[str, ...] = ()
+
+
+def read_sweep(results: str | Path, study: str) -> Sweep:
+    """The sweep of a study; an empty one where none was started here. Raises PoolscopeError where it is damaged."""
+    path = _path(results, study)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        runs = tuple(PlannedRun(str(name), int(seed), str(label)) for name, seed, label in content["runs"])
+        return Sweep(runs, tuple(map(str, content["commands"])))
+    except FileNotFoundError:
+        return Sweep()
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise PoolscopeError(f"{path} is damaged; delete it, it only says what was planned.") from error
+
+
+def write_sweep(results: str | Path, study: str, runs: Sequence[PlannedRun], command: str) -> None:
+    """Keep what a sweep is going to do, and its command after those of earlier ones."""
+    path = _path(results, study)
+    try:
+        earlier = read_sweep(results, study).commands
+    except PoolscopeError:
+        earlier = ()
+    content = {
+        "commands": list(dict.fromkeys((*earlier, command))),
+        "runs": [[run.digest, run.seed, run.label] for run in runs],
+    }
+    with open_whole(path) as file:
+        file.write(json.dumps(content, separators=(",", ":")).encode())
+
+
+def _path(results: str | Path, study: str) -> Path:
+    return runs_folder(results, study) / "sweep.json"

@@ -1,0 +1,1 @@
+"""Networks and the loops that train them."""

@@ -1,0 +1,159 @@
+"""The CNN family as a Flax NNX module: images -> logits and taps, the activations before and after each pool.
+
+The network follows its plan (`architecture.plan_network`). Modules are named (conv1, norm1, pool1, ..., head) and each
+draws its initial values from a key made of the run's key and its own name, so that two arms of a comparison that differ
+in their pooling share the initial weights of everything else, seed by seed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import zlib
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax import Array
+
+from poolscope.kernels.convolution import fast_conv
+from poolscope.pooling import make_pool
+from poolscope.spec.config import RunConfig
+from poolscope.spec.geometry import Pair
+from poolscope.spec.plan import Layer, Plan
+
+Taps = dict[str, tuple[Array, Array]]
+
+
+class ConvNet(nnx.Module):
+    """Blocks of convolution, normalisation, ReLU and pooling, then a head, in the order of the plan."""
+
+    def __init__(self, config: RunConfig, plan: Plan, key: Array) -> None:
+        self.plan = plan
+        self.head_kind = config.model.head
+        self.grid = config.model.grid
+        self.torus = config.model.conv_padding == "CIRCULAR"
+        self.dtype = jnp.dtype(config.train.precision)
+        channels = plan.input[2]
+        for layer in plan.layers:
+            rngs = nnx.Rngs(jax.random.fold_in(key, zlib.crc32(layer.name.encode())))
+            if layer.kind == "conv":
+                setattr(self, layer.name, _make_conv(config, layer, channels, self.dtype, rngs))
+            elif layer.kind == "norm":
+                setattr(self, layer.name, _make_norm(config.model.norm, channels, self.dtype, rngs))
+            elif layer.kind == "pool":
+                assert layer.window is not None
+                padding = "VALID" if self.torus else layer.window.padding
+                pool = make_pool(
+                    dataclasses.replace(config.pool, padding=padding),
+                    channels,
+                    rngs=rngs,
+                    stride=layer.window.stride,
+                    dilation=layer.window.dilation,
+                    conv_general_dilated=fast_conv,
+                )
+                setattr(self, layer.name, pool)
+            elif layer.kind == "dense":
+                features = math.prod(plan.layers[-2].output)
+                self.dropout = nnx.Dropout(config.model.dropout)
+                self.head = nnx.Linear(features, plan.classes, dtype=self.dtype, rngs=rngs)
+            channels = layer.output[2]
+
+    def __call__(self, images: Array, *, train: bool, key: Array | None = None) -> tuple[Array, Taps]:
+        """Logits (N, classes) in float32 and taps {"pool1": (before, after), ...} of normalised images (N, H, W, C).
+
+        train: batch statistics, dropout and the random form of stochastic pooling; needs a key where any of them is
+        random. Otherwise running statistics and each operator's deterministic form.
+        """
+        x = images.astype(self.dtype)
+        taps: Taps = {}
+        for layer in self.plan.layers:
+            module: Any = getattr(self, layer.name, None)
+            if layer.kind == "conv":
+                x = module(_wrap(x, layer) if self.torus else x)
+            elif layer.kind == "norm":
+                x = module(x, use_running_average=not train) if isinstance(module, nnx.BatchNorm) else module(x)
+            elif layer.kind == "relu":
+                x = _rectify(x)
+            elif layer.kind == "pool":
+                pool = partial(module, key=_part(key, layer.name), deterministic=not train)
+                taps[layer.name] = (x, _pool_torus(x, layer, pool, module.values()) if self.torus else pool(x))
+                x = taps[layer.name][1]
+            elif layer.kind == "head_pool":
+                x = _pool_head(x, self.head_kind, self.grid)
+            elif layer.kind == "dense":
+                x = self.dropout(x, deterministic=not train, rngs=_part(key, "dropout"))
+                x = self.head(x)
+        return x.astype(jnp.float32), taps
+
+
+def _make_conv(config: RunConfig, layer: Layer, channels: int, dtype: jnp.dtype, rngs: nnx.Rngs) -> nnx.Conv:
+    assert layer.window is not None
+    return nnx.Conv(
+        channels,
+        layer.output[2],
+        layer.window.size,
+        strides=layer.window.stride,
+        padding="VALID" if config.model.conv_padding == "CIRCULAR" else layer.window.padding,
+        kernel_dilation=layer.window.dilation,
+        kernel_init=nnx.initializers.he_normal(),
+        dtype=dtype,
+        conv_general_dilated=fast_conv,
+        rngs=rngs,
+    )
+
+
+def _make_norm(norm: str, channels: int, dtype: jnp.dtype, rngs: nnx.Rngs) -> nnx.Module:
+    if norm == "batch":
+        return nnx.BatchNorm(channels, momentum=0.9, dtype=dtype, rngs=rngs)
+    if norm == "layer":
+        return nnx.LayerNorm(channels, dtype=dtype, rngs=rngs)
+    return nnx.GroupNorm(channels, num_groups=math.gcd(8, channels), dtype=dtype, rngs=rngs)
+
+
+def _rectify(x: Array) -> Array:
+    """max(0, x), and NaN where x is NaN; XLA on CPU makes it 0 of jax.nn.relu before a mean, which hides divergence."""
+    return jnp.where(x <= 0, jnp.zeros((), x.dtype), x)
+
+
+def _wrap(x: Array, layer: Layer, margin: Pair = (0, 0)) -> Array:
+    """A torus unrolled as far as the layer's padding, and `margin` strides more on every side."""
+    assert layer.window is not None
+    steps = [m * s for m, s in zip(margin, layer.window.stride, strict=True)]
+    pads = [(a + step, b + step) for (a, b), step in zip(layer.window.pads(*x.shape[1:3]), steps, strict=True)]
+    return jnp.pad(x, ((0, 0), *pads, (0, 0)), mode="wrap")
+
+
+def _pool_torus(x: Array, layer: Layer, pool: Callable[[Array], Array], options: dict[str, Any]) -> Array:
+    """The pool of a map without edges: its padding wraps around, and so does a blur, which sees past its window."""
+    assert layer.window is not None
+    taps = options.get("filter_size", 1) - 1
+    top, left = (-(-taps * d // s) for d, s in zip(layer.window.dilation, layer.window.stride, strict=True))
+    height, width, _ = layer.output
+    return pool(_wrap(x, layer, (top, left)))[:, top : top + height, left : left + width]
+
+
+def _pool_head(x: Array, kind: str, grid: int) -> Array:
+    if kind == "max":
+        return x.max((1, 2))
+    if kind == "avg":
+        return x.mean((1, 2))
+    if kind == "grid":
+        rows, columns = (jnp.asarray(_grid_means(side, grid), x.dtype) for side in x.shape[1:3])
+        x = jnp.einsum("gh,nhwc,kw->ngkc", rows, x, columns)
+    return x.reshape(len(x), -1)
+
+
+def _grid_means(side: int, grid: int) -> np.ndarray:
+    """Adaptive average pooling, (grid, side): row i averages cells floor(i side / grid) to ceil((i+1) side / grid)."""
+    cells = np.arange(side)
+    rows = [(cells >= i * side // grid) & (cells < -(-(i + 1) * side // grid)) for i in range(grid)]
+    return np.stack([row / row.sum() for row in rows])
+
+
+def _part(key: Array | None, name: str) -> Array | None:
+    return None if key is None else jax.random.fold_in(key, zlib.crc32(name.encode()))

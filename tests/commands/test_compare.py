@@ -1,0 +1,95 @@
+"""poolscope compare: verdicts from hand-made differences, recorded runs only, and what is refused."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from poolscope.commands.compare import find_first, judge_strategies, say_verdict
+from poolscope.statistics.inference import judge
+
+
+def made(**accuracies: list[float]) -> pd.DataFrame:
+    rows = [
+        {"setting": "digits", "arm": arm, "digest": f"d-{arm}", "seed": seed, "test_accuracy": accuracy}
+        | {"generalisation_gap": 0.1, "parameters": 10, "macs": 100, "images_per_second": 5.0}
+        for arm, values in accuracies.items()
+        for seed, accuracy in enumerate(values)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_differences_are_paired_with_the_first_strategy() -> None:
+    runs = made(avg=[0.90, 0.91, 0.92, 0.93], max=[0.95, 0.96, 0.97, 0.99])
+    table = judge_strategies(runs, find_first(runs, ["d-avg", "d-max"]), 1.0).set_index("arm")
+    assert table.loc["max", "against"] == "avg"
+    assert table.loc["max", "difference"] == pytest.approx(5.25)
+    half = 3.182446305284263 * 0.5 / 2  # t of 3 degrees of freedom, sd 0.5, 4 seeds
+    assert table.loc["max", "difference_high"] - table.loc["max", "difference"] == pytest.approx(half)
+    assert table.loc["max", "verdict"] == "better"
+    assert find_first(runs, ["d-max", "d-avg"])["digits", "avg"] == "max"
+
+
+@pytest.mark.parametrize(
+    ("differences", "said"),
+    [
+        ([4.9, 5.0, 5.1, 5.0], "better"),
+        ([-4.9, -5.0, -5.1, -5.0], "worse"),
+        ([0.1, -0.1, 0.0, 0.05], "equal within δ"),
+        ([-3.0, 0.0, -1.5, -0.5], "not better by δ"),
+        ([-9.0, 9.0, 3.0, -2.0], "undecided"),
+    ],
+)
+def test_a_verdict_is_said_without_a_claimed_direction(differences: list[float], said: str) -> None:
+    assert say_verdict(judge(differences, 1.0)) == said
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "poolscope", "compare", *arguments], capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["pool=max"], "compare needs at least two strategies"),
+        (["pool=max,avg", "--no-run"], "20 of 20 runs are not recorded in study compare"),
+        (["pool=max,avg", "--delta", "0"], "--delta must be above 0"),
+    ],
+)
+def test_what_can_not_be_compared_is_refused(arguments: list[str], sentence: str, tmp_path: Path) -> None:
+    done = run(*arguments, f"results={tmp_path / 'results'}")
+    assert done.returncode == 2
+    assert done.stderr.startswith("poolscope: ")
+    assert sentence in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_missing_runs_are_run_and_recorded_ones_read_without_jax(tmp_path: Path) -> None:
+    given = [
+        "pool=max,avg",
+        "seeds=[0,1]",
+        "optim=sgd",
+        "train.steps=4",
+        "model.width=2",
+        f"results={tmp_path / 'results'}",
+    ]
+    first = run(*given)
+    assert first.returncode == 0, first.stderr
+    assert "4 of 4 runs done" in first.stderr
+    assert (tmp_path / "results" / "compare" / "figures" / "strategies.svg").is_file()
+    again = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys; sys.modules['jax'] = None\n"
+            f"from poolscope.cli import main; main(['compare', '--no-run', *{given!r}])",
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.splitlines()[3:] == first.stdout.splitlines()[3:]

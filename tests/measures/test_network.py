@@ -1,0 +1,255 @@
+"""Measurement sets on trained networks: which columns there are, and values against independent calculation."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from functools import cache
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from poolscope.data.datasets import load_dataset
+from poolscope.measures import columns as measure
+from poolscope.measures.columns import MEASUREMENTS, SETS, Measured, Subject, describe_column, list_columns, measure_all
+from poolscope.measures.information import Estimate
+from poolscope.measures.robustness import measure_consistency, measure_corruptions
+from poolscope.measures.stages import Sample, _alignment, read_stage
+from poolscope.pooling import max_pool
+from poolscope.runs.run import _evaluate_all
+from poolscope.spec.config import MEASURES, DataConfig, MeasureConfig, ModelConfig, PoolConfig, RunConfig, TrainConfig
+from poolscope.spec.plan import plan_network
+from poolscope.training.augment import normalise
+from poolscope.training.trainer import Trainer
+
+CONFIG = RunConfig(
+    data=DataConfig(
+        name="digits", source="digits", train="train[:1000]", val="train[1000:]", train_eval_size=200, label_noise=0.2
+    ),
+    model=ModelConfig(blocks=2, pool_stages=1, pool_after="early", width=4),
+    pool=PoolConfig(name="max"),
+    train=TrainConfig(epochs=3),
+    measure=MeasureConfig(name="full"),
+)
+
+
+@cache
+def _subject() -> Subject:
+    dataset = load_dataset(CONFIG.data, 0)
+    plan = plan_network(CONFIG, dataset.shape, dataset.classes)
+    trainer = Trainer(CONFIG, plan, len(dataset.train))
+    trained = trainer.fit(dataset, 0)
+    return Subject(plan, dataset, trainer, trained, seconds=1.0, seed=0, **_evaluate_all(trainer, trained, dataset))
+
+
+@cache
+def _measured() -> Measured:
+    return measure_all(MeasureConfig(name="full"), _subject())
+
+
+def _full() -> dict[str, float]:
+    return _measured().values
+
+
+def test_every_set_is_offered_and_every_measurement_used() -> None:
+    assert set(SETS) == set(MEASURES)
+    assert {path.stem for path in Path("configs/measure").glob("*.yaml")} >= set(SETS)
+    assert {name for names in SETS.values() for name in names} == set(MEASUREMENTS)
+    assert all(measurement.what for measurement in MEASUREMENTS.values())
+
+
+def test_sets_grow() -> None:
+    subject = _subject()
+    none, basic, quick = (
+        set(measure_all(MeasureConfig(name=name), subject).values) for name in ("none", "basic", "quick")
+    )
+    assert none < basic < quick
+    assert basic < set(_full())
+    assert {"pool1_r2", "pool1_aliasing", "consistency_circular_1", "calibrated_gap", "onset"} <= quick
+
+
+def test_every_column_is_described_once_and_every_description_has_a_column() -> None:
+    subject = _subject()
+    for name, measurement in MEASUREMENTS.items():
+        found = measurement.measure(subject)
+        for column, value in found.items():
+            assert sum(one.holds(column) for one in measurement.columns) == 1, column
+            if hasattr(value, "unit"):
+                assert value.unit == describe_column(name, column).unit
+        assert all(any(one.holds(column) for column in found) for one in measurement.columns), name
+    rows = list_columns()
+    assert len(rows) == sum(len(measurement.columns) for measurement in MEASUREMENTS.values())
+    assert all(row["unit"] and row["what"] for row in rows)
+
+
+def test_a_column_without_a_value_has_a_reason() -> None:
+    measured = _measured()
+    missing = {name for name, value in measured.values.items() if math.isnan(value)}
+    assert set(measured.reasons) == missing
+    assert measured.reasons["val_loss_at_0.1"] == "the training loss did not pass this level between two evaluations"
+    assert missing and all(f"{name} " in measured.unmeasured or f"{name}:" in measured.unmeasured for name in missing)
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "reason"),
+    [
+        (np.full((40, 8, 8, 1), 9, np.uint8), np.arange(40) % 10, "the images are constant"),
+        (np.zeros((40, 8, 8, 1), np.uint8), np.arange(40) % 10, "the images are constant"),
+        (None, np.full(40, 3), "the labels are all of one class"),
+        (None, np.arange(1), "1 of at least 2 images"),
+    ],
+)
+def test_images_that_can_show_nothing_have_no_invariance(
+    images: np.ndarray | None, labels: np.ndarray, reason: str
+) -> None:
+    subject = _subject()
+    given = subject.dataset.test.images[: len(labels)] if images is None else images
+    test = dataclasses.replace(subject.dataset.test, images=given, labels=labels)
+    dataset = dataclasses.replace(subject.dataset, test=test)
+    for measure_them in (measure_consistency, measure_corruptions):
+        found = measure_them(subject.predict, dataset)
+        assert found
+        for value in found.values():
+            assert isinstance(value, Estimate) and math.isnan(value.value) and value.reason == reason
+    endless = measure_corruptions(lambda rows: np.full((len(rows), 10), np.inf), subject.dataset)
+    assert {value.reason for value in endless.values() if isinstance(value, Estimate)} == {"a logit is not finite"}
+
+
+def test_full_set_measures_stages_before_and_after_training() -> None:
+    values = _full()
+    for column in ("r2", "aliasing", "image_r2_before", "label_bits_after", "location_rmse_after", "dimensions_before"):
+        for suffix in ("", "_init"):
+            assert math.isfinite(values[f"pool1_{column}{suffix}"]), column
+    assert values["pool1_location_rmse_before"] < values["pool1_location_rmse_after"]
+    assert values["pool1_image_r2_before"] > values["pool1_image_r2_after"]
+    assert 0 < values["pool1_aliasing"] < 1
+    assert values["pool1_dimensions_after"] <= 16
+    assert values["effective_field"] > 0
+
+
+def test_values_are_the_same_again() -> None:
+    again = measure_all(MeasureConfig(name="full"), dataclasses.replace(_subject())).values
+    for name, value in _full().items():
+        assert again[name] == pytest.approx(value, rel=1e-6, nan_ok=True), name
+
+
+def test_shift_measures_equal_a_loop_over_shifts() -> None:
+    subject, values = _subject(), _full()
+    images, labels = subject.dataset.test.images, subject.dataset.test.labels
+    predictions = []
+    for down in (-1, 0, 1):
+        for right in (-1, 0, 1):
+            rolled = np.roll(images, (down, right), (1, 2))
+            inputs = normalise(rolled, subject.dataset.mean, subject.dataset.std)
+            predictions.append(np.asarray(subject.trainer.predict(subject.trained.final, inputs)[0]).argmax(1))
+    votes = np.array(predictions)
+    pairs = [(votes[a] == votes[b]).mean() for a in range(9) for b in range(9) if a != b]
+    assert values["consistency_circular_1"] == pytest.approx(np.mean(pairs))
+    assert values["worst_shift_accuracy_circular_1"] == pytest.approx((votes == labels).all(0).mean())
+    assert values["shift_accuracy_circular_0"] == pytest.approx(subject.test.accuracy)
+    assert values["shift_accuracy_circular_8"] == pytest.approx(subject.test.accuracy)  # images are 8 pixels wide
+    assert values["agreement_circular_-1_1"] == pytest.approx((votes[2] == votes[4]).mean())
+
+
+def test_memory_is_measured_on_exactly_the_moved_labels() -> None:
+    subject, values = _subject(), _full()
+    dataset = subject.dataset
+    clean = load_dataset(dataclasses.replace(CONFIG.data, label_noise=0.0), 0)
+    assert dataset.flipped.sum() == 200  # 20 % of 1,000, exactly
+    assert ((dataset.train.labels != clean.train.labels) == dataset.flipped).all()
+    predicted = subject.predict(dataset.train.images[dataset.flipped]).argmax(1)
+    recovered = (predicted == clean.train.labels[dataset.flipped]).mean()
+    assert values["recovered"] == pytest.approx(recovered)
+    assert values["memorised"] < values["recovered"]
+
+
+def test_evaluation_equals_a_loop_by_hand() -> None:
+    subject = _subject()
+    split = subject.dataset.train_eval
+    right = 0
+    for image, label in zip(split.images[:50], split.labels[:50], strict=True):
+        inputs = normalise(image[None], subject.dataset.mean, subject.dataset.std)
+        right += int(np.asarray(subject.trainer.predict(subject.trained.final, inputs)[0]).argmax() == label)
+    assert subject.train_eval.correct[:50].sum() == right
+
+
+def test_stages_are_read_as_the_network_computes_them() -> None:
+    subject = _subject()
+    images = subject.dataset.test.images[:7]
+    before, after = read_stage(subject.trainer, subject.trained.final, "pool1", images, subject.dataset)
+    assert after == pytest.approx(np.asarray(max_pool(jnp.asarray(before), 2)), abs=1e-6)
+    assert before.shape == (7, 8, 8, 4)
+
+
+def test_stages_line_up_with_the_image() -> None:
+    """An average of an average, read without convolutions: the first cell begins where the first window does."""
+    plan = plan_network(
+        RunConfig(
+            data=CONFIG.data,
+            model=ModelConfig(blocks=2, pool_stages=2, pool_after="early", conv_padding="VALID"),
+            pool=PoolConfig(name="avg"),
+        ),
+        (28, 28, 1),
+        10,
+    )
+    assert _alignment(plan, "pool1", "before") == ((1, 1), (1, 1))
+    assert _alignment(plan, "pool1", "after") == ((2, 2), (1, 1))
+    assert _alignment(plan, "pool2", "before") == ((2, 2), (3, 3))
+    assert _alignment(plan, "pool2", "after") == ((4, 4), (3, 3))
+
+
+def test_measurements_cope_with_a_network_without_pools() -> None:
+    config = dataclasses.replace(CONFIG, pool=PoolConfig(name="none"), train=TrainConfig(steps=2))
+    dataset = load_dataset(config.data, 0)
+    plan = plan_network(config, dataset.shape, dataset.classes)
+    trainer = Trainer(config, plan, len(dataset.train))
+    trained = trainer.fit(dataset, 0)
+    subject = Subject(plan, dataset, trainer, trained, seconds=1.0, seed=0, **_evaluate_all(trainer, trained, dataset))
+    values = measure_all(MeasureConfig(name="quick"), subject).values
+    assert not any(name.startswith("pool1") for name in values)
+    assert math.isnan(measure.measure_reach(subject)["effective_field"])
+
+
+def test_counts_agree_with_the_compiler_where_it_counts_exactly() -> None:
+    """XLA counts 2 MACs for a VALID convolution, K - 1 comparisons for max."""
+    config = RunConfig(data=CONFIG.data, model=ModelConfig(conv_padding="VALID"), pool=PoolConfig(name="max"))
+    plan = plan_network(config, (32, 32, 3), 10)
+    layers = {layer.name: layer for layer in plan.layers}
+    x = jnp.zeros((1, 32, 32, 3))
+    kernel = jnp.zeros((3, 3, 3, layers["conv1"].output[2]))
+    dimensions = ("NHWC", "HWIO", "NHWC")
+    conv = jax.jit(lambda x, k: jax.lax.conv_general_dilated(x, k, (1, 1), "VALID", dimension_numbers=dimensions))
+    assert conv.lower(x, kernel).compile().cost_analysis()["flops"] == 2 * layers["conv1"].macs
+    before = jnp.zeros((1, *layers["relu1"].output))
+    assert plan.layers[2].name == "pool1"
+    traced = jax.jit(lambda x: max_pool(x, 2)).trace(before)  # on CPU it also notes where the maximum is
+    pool = traced.lower(lowering_platforms=("cuda",)).cost_analysis()["flops"]
+    assert pool == layers["pool1"].pool_ops
+    graph = nnx.split(nnx.eval_shape(lambda: _network(config, plan)), nnx.Param, ...)[1]
+    assert sum(leaf.size for leaf in jax.tree.leaves(graph)) == plan.parameters
+
+
+def _network(config: RunConfig, plan: object) -> nnx.Module:
+    from poolscope.training.network import ConvNet
+
+    return ConvNet(config, plan, jax.random.key(0))  # type: ignore[arg-type]
+
+
+def test_readers_are_fitted_on_validation_images_then_on_spare_test_images() -> None:
+    dataset = _subject().dataset  # 437 validation images, 360 test images
+    held = Sample.of(dataset)
+    assert [len(part) for part in (held.parts.fit, held.parts.select, held.parts.test)] == [327, 110, 360]
+    many = dataclasses.replace(dataset, test=dataset.train)  # 1,000 of them are all reported on
+    assert len(Sample.of(many).parts.fit) == 327
+    twice = np.concatenate([dataset.train.images] * 5), np.concatenate([dataset.train.labels] * 5)
+    sample = Sample.of(
+        dataclasses.replace(dataset, test=dataclasses.replace(dataset.train, images=twice[0], labels=twice[1]))
+    )
+    assert [len(part) for part in (sample.parts.fit, sample.parts.select, sample.parts.test)] == [3000, 1000, 1000]
+    np.testing.assert_array_equal(sample.images[:437], dataset.val.images)
+    np.testing.assert_array_equal(sample.labels[437:4000], twice[1][1000 : 1000 + 3563])
+    np.testing.assert_array_equal(sample.images[sample.parts.test], twice[0][:1000])

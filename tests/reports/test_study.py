@@ -1,0 +1,274 @@
+"""Reports: the numbers are those of the records, what is missing is said, and nothing changes without a reason."""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_records import TEST_SIZE, make_config, make_record, write_study
+from rich.console import Console
+from scipy import stats
+
+from poolscope.reports.sections import Analysis
+from poolscope.reports.study import Report, build_report, list_runs, load_analysis
+from poolscope.spec.config import digest
+from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.paths import record_path, shipped
+from poolscope.statistics.tables import collect
+from poolscope.store.record import RunRecord
+
+SEEDS = range(6)
+
+
+def make_study() -> list[RunRecord]:
+    """Two data sets, three arms, six seeds; of the third arm one run failed, one diverged and one isn't there."""
+    effects = {"max": 0.0, "avg": 0.06, "min": -0.1}
+    records = [
+        make_record(make_config(pool, data), seed, effect)
+        for data in ("mnist", "cifar10")
+        for pool, effect in effects.items()
+        for seed in SEEDS
+        if (data, pool, seed) != ("mnist", "min", 5)
+    ]
+    spoilt = {
+        3: ("failed", "MemoryError: 1 < 2 | out of memory"),
+        4: ("diverged", "the loss was not finite at step 40"),
+    }
+    return [
+        make_record(make_config("min"), r.seed, 0, *spoilt[r.seed])
+        if r.digest == digest(make_config("min")) and r.seed in spoilt
+        else r
+        for r in records
+    ]
+
+
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Report]:
+    folder = tmp_path_factory.mktemp("reported") / "results"
+    write_study(folder, make_study())
+    return folder, build_report(folder, "made", echo=pytest.fail)
+
+
+def _contents(report: Report) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in report.files}
+
+
+def test_the_comparison_equals_scipy_on_the_records(reported: tuple[Path, Report]) -> None:
+    _, report = reported
+    rows = report.comparison.set_index(["setting", "arm"])
+    done = [record for record in make_study() if record.status == "done"]
+    for (setting, arm), row in rows.iterrows():
+        values = {
+            pool: {
+                r.seed: r.scalars
+                for r in done
+                if r.config["data"]["name"] == setting and r.config["pool"]["name"] == pool
+            }
+            for pool in ("max", arm)
+        }
+        mine = np.array([scalars["test_accuracy"] for scalars in values[arm].values()])
+        assert row["n"] == len(mine)
+        assert row["test_accuracy"] == pytest.approx(mine.mean())
+        low, high = stats.t.interval(0.95, len(mine) - 1, mine.mean(), stats.sem(mine))
+        assert (row["test_accuracy_low"], row["test_accuracy_high"]) == pytest.approx((low, high))
+        gaps = [scalars["train_eval_accuracy"] - scalars["test_accuracy"] for scalars in values[arm].values()]
+        assert row["generalisation_gap"] == pytest.approx(np.mean(gaps))
+        if arm != "max":
+            paired = [
+                100 * (s["test_accuracy"] - values["max"][seed]["test_accuracy"]) for seed, s in values[arm].items()
+            ]
+            assert row["difference"] == pytest.approx(np.mean(paired))
+            interval = stats.ttest_1samp(paired, 0).confidence_interval()
+            assert (row["difference_low"], row["difference_high"]) == pytest.approx(tuple(interval))
+    assert rows.loc[("cifar10", "min"), "p_holm"] == pytest.approx(2 * 2 / 2**6)  # all six seeds agree; two contrasts
+
+
+def test_the_best_arm_of_each_data_set_comes_first(reported: tuple[Path, Report]) -> None:
+    arms = reported[1].comparison[["setting", "arm"]].to_numpy().tolist()
+    assert arms == [[setting, arm] for setting in ("cifar10", "mnist") for arm in ("avg", "max", "min")]
+
+
+def test_missing_runs_are_said_with_their_reasons(reported: tuple[Path, Report]) -> None:
+    text = (reported[1].folder / "report.md").read_text()
+    assert "33 of 35 recorded runs finished" in text
+    assert "| mnist | min | 3 | failed | MemoryError: 1 < 2 \\| out of memory |" in text
+    assert "| mnist | min | 4 | diverged | the loss was not finite at step 40 |" in text
+    assert "| mnist | min | 5 | not recorded |" in text
+    assert "1 failed, 1 diverged, 1 not recorded" in text
+    assert "| mnist | min | 3 of 6 |" in text
+    html = (reported[1].folder / "report.html").read_text()
+    assert "MemoryError: 1 &lt; 2 | out of memory" in html
+
+
+def test_captions_state_n_protocol_and_test_images(reported: tuple[Path, Report]) -> None:
+    text = (reported[1].folder / "report.md").read_text()
+    captions = re.findall(r"^\*(.+)\*$", text, flags=re.MULTILINE)
+    assert len(captions) == len(re.findall(r"^!\[", text, flags=re.MULTILINE)) > 5
+    assert "mnist: n = 3 to 6 seeds per arm (seeds 0 to 5), 500 training images, 6 epochs, batch 64" in captions[0]
+    assert f"{TEST_SIZE} test images (split test)" in captions[0]
+    assert "t interval" in captions[0]
+
+
+def test_reports_are_the_same_bytes_every_time_and_from_their_tables(
+    reported: tuple[Path, Report], tmp_path: Path
+) -> None:
+    folder, report = reported
+    first = _contents(report)
+    again = build_report(folder, "made")
+    assert again.files == report.files
+    assert _contents(again) == first
+    assert {path.suffix for path in first} == {".csv", ".svg", ".png", ".md", ".html"}
+    copy = tmp_path / "made"
+    for path in report.files:
+        if path.parent.name == "tables":
+            target = copy / path.relative_to(report.folder)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(first[path])
+    elsewhere = build_report(tmp_path, "made")
+    assert {p.relative_to(copy): b for p, b in _contents(elsewhere).items()} == {
+        p.relative_to(report.folder): b for p, b in first.items()
+    }
+
+
+class _Page(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.references: list[str] = []
+        self.names: list[str] = []
+        self.tags: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.references += [
+            value or "" for name, value in attrs if name in ("src", "href", "xlink:href", "data", "srcset")
+        ]
+        self.names += [value or "" for name, value in attrs if name == "id"]
+
+
+def test_the_page_stands_alone(reported: tuple[Path, Report]) -> None:
+    text = (reported[1].folder / "report.html").read_text()
+    page = _Page()
+    page.feed(text)
+    assert all(reference.startswith(("#", "data:image/png;base64,")) for reference in page.references)
+    assert not {"script", "link", "iframe", "object"} & set(page.tags)
+    assert "@import" not in text
+    assert re.findall(r"url\((?!#)", text) == []
+    assert page.tags.count("svg") == len([path for path in reported[1].files if path.suffix == ".svg"])
+    names = [
+        name for name in page.names if "-image" not in name
+    ]  # Matplotlib names equal images in one drawing equally
+    assert len(names) == len(set(names))  # drawings don't borrow each other's clip paths and markers
+    used = {reference[1:] for reference in page.references if reference[0] == "#"} | set(
+        re.findall(r"url\(#([^)]+)\)", text)
+    )
+    assert used <= set(page.names)
+
+
+def test_every_figure_of_markdown_exists(reported: tuple[Path, Report]) -> None:
+    folder = reported[1].folder
+    linked = re.findall(r"\]\((figures/[^)]+)\)", (folder / "report.md").read_text())
+    assert linked
+    assert all((folder / name).is_file() for name in linked)
+
+
+def test_the_printed_table_has_a_row_per_arm(reported: tuple[Path, Report]) -> None:
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(reported[1].table)
+    text = console.export_text()
+    for row in reported[1].comparison.to_dict("records"):
+        assert f"{100 * row['test_accuracy']:.2f} ±" in text
+    assert text.count("baseline") == 2
+
+
+def test_a_damaged_record_is_reported_and_the_rest_is_not_lost(results: Path) -> None:
+    records = [make_record(make_config(pool), seed) for pool in ("max", "avg") for seed in (0, 1)]
+    write_study(results, records)
+    torn = record_path(results, "made", records[0].digest, 0)
+    torn.write_text('{"half": ')
+    said: list[str] = []
+    report = build_report(results, "made", echo=said.append)
+    assert len(said) == 1
+    assert str(torn) in said[0]
+    assert report.exit_status == 1
+    assert int(report.comparison["n"].sum()) == 3
+    for name in ("report.md", "report.html"):
+        assert torn.name in (report.folder / name).read_text()
+
+
+def test_nothing_finished_is_still_a_report(results: Path) -> None:
+    write_study(results, [make_record(make_config("max"), seed, 0, "failed", "no memory") for seed in (0, 1)])
+    report = build_report(results, "made")
+    assert report.exit_status == 0
+    assert report.comparison["n"].tolist() == [0]
+    assert "no memory" in (report.folder / "report.md").read_text()
+
+
+def test_a_single_run_is_a_report(results: Path) -> None:
+    write_study(results, [make_record(make_config("max"), 0)])
+    text = (build_report(results, "made").folder / "report.md").read_text()
+    assert "n = 1 seed per arm" in text
+    assert "nan" not in text
+
+
+def test_an_unwritable_folder_gets_a_sentence(results: Path) -> None:
+    write_study(results, [make_record(make_config("max"), 0)])
+    (results / "made").write_text("a file where the folder should be")
+    with pytest.raises(PoolscopeError, match=r"Can't write the report to .*made .* results=<folder>"):
+        build_report(results, "made")
+
+
+def test_runs_are_listed(reported: tuple[Path, Report]) -> None:
+    listed = list_runs(reported[0], "made")
+    assert len(listed) == 35
+    assert listed["status"].value_counts().to_dict() == {"done": 33, "failed": 1, "diverged": 1}
+
+
+@pytest.mark.parametrize("study", sorted(path.parent.name for path in shipped("experiments").glob("*/analysis.py")))
+def test_every_shipped_analysis_takes_any_study(results: Path, study: str) -> None:
+    """Also one that has hardly begun, or whose runs all failed."""
+    write_study(results, make_study())
+    analysis = load_analysis(study)(collect(results, "made"))
+    assert isinstance(analysis, Analysis)
+    failed = [replace(make_record(make_config("avg"), 0, 0, "failed", "no memory"), study="begun")]
+    write_study(results, failed)
+    assert isinstance(load_analysis(study)(collect(results, "begun")), Analysis)
+
+
+def test_pool_type_decides_by_its_rule(results: Path) -> None:
+    effects = {"max": 0.0, "avg": 0.08, "subsample": -0.2}
+    write_study(results, [make_record(make_config(p), s, e) for p, e in effects.items() for s in range(10)])
+    decisions = load_analysis("pool_type")(collect(results, "made")).sections[0]
+    assert "Interim: 30 of 200" in decisions.text[-1]
+    table = decisions.table
+    assert table is not None
+    decided = dict(zip(table["hypothesis"].str[:2], table["decision"], strict=True))
+    assert decided["H1"] == "the opposite is shown"
+    assert decided["H3"] == "shown"
+
+
+def test_the_reading_half_needs_no_jax(results: Path) -> None:
+    write_study(results, make_study()[:12])
+    program = (
+        "import sys\n"
+        "for name in ('jax', 'jaxlib', 'flax', 'optax', 'tensorflow_datasets', 'sklearn'):\n"
+        "    sys.modules[name] = None\n"
+        "from poolscope.reports.study import build_report, list_runs, list_studies\n"
+        "report = build_report(sys.argv[1], 'made')\n"
+        "print(len(report.comparison), len(list_runs(sys.argv[1], 'made')), len(list_studies(sys.argv[1])) > 0)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program, str(results)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["2", "12", "True"]

@@ -1,0 +1,223 @@
+"""The schema: what a digest depends on, what is refused, and that the YAML files and the catalogue say the same."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import dataclasses
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from made_records import make_config
+from omegaconf import OmegaConf
+
+from poolscope.spec.compose import compose_runs
+from poolscope.spec.config import (
+    MOST_SEED,
+    PoolConfig,
+    RunConfig,
+    check_config,
+    check_pool,
+    digest,
+    pool_options,
+    to_config,
+    to_dict,
+)
+from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.operators import OPERATORS
+from poolscope.spec.paths import record_path, runs_folder, shipped, study_folder
+
+NO_RESULT = {
+    *("seeds", "study", "results", "data.dir"),
+    *("train.devices", "train.loop", "train.eval_batch_size", "train.checkpoint_every"),
+    "train.seeds_at_once",
+}
+OTHER = {int: 3, float: 0.123, bool: True, str: "other"}
+
+
+def leaves(section: Any, prefix: str = "") -> list[str]:
+    """Every key of a configuration, with dots."""
+    names = []
+    for entry in dataclasses.fields(section):
+        value = getattr(section, entry.name)
+        key = f"{prefix}{entry.name}"
+        names += leaves(value, f"{key}.") if dataclasses.is_dataclass(value) else [key]
+    return names
+
+
+def change(config: RunConfig, key: str, value: Any) -> RunConfig:
+    """A copy with one key set, unchecked."""
+    changed = copy.deepcopy(config)
+    section, _, name = key.rpartition(".")
+    setattr(getattr(changed, section) if section else changed, name, value)
+    return changed
+
+
+def test_the_digest_names_all_that_changes_a_result_and_nothing_else() -> None:
+    config = make_config()
+    names = leaves(config)
+    assert set(names) >= NO_RESULT
+    assert len(names) > 50
+    seen = {digest(config)}
+    for key in names:
+        name = digest(change(config, key, "something else"))
+        if key in NO_RESULT:
+            assert name == digest(config), key
+        else:
+            assert name not in seen, key
+            seen.add(name)
+    assert all(re.fullmatch(r"[0-9a-f]{12}", name) for name in seen)
+
+
+def test_a_new_optional_key_leaves_digests_as_they_were() -> None:
+    config = make_config()
+    content = to_dict(config)
+    content["pool"] = {"name": "max", "window": 2, "padding": "VALID"}  # as recorded before there were other keys
+    assert digest(to_config(OmegaConf.create(content))) == digest(config)
+
+
+def test_committed_runs_still_go_by_the_digest_of_their_configuration() -> None:
+    """Where this fails, runs that are committed are no longer found and would all be trained again."""
+    checked = 0
+    for table in (shipped("experiments").parent / "results").glob("*/tables/runs.csv"):
+        with table.open(newline="", encoding="utf-8") as file:
+            rows = {row["digest"]: row for row in csv.DictReader(file)}
+        for name, row in rows.items():
+            content: dict[str, Any] = {}
+            for column, text in row.items():
+                section, _, key = column.partition(".")
+                if section in ("data", "model", "pool", "optim", "train", "measure"):
+                    value = yaml.safe_load(text)
+                    whole = isinstance(value, float) and value.is_integer()  # a column with gaps holds 2 as 2.0
+                    content.setdefault(section, {})[key] = int(value) if whole else value
+            assert digest(to_config(OmegaConf.create(content))) == name, table
+            checked += 1
+    assert checked >= 20
+
+
+def test_a_configuration_survives_json_and_yaml() -> None:
+    config = make_config(pool__window=[3, 2], pool__padding=[[1, 0], [0, 1]], model__pool_after=[1, 3])
+    config.seeds = [3, 1]
+    assert to_config(OmegaConf.create(json.loads(json.dumps(to_dict(config))))) == config
+    assert to_config(OmegaConf.create(OmegaConf.to_yaml(OmegaConf.structured(config)))) == config
+
+
+@pytest.mark.parametrize("group", ["data", "model", "pool", "optim", "measure"])
+def test_every_file_of_a_group_composes(group: str) -> None:
+    files = sorted((shipped("configs") / group).glob("*.yaml"))
+    assert files
+    for path in files:
+        extra = ["data.name=kmnist"] if path.stem == "tfds" else []
+        (config,) = compose_runs([f"{group}={path.stem}", *extra]).configs
+        section = getattr(config, group)
+        for key, value in OmegaConf.to_container(OmegaConf.load(path)).items():
+            assert getattr(section, key) == value or extra, f"{path}: {key}"
+        assert path.read_text(encoding="utf-8").startswith("# "), f"{path} must say what it is in its first line"
+
+
+def test_the_pool_files_say_what_the_catalogue_says() -> None:
+    files = {path.stem: path for path in (shipped("configs") / "pool").glob("*.yaml")}
+    assert files.keys() - OPERATORS.keys() == {"max_overlap"}, "an operator's file goes by the operator's name"
+    assert files.keys() >= OPERATORS.keys()
+    for stem, path in files.items():
+        values = OmegaConf.to_container(OmegaConf.load(path))
+        name = values.pop("name")
+        assert stem == name or stem == f"{name}_overlap"
+        for option, value in values.items():
+            default = OPERATORS[name].options.get(
+                option, (2, None, "VALID") if option in ("window", "stride") else None
+            )
+            assert value == default or option in ("window", "stride", "padding"), f"{path}: {option}"
+        unset = {option for option, default in OPERATORS[name].options.items() if default is not None} - values.keys()
+        assert not unset, f"{path} must show the defaults of {sorted(unset)}"
+
+
+def test_an_operator_takes_its_own_options_only() -> None:
+    for name in OPERATORS:
+        for option in ("p", "eps", "beta", "alpha", "depth", "norm"):
+            changed = PoolConfig(name=name, **{option: 2})
+            assert pool_options(changed) == {option: 2}
+            if option in OPERATORS[name].options:
+                check_pool(changed)
+            else:
+                with pytest.raises(PoolscopeError, match=rf"{name}.*window, stride, padding.*{option}=2"):
+                    check_pool(changed)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "sentence"),
+    [
+        ("seeds", [], "seeds is empty"),
+        ("seeds", [1, 1], "different whole numbers"),
+        ("seeds", [-1], f"from 0 to {MOST_SEED}, not [-1]"),
+        ("seeds", [MOST_SEED + 1], f"from 0 to {MOST_SEED}, not [4294967296]"),
+        ("seeds", [[0, 1]], "not [[0, 1]]"),
+        ("study", "a b", "study must be a folder name"),
+        ("study", "../up", "'../up'"),
+        ("study", "runs", "not 'runs'"),
+        ("study", "", "not ''"),
+        ("results", " ", "results must name a folder"),
+        ("data.name", "mnist", "data.name=mnist is not what data.source=digits reads"),
+        ("data.source", "web", "data.source must be one of digits, synthetic, tfds, not 'web'"),
+        ("data.train_size", 0, "data.train_size must be from 1 to"),
+        ("data.label_noise", 1.5, "data.label_noise must be from 0 to 1, not 1.5"),
+        ("data.label_noise", float("nan"), "not nan"),
+        ("data.shape", [8, 8], "data.shape must be [height, width, channels]"),
+        ("data.shape", [8, 8, 0], "not [8, 8, 0]"),
+        ("data.classes", 1, "data.classes must be from 2"),
+        ("model.blocks", -1, "model.blocks must be from 0 to 1000, not -1"),
+        ("model.blocks", 10**20, "model.blocks must be from 0 to 1000"),
+        ("model.width", -4, "model.width must be from 1 to 100000, not -4"),
+        ("model.growth", 0.0, "model.growth must be above 0 and finite, not 0"),
+        ("model.growth", 1e300, "model.width * model.growth^(model.blocks - 1) must be above 0 and at most 100,000"),
+        ("model.head", "mean", "model.head must be one of flatten, avg, max, grid, none, not 'mean'"),
+        ("model.norm", "bn", "model.norm must be one of none, batch, layer, group, not 'bn'"),
+        ("model.conv_padding", "FULL", "model.conv_padding must be one of SAME, VALID, CIRCULAR"),
+        ("model.dropout", 1.0, "model.dropout must be from 0 to below 1, not 1"),
+        ("optim.learning_rate", float("inf"), "optim.learning_rate must be above 0 and finite, not inf"),
+        ("optim.learning_rate", 0.0, "not 0"),
+        ("optim.momentum", 1.0, "optim.momentum must be from 0 to below 1"),
+        ("optim.weight_decay", float("inf"), "optim.weight_decay must be at least 0, not inf"),
+        ("optim.clip_norm", 0.0, "optim.clip_norm must be above 0"),
+        ("optim.name", "lion", "optim.name must be one of sgd, adam, adamw, not 'lion'"),
+        ("optim.schedule", "step", "optim.schedule must be one of"),
+        ("train.epochs", 0, "train.epochs must be from 1"),
+        ("train.steps", 10**20, "train.steps must be from 1 to 100000000"),
+        ("train.batch_size", 0, "train.batch_size must be from 1"),
+        ("train.shift", -1, "train.shift must be from 0"),
+        ("train.precision", "float16", "train.precision must be one of float32, bfloat16, not 'float16'"),
+        ("train.loop", "fast", "train.loop must be one of"),
+        ("measure.name", "all", "measure.name must be one of"),
+        ("pool.name", "maxx", "pool.name must be one of max, avg, "),
+        ("pool.stride", 0, "pool.stride must be at least 1, not 0"),
+    ],
+)
+def test_a_value_that_nothing_can_be_done_with_is_refused(key: str, value: Any, sentence: str) -> None:
+    config = make_config(data__source="digits", data="digits")
+    check_config(config)
+    with pytest.raises(PoolscopeError, match=re.escape(sentence)):
+        check_config(change(config, key, value))
+
+
+@given(st.lists(st.integers(0, MOST_SEED), min_size=1, max_size=5, unique=True))
+def test_any_different_32_bit_seeds_are_taken(seeds: list[int]) -> None:
+    check_config(change(make_config(), "seeds", seeds))
+
+
+def test_what_is_missing_is_named() -> None:
+    with pytest.raises(PoolscopeError, match=r"data\.name is not set; .*data=mnist"):
+        to_config(OmegaConf.structured(RunConfig))
+
+
+def test_folders() -> None:
+    assert record_path("r", "s", "0123456789ab", 7) == Path("r/runs/s/0123456789ab/seed-7.json")
+    assert record_path("r", "s", "d", 7).parent.parent == runs_folder("r", "s")
+    assert study_folder("r", "s") == Path("r/s")
+    assert (shipped("configs") / "train.yaml").is_file()
+    assert (shipped("experiments") / "pool_type" / "README.md").is_file()

@@ -1,0 +1,130 @@
+"""Claims and contrasts are read as written, and what is written wrongly is refused in one sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from made_contrasts import FULL, write_contrasts
+
+from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.paths import shipped
+from poolscope.statistics.claims import Ladder, find_contrasts, list_contrasts, read_claims, read_contrasts
+
+SLOPE = {**FULL, "kind": "slope", "over": {"column": "pool.stride", "values": [1, 2, 4]}, "baseline": None}
+
+
+def test_a_contrast_is_read_as_it_is_written(tmp_path: Path) -> None:
+    (contrast,) = read_contrasts(write_contrasts(tmp_path, FULL, seeds=12))
+    assert {key: getattr(contrast, key) for key in FULL} == FULL
+    assert (contrast.study, contrast.planned, contrast.sign, contrast.minus) == ("made", 12, 1, {})
+
+
+def test_a_lower_claim_has_the_other_sign_and_ten_seeds_are_planned_where_none_are_named(tmp_path: Path) -> None:
+    (contrast,) = read_contrasts(write_contrasts(tmp_path, {**FULL, "direction": "lower"}))
+    assert (contrast.sign, contrast.planned) == (-1, 10)
+
+
+def test_a_slope_has_a_ladder(tmp_path: Path) -> None:
+    (contrast,) = read_contrasts(write_contrasts(tmp_path, SLOPE))
+    assert contrast.over == Ladder("pool.stride", (1, 2, 4))
+
+
+def test_an_equality_needs_no_delta_and_no_direction(tmp_path: Path) -> None:
+    left_out = ("baseline", "delta", "direction")
+    entry = {key: value for key, value in FULL.items() if key not in left_out} | {"kind": "exact", "equals": 1.0}
+    (contrast,) = read_contrasts(write_contrasts(tmp_path, entry))
+    assert contrast.equals == 1.0
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"kind": "bigger"}, "kind must be one of difference, noninferior, .* not 'bigger'"),
+        ({"unit": "percent"}, "contrast 3a of made/claims.yaml: unit must be one of points, .* not 'percent'"),
+        ({"direction": "up"}, "direction must be one of higher, lower, not 'up'"),
+        ({"direction": None}, "lacks direction"),
+        ({"delta": 0}, "delta must be a number above 0, not 0"),
+        ({"delta": "1 point"}, "delta must be a number above 0, not '1 point'"),
+        ({"delta": None}, "lacks delta"),
+        ({"family": 2.5}, "family must be a whole number above 0, not 2.5"),
+        ({"claim": "three"}, "claim must be a whole number above 0, not 'three'"),
+        ({"where": {"dataset": "mnist"}}, "where has no column 'dataset'; it takes keys such as pool.name"),
+        ({"arm": ["max"]}, r"arm must be filters such as \{pool.name: max\}, not \['max'\]"),
+        ({"baseline": None}, "kind difference needs baseline"),
+        ({"minus": {"data.train_size": 1}}, "kind difference takes no minus"),
+        ({"kind": "interaction"}, "kind interaction needs minus"),
+        ({"kind": "slope"}, "over must be of the form .* not None"),
+        ({"kind": "exact", "equals": 1.0}, "kind exact needs either baseline or equals"),
+        ({"kind": "exact", "minus": {"data.train_size": 1}}, "kind exact takes no minus"),
+        ({"measures": "test_loss"}, "there is no key 'measures'"),
+        ({"measure": None}, "contrast 1 of made/claims.yaml lacks measure"),
+    ],
+)
+def test_a_wrong_contrast_is_refused(tmp_path: Path, change: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(PoolscopeError, match=sentence):
+        read_contrasts(write_contrasts(tmp_path, {**FULL, **change}))
+
+
+@pytest.mark.parametrize(
+    ("over", "sentence"),
+    [
+        ({"column": "pool.stride"}, "over must be of the form"),
+        ({"column": "stride", "values": [1, 2]}, "over has no column 'stride'"),
+        ({"column": "pool.stride", "values": [2, 2]}, "at least two different numbers above 0"),
+        ({"column": "pool.stride", "values": [0, 2]}, "at least two different numbers above 0"),
+        ({"column": "pool.stride", "values": [1, "two"]}, "at least two different numbers above 0"),
+    ],
+)
+def test_a_wrong_ladder_is_refused(tmp_path: Path, over: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(PoolscopeError, match=sentence):
+        read_contrasts(write_contrasts(tmp_path, {**SLOPE, "over": over}))
+
+
+def test_no_two_contrasts_share_an_id_even_between_studies(tmp_path: Path) -> None:
+    with pytest.raises(PoolscopeError, match="id '3a' is there twice"):
+        read_contrasts(write_contrasts(tmp_path / "one", FULL, FULL))
+    for study in ("this", "that"):
+        write_contrasts(tmp_path, FULL, study=study)
+    with pytest.raises(PoolscopeError, match="id '3a' is there twice"):
+        list_contrasts(tmp_path)
+
+
+def test_contrasts_are_listed_by_claim(tmp_path: Path) -> None:
+    write_contrasts(tmp_path, {**FULL, "id": "10a", "claim": 10}, {**FULL, "id": "2b", "claim": 2}, study="this")
+    write_contrasts(tmp_path, {**FULL, "id": "2a", "claim": 2}, study="that")
+    assert [contrast.id for contrast in list_contrasts(tmp_path)] == ["2a", "2b", "10a"]
+
+
+def test_what_is_no_yaml_is_refused_by_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "made" / "claims.yaml"
+    path.parent.mkdir()
+    path.write_text("contrasts:\n  - id: [1\n", encoding="utf-8")
+    with pytest.raises(PoolscopeError, match=r"is no YAML \(line 3\)"):
+        read_contrasts(path)
+    path.write_text("- id: 1\n", encoding="utf-8")
+    with pytest.raises(PoolscopeError, match="must have a list `contrasts`"):
+        read_contrasts(path)
+
+
+def test_a_claim_needs_a_rule_that_there_is(tmp_path: Path) -> None:
+    path = tmp_path / "claims.yaml"
+    entry = {"number": 3, "statement": "max is better", "source": "tutorial 3", "rule": "mostly"}
+    path.write_text(yaml.safe_dump([entry]), encoding="utf-8")
+    with pytest.raises(PoolscopeError, match="rule must be one of all, often, any, exact, not 'mostly'"):
+        read_claims(path)
+    path.write_text(yaml.safe_dump([{**entry, "rule": "often"}] * 2), encoding="utf-8")
+    with pytest.raises(PoolscopeError, match="number 3 is there twice"):
+        read_claims(path)
+
+
+def test_the_shipped_claims_and_contrasts_can_be_read_and_belong_together() -> None:
+    numbers = {claim.number for claim in read_claims()}
+    assert set(range(1, 14)) <= numbers
+    contrasts = list_contrasts()
+    assert {contrast.claim for contrast in contrasts} <= numbers
+    for path in shipped("experiments").glob("*/claims.yaml"):
+        assert find_contrasts(path.parent.name)
+    assert find_contrasts("no_such_study") == ()

@@ -1,0 +1,220 @@
+"""Verdicts from runs, against numbers worked by hand and SciPy's own."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from poolscope.spec.errors import PoolscopeError
+from poolscope.statistics.claims import Contrast, Ladder
+from poolscope.statistics.inference import judge_equivalent, judge_noninferior, permute_signs
+from poolscope.statistics.verdicts import judge_contrasts, measure_effect, select_runs
+
+BETTER = Contrast(
+    *("made", "3a", 3, "max is better", "test_accuracy", "points", "higher", 1.0),
+    where={"data.name": "mnist"},
+    arm={"pool.name": "max"},
+    baseline={"pool.name": "avg"},
+)
+
+
+def make_runs(values: dict[str, list[float]], data: str = "mnist", **cells: Any) -> pd.DataFrame:
+    """A runs table: test accuracies by operator, one for each seed from 0."""
+    return pd.DataFrame(
+        [
+            {"digest": f"{data}-{pool}-{sorted(cells.items())}", "seed": seed, "status": "done", "data.name": data}
+            | {"pool.name": pool, "test_accuracy": value, "test_size": 200, **cells}
+            for pool, column in values.items()
+            for seed, value in enumerate(column)
+        ]
+    )
+
+
+def judge_one(runs: pd.DataFrame, contrast: Contrast) -> pd.Series:
+    return judge_contrasts(runs, [contrast]).iloc[0]
+
+
+def test_a_difference_worked_by_hand() -> None:
+    # differences of 1, 2, 3 points: mean 2, sd 1; t(0.975, 2) = 4.302653; all signs equal: p = 2 / 2^3
+    row = judge_one(make_runs({"max": [0.81, 0.83, 0.85], "avg": [0.80, 0.81, 0.82]}), BETTER)
+    assert (row["n"], row["effect"], row["sd"]) == (3, pytest.approx(2.0), pytest.approx(1.0))
+    assert row["high"] == pytest.approx(2 + 4.302653 / math.sqrt(3), abs=1e-6)
+    assert row["p"] == pytest.approx(0.25)
+    assert row["p_wilcoxon"] == pytest.approx(0.25)
+    assert (row["arm_mean"], row["baseline_mean"]) == (pytest.approx(83.0), pytest.approx(81.0))
+    assert row["rho"] == pytest.approx(1.0)
+    assert row["improvement"] == 1.0
+    assert row["verdict"] == "inconclusive"
+    assert row["hedges_g"] == pytest.approx((1 - 3 / 7) * 2 / math.sqrt((4 + 1) / 2))
+
+
+def test_a_claim_of_lower_is_judged_the_other_way_round_and_its_effect_stays_arm_minus_baseline() -> None:
+    accuracies = np.random.default_rng(0).normal(0.8, 0.002, 10)
+    runs = make_runs({"max": list(accuracies - 0.05), "avg": list(accuracies)})
+    assert judge_one(runs, BETTER)["verdict"] == "refuted-reversed"
+    lower = judge_one(runs, replace(BETTER, direction="lower"))
+    assert lower["verdict"] == "strongly supported"
+    assert lower["effect"] == pytest.approx(-5.0)
+    assert lower["low"] <= -5 <= lower["high"]
+
+
+def test_only_paired_finished_seeds_count_and_the_others_are_said() -> None:
+    runs = make_runs({"max": [0.8, 0.9, 0.7, 0.8], "avg": [0.7, 0.8, 0.6]})
+    runs.loc[(runs["pool.name"] == "avg") & (runs["seed"] == 1), "status"] = "diverged"
+    row = judge_one(runs, BETTER)
+    assert (row["n"], row["failed"]) == (2, 1)
+    assert measure_effect(runs, BETTER).index.tolist() == [0, 2]
+
+
+def test_a_contrast_without_runs_is_not_reached() -> None:
+    runs = make_runs({"max": [0.8, 0.9]})
+    for contrast in (BETTER, replace(BETTER, kind="exact"), replace(BETTER, where={"data.name": "cifar10"})):
+        row = judge_one(runs, contrast)
+        assert (row["verdict"], row["n"]) == ("not reached", 0)
+        assert math.isnan(row["effect"])
+
+
+def test_a_selector_that_fits_two_configurations_is_refused() -> None:
+    runs = pd.concat([make_runs({"max": [0.8], "avg": [0.7]}, **{"pool.window": window}) for window in (2, 3)])
+    with pytest.raises(
+        PoolscopeError, match=r"Contrast 3a .*selects 2 configurations, which differ in pool.window; add a filter"
+    ):
+        judge_one(runs.reset_index(drop=True), BETTER)
+
+
+def test_a_measure_that_is_not_there_is_refused() -> None:
+    runs = make_runs({"max": [0.8], "avg": [0.7]})
+    with pytest.raises(PoolscopeError, match="the runs have no measure 'consistency'"):
+        judge_one(runs, replace(BETTER, measure="consistency"))
+
+
+def test_filters_compare_numbers_as_numbers_and_none_with_empty_cells() -> None:
+    runs = pd.DataFrame(
+        {"a": ["2", "3", "[2,3]"], "b": [2.0, math.nan, 1.0], "c": ["x", "", "y"], "d": [True, False, True]}
+    )
+    picked = [
+        ({"a": 2}, [0]),
+        ({"a": 2.0}, [0]),
+        ({"a": [2, 3]}, [2]),
+        ({"b": 1}, [2]),
+        ({"b": None}, [1]),
+        ({"c": None}, [1]),
+        ({"c": "y", "d": True}, [2]),
+        ({"d": False}, [1]),
+        ({"none.such": None}, [0, 1, 2]),
+        ({"none.such": 1}, []),
+    ]
+    for filters, rows in picked:
+        assert select_runs(runs, filters).index.tolist() == rows, filters
+
+
+def test_log_error_compares_counts_of_errors() -> None:
+    # 200 images: 19 against 39 errors: ln(39.5 / 19.5); 9 against 9: 0
+    runs = make_runs({"max": [1 - 19 / 200, 1 - 9 / 200], "avg": [1 - 39 / 200, 1 - 9 / 200]})
+    effect = measure_effect(runs, replace(BETTER, unit="log_error"))
+    assert effect.tolist() == pytest.approx([math.log(39.5 / 19.5), 0.0])
+
+
+def test_a_slope_is_per_doubling_and_per_seed() -> None:
+    ladder = {1: [0.90, 0.80], 2: [0.86, 0.80], 4: [0.82, 0.80]}
+    runs = pd.concat([make_runs({"max": values}, **{"pool.stride": s}) for s, values in ladder.items()])
+    contrast = replace(BETTER, kind="slope", direction="lower", baseline={}, over=Ladder("pool.stride", (1, 2, 4)))
+    assert measure_effect(runs.reset_index(drop=True), contrast).tolist() == pytest.approx([-4.0, 0.0])
+
+
+def test_a_slope_over_uneven_steps_is_the_least_squares_line() -> None:
+    values = {1: 0.9, 2: 0.7, 3: 0.6, 4: 0.65}
+    runs = pd.concat([make_runs({"max": [value]}, **{"pool.stride": s}) for s, value in values.items()])
+    contrast = replace(BETTER, kind="slope", baseline={}, over=Ladder("pool.stride", (1, 2, 3, 4)))
+    line = stats.linregress(np.log2([1, 2, 3, 4]), 100 * np.array(list(values.values())))
+    assert measure_effect(runs.reset_index(drop=True), contrast).tolist() == pytest.approx([line.slope])
+
+
+def test_an_interaction_is_a_difference_of_differences() -> None:
+    small = make_runs({"max": [0.60, 0.62], "avg": [0.55, 0.58]}, **{"data.train_size": 1000})
+    large = make_runs({"max": [0.70, 0.72], "avg": [0.69, 0.73]}, **{"data.train_size": 4000})
+    contrast = replace(BETTER, kind="interaction", where={"data.train_size": 1000}, minus={"data.train_size": 4000})
+    effect = measure_effect(pd.concat([small, large], ignore_index=True), contrast)
+    assert effect.tolist() == pytest.approx([5 - 1, 4 + 1])
+
+
+@pytest.mark.parametrize(
+    ("mean", "verdict"), [(0.5, "supported"), (-0.5, "supported"), (-1.0, "inconclusive"), (-1.5, "refuted-inferior")]
+)
+def test_noninferiority_by_its_one_sided_bounds(mean: float, verdict: str) -> None:
+    spread = 0.3 * np.array([-1.5, -1.0, -0.5, -0.2, 0.0, 0.0, 0.2, 0.5, 1.0, 1.5])
+    judged = judge_noninferior(mean + spread, 1.0)
+    bound = stats.ttest_1samp(mean + spread, 0, alternative="greater").confidence_interval(0.95).low
+    assert judged.low == pytest.approx(bound)
+    assert judged.verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("mean", "verdict"), [(0.0, "supported"), (0.7, "supported"), (1.0, "inconclusive"), (-1.4, "refuted-different")]
+)
+def test_equivalence_is_two_one_sided_tests(mean: float, verdict: str) -> None:
+    spread = 0.3 * np.array([-1.5, -1.0, -0.5, -0.2, 0.0, 0.0, 0.2, 0.5, 1.0, 1.5])
+    judged = judge_equivalent(mean + spread, 1.0)
+    above = stats.ttest_1samp(mean + spread, -1.0, alternative="greater").pvalue
+    below = stats.ttest_1samp(mean + spread, 1.0, alternative="less").pvalue
+    assert (judged.verdict == "supported") == (max(above, below) < 0.05)
+    assert judged.verdict == verdict
+
+
+def test_p_of_noninferiority_and_equivalence_is_against_their_bounds() -> None:
+    differences = [-0.2, 0.1, 0.0, 0.3, -0.1, 0.2]  # all within one point: every shifted difference has one sign
+    runs = make_runs({"max": [0.8 + d / 100 for d in differences], "avg": [0.8] * 6})
+    for kind in ("noninferior", "equivalent"):
+        row = judge_one(runs, replace(BETTER, kind=kind))
+        assert row["p"] == pytest.approx(1 / 2**6)
+        assert row["verdict"] == "supported"
+
+
+def test_one_sided_sign_flips() -> None:
+    assert permute_signs([1.0, 2.0, 3.0], "greater") == pytest.approx(1 / 8)
+    assert permute_signs([1.0, 2.0, 3.0], "less") == pytest.approx(1.0)
+
+
+def test_exact_equality_counts_seeds() -> None:
+    exact = replace(BETTER, kind="exact", measure="consistency", baseline={}, equals=1.0)
+    runs = make_runs({"max": [0.8, 0.8, 0.8]}).assign(consistency=[1.0, 1.0, 0.98])
+    row = judge_one(runs, exact)
+    assert (row["verdict"], row["equal"], row["n"]) == ("refuted-unequal", 2, 3)
+    assert row["effect"] == pytest.approx(-2 / 3)
+    row = judge_one(runs.assign(consistency=1.0), exact)
+    assert (row["verdict"], row["equal"]) == ("supported", 3)
+    same = make_runs({"max": [0.8, 0.7], "avg": [0.8, 0.7]})
+    assert judge_one(same, replace(BETTER, kind="exact"))["verdict"] == "supported"
+
+
+def test_holm_goes_over_the_studys_contrasts_on_a_claim_and_at_least_its_family() -> None:
+    rng = np.random.default_rng(1)
+    runs = make_runs(
+        {"max": list(0.80 + 0.01 * rng.random(6)), "avg": [0.7] * 6, "min": list(0.8 + 0.01 * rng.random(6))}
+    )
+    to_min = replace(BETTER, id="3b", baseline={"pool.name": "min"})
+    unreached = replace(BETTER, id="3c", baseline={"pool.name": "blur"})
+    other_claim = replace(BETTER, id="4a", claim=4)
+    two = [replace(contrast, family=3) for contrast in (BETTER, to_min, unreached)]
+    verdicts = judge_contrasts(runs, [*two, other_claim]).set_index("id")
+    p = verdicts["p"].astype(float)
+    assert p["3a"] == pytest.approx(2 / 2**6)
+    assert verdicts.loc["3a", "p_holm"] == pytest.approx(3 * p["3a"])
+    assert verdicts.loc["3b", "p_holm"] == pytest.approx(min(1.0, max(2 * p["3b"], 3 * p["3a"])))
+    assert math.isnan(verdicts.loc["3c", "p_holm"])
+    assert verdicts.loc["4a", "p_holm"] == pytest.approx(p["4a"])
+
+
+def test_the_detectable_effect_is_that_of_the_tables_of_the_specification() -> None:
+    differences = np.array([-1.5, -1.0, -0.5, -0.2, 0.0, 0.0, 0.2, 0.5, 1.0, 1.5])
+    differences /= differences.std(ddof=1)  # sd 1 point, mean 0, n = 10
+    runs = make_runs({"max": list(0.5 + differences / 100), "avg": [0.5] * 10})
+    assert judge_one(runs, BETTER)["detectable"] == pytest.approx(1.00, abs=0.005)
+    assert judge_one(runs, replace(BETTER, family=12))["detectable"] == pytest.approx(1.53, abs=0.01)
+    assert judge_one(runs, replace(BETTER, kind="equivalent"))["detectable"] == pytest.approx(1.00, abs=0.03)

@@ -1,0 +1,101 @@
+"""A study goes on where its committed tables end: what they hold as done is not run again, elsewhere."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from made_records import make_config, make_record, write_study
+
+from poolscope.cli import main
+from poolscope.spec.config import digest
+from poolscope.spec.errors import PoolscopeError
+from poolscope.statistics.tables import collect, write_tables
+from poolscope.store.inventory import open_inventory
+
+QUICK = ["train.steps=2", "model.width=2", "data.train_eval_size=50", "study=mine"]
+
+
+def train(results: Path, *words: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(["train", *QUICK, f"results={results}", *words])
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
+def commit(results: Path) -> Path:
+    """Write the study's tables and take its records away, as in a clone of a repository."""
+    folder = results / "mine" / "tables"
+    write_tables(collect(results, "mine"), folder)
+    shutil.rmtree(results / "runs")
+    return folder
+
+
+def test_a_study_is_continued_from_its_committed_table(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train(results, "seeds=[0,1]") == 0
+    folder = commit(results)
+    before = (folder / "runs.csv").read_bytes()
+    capsys.readouterr()
+    assert train(results, "seeds=[0,1]") == 0
+    said = capsys.readouterr().err
+    assert "Nothing to run: all 2 runs" in said and "2 of 2 runs done, 2 of them by the committed table." in said
+    assert not list(results.rglob("seed-*.json"))
+    assert train(results, "-m", "seeds=[1,2]", "pool=max,avg") == 0
+    said = capsys.readouterr().err
+    assert "4 of 4 runs done, 1 of them by the committed table." in said
+    assert sorted(path.name for path in results.rglob("seed-*.json")) == ["seed-1.json", "seed-2.json", "seed-2.json"]
+    write_tables(collect(results, "mine"), folder)
+    after = pd.read_csv(folder / "runs.csv")
+    assert sorted(zip(after["pool.name"], after["seed"], strict=True)) == [
+        ("avg", 1), ("avg", 2), ("max", 0), ("max", 1), ("max", 2),
+    ]  # fmt: skip
+    assert set(before.splitlines()[1:]) <= set((folder / "runs.csv").read_bytes().splitlines())
+
+
+def test_another_configuration_and_an_unfinished_run_are_not_done_by_the_table(results: Path) -> None:
+    config, other = make_config(), make_config(pool__window=3)
+    write_study(results, [make_record(config, 0), make_record(config, 1, status="diverged", reason="no")])
+    write_tables(collect(results, "made"), results / "made" / "tables")
+    shutil.rmtree(results / "runs")
+    inventory = open_inventory(str(results), "made")
+    assert [inventory.lacks(config, seed) for seed in (0, 1, 2)] == [False, True, True]
+    assert inventory.lacks(other, 0)
+    assert open_inventory(str(results), "other").committed == {}
+    write_study(results, [make_record(config, 0, status="failed", reason="no memory")])
+    assert inventory.lacks(config, 0) and inventory.row(digest(config), 0) is None  # what a report would show
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text[: len(text) // 2],
+        lambda text: text.replace("status", "state", 1),
+        lambda text: text.replace(",done,", ",don,", 1),
+        lambda text: "<<<<<<< HEAD\n" + text,
+        lambda text: text.replace("\n", '\n"', 1),
+        lambda text: text + "\0\n",
+        lambda text: text + "\udcff",
+        lambda text: "",
+    ],
+)
+def test_a_damaged_table_is_refused_before_anything_runs(
+    damage: object, results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_study(results, [make_record(make_config(), seed) for seed in (0, 1)])
+    folder = results / "mine" / "tables"
+    write_tables(collect(results, "made"), folder)
+    path = folder / "runs.csv"
+    path.write_text(damage(path.read_text()), errors="surrogateescape")  # type: ignore[operator]
+    assert train(results) == 2
+    said = capsys.readouterr().err
+    assert len(said.splitlines()) == 1 and str(path) in said and "restore it from git" in said
+
+
+def test_a_table_that_is_a_loop_of_links_is_refused(results: Path) -> None:
+    path = results / "mine" / "tables" / "runs.csv"
+    path.parent.mkdir(parents=True)
+    path.symlink_to(path)
+    with pytest.raises(PoolscopeError, match=r"runs\.csv"):
+        open_inventory(str(results), "mine")

@@ -1,0 +1,53 @@
+"""What the import contract can't see: what really gets imported, and how long files are."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+
+def imported_by(program: str) -> set[str]:
+    """Top-level names of everything that a fresh process has imported after a program."""
+    names = "import sys; print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", f"{program}\n{names}"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return set(done.stderr.splitlines()[-1].split())
+
+
+def test_the_reading_half_and_the_ground_floor_never_load_jax() -> None:
+    rooms = "spec.compose, spec.plan, store.record, store.sweep, statistics.ledger, reports.overview, reports.gallery"
+    loaded = imported_by("import " + ", ".join(f"poolscope.{module}" for module in rooms.split(", ")))
+    assert loaded.isdisjoint({"jax", "jaxlib", "flax", "optax", "tensorflow_datasets"})
+    assert "pandas" in loaded
+
+
+def test_the_running_half_never_loads_what_draws() -> None:
+    loaded = imported_by("import poolscope.runs.run")
+    assert loaded.isdisjoint({"pandas", "matplotlib", "jinja2"})
+    assert "jax" in loaded
+
+
+def test_reading_data_never_loads_tensorflow() -> None:
+    loaded = imported_by("import poolscope.data.datasets, tensorflow_datasets")
+    assert "tensorflow" not in loaded
+
+
+@pytest.mark.parametrize("command", ["--help", "list pools"])
+def test_a_command_loads_neither_half_before_it_needs_it(command: str) -> None:
+    program = f"import sys; sys.argv = ['poolscope', *{command.split()!r}]\nfrom poolscope.cli import main"
+    loaded = imported_by(f"{program}\ntry:\n    main()\nexcept SystemExit as end:\n    assert not end.code")
+    assert loaded.isdisjoint({"jax", "flax", "pandas", "matplotlib"})
+
+
+def test_a_file_has_one_job_and_at_most_400_lines() -> None:
+    files = [
+        path for folder in ("src", "experiments", "scripts", "tests") for path in (CHECKOUT / folder).rglob("*.py")
+    ]
+    assert len(files) > 20
+    lines = {str(path.relative_to(CHECKOUT)): len(path.read_text(encoding="utf-8").splitlines()) for path in files}
+    assert {path: count for path, count in lines.items() if count > 400} == {}

@@ -1,0 +1,136 @@
+"""A run that is killed goes on from its checkpoint and ends with the bits of one that never was."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from poolscope.store.record import read_record
+from poolscope.training.checkpoint import Checkpoint
+
+LONG = [
+    *("data=digits", "pool=stochastic", "model.norm=batch", "model.dropout=0.2", "optim=adam", "train.shift=1"),
+    *("data.train_size=256", "model.width=8", "data.train_eval_size=50", "train.epochs=20", "seeds=[3]"),
+]
+TIMES = ("seconds_train", "images_per_second")
+
+
+def start(results: Path, *words: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "poolscope", "train", *LONG, f"results={results}", *words]
+    environment = {name: value for name, value in os.environ.items() if name != "JAX_NUMPY_DTYPE_PROMOTION"}
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+def finish(results: Path, *words: str) -> tuple[dict[str, Any], str]:
+    """The record of the run, but for times and provenance, and what was said on the way."""
+    process = start(results, *words)
+    said = process.communicate(timeout=300)[1]
+    assert process.returncode == 0, said
+    (path,) = results.rglob("seed-3.json")
+    left = [entry.name for entry in path.parent.iterdir() if ".running." not in entry.name]  # a killed beat's scratch
+    assert left == [path.name]
+    content = vars(read_record(path))
+    scalars = {name: value for name, value in content["scalars"].items() if name not in TIMES}
+    return content | {"scalars": scalars, "provenance": {}}, said
+
+
+def kill_after_a_checkpoint(results: Path, *words: str) -> Path:
+    process = start(results, *words)
+    while not (kept := list(results.rglob(".seed-3.checkpoint"))):
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    return kept[0]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The record of a run that nothing interrupted and that kept no checkpoint."""
+    content, said = finish(tmp_path_factory.mktemp("whole"), "train.checkpoint_every=0")
+    assert "goes on" not in said
+    return content
+
+
+def test_a_killed_run_goes_on_to_the_same_bits(whole: dict[str, Any], results: Path) -> None:
+    kill_after_a_checkpoint(results, "train.checkpoint_every=2")
+    assert not list(results.rglob("seed-3.json"))
+    content, said = finish(results, "train.checkpoint_every=2")
+    assert "Training goes on from epoch" in said
+    assert json.dumps(content) == json.dumps(whole)
+
+
+def test_a_damaged_checkpoint_is_named_and_training_starts_over(whole: dict[str, Any], results: Path) -> None:
+    kept = kill_after_a_checkpoint(results, "train.checkpoint_every=1")
+    data = bytearray(kept.read_bytes())
+    data[len(data) // 2] ^= 1
+    kept.write_bytes(data)
+    content, said = finish(results)
+    assert said.count(str(kept)) == 1 and "training starts over" in said and "goes on" not in said
+    assert json.dumps(content) == json.dumps(whole)
+
+
+TREE = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b": [np.int32(4), np.float32(np.nan)]}
+NUMBERS = {"epoch": 2.5, "step": 7, "best_loss": float("inf"), "curves": {"loss": [0.1, 1 / 3]}}
+
+
+def test_what_is_kept_comes_back_and_only_to_its_own_run(tmp_path: Path) -> None:
+    said: list[str] = []
+    path = tmp_path / "c"
+    Checkpoint(path, "mine", 1, said.append).save(TREE, NUMBERS)
+    assert os.listdir(tmp_path) == ["c"]
+    (arrays, numbers) = Checkpoint(path, "mine", 1, said.append).load(TREE) or (None, {})
+    assert arrays is not None
+    np.testing.assert_array_equal(arrays["a"], TREE["a"])
+    assert arrays["b"][0] == 4 and np.isnan(arrays["b"][1]) and arrays["b"][0].dtype == np.int32
+    assert numbers.pop("seconds") >= 0 and numbers == NUMBERS
+    assert len(said) == 1 and "from epoch 2.5" in said[0]
+    assert Checkpoint(path, "another", 1, said.append).load(TREE) is None
+    assert Checkpoint(path, "mine", 1, said.append).load({**TREE, "a": TREE["a"].T}) is None
+    assert Checkpoint(path, "mine", 1, said.append).load({"a": TREE["a"]}) is None
+    assert Checkpoint(tmp_path / "none", "mine", 1, said.append).load(TREE) is None
+    assert len(said) == 4 and all("training starts over" in sentence for sentence in said[1:])
+
+
+@pytest.mark.parametrize("length", [0, 1, 31, 32, 33, 60, -1])
+def test_a_cut_off_checkpoint_is_not_taken(length: int, tmp_path: Path) -> None:
+    path = tmp_path / "c"
+    Checkpoint(path, "mine", 1, print).save(TREE, NUMBERS)
+    path.write_bytes(path.read_bytes()[:length])
+    said: list[str] = []
+    assert Checkpoint(path, "mine", 1, said.append).load(TREE) is None
+    assert len(said) == 1 and str(path) in said[0]
+
+
+def test_when_a_checkpoint_is_due(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("poolscope.training.checkpoint.time.monotonic", lambda: now)
+    every = {rule: Checkpoint(tmp_path / "c", "mine", rule, print) for rule in (None, 0, 3)}
+    assert [every[rule].due(2.9) for rule in (None, 0, 3)] == [False, False, False]
+    assert [every[rule].due(3.0) for rule in (None, 0, 3)] == [False, False, True]
+    every[3].save(TREE, {"epoch": 3.0})
+    assert not every[3].due(5.0) and every[3].due(6.0)
+    now = 400.0
+    assert [every[rule].due(0.1) for rule in (None, 0, 3)] == [True, False, False]
+
+
+def test_a_checkpoint_that_can_t_be_written_is_said_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    said: list[str] = []
+    monkeypatch.setattr("os.fsync", fail)
+    Checkpoint(tmp_path / "c", "mine", 1, said.append).save(TREE, NUMBERS)
+    assert len(said) == 1 and "No space left on device" in said[0]
+    assert os.listdir(tmp_path) == []

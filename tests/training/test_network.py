@@ -1,0 +1,333 @@
+"""The network against its plan, against XLA's counts and its own gradients, and its dense control against itself."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from jax import lax
+from small_runs import build, configure, images_like
+
+from poolscope.pooling import find_pool
+from poolscope.spec.config import RunConfig
+from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.operators import OPERATORS
+from poolscope.spec.plan import plan_network
+from poolscope.training.network import ConvNet
+
+LEARNED = ("gated", "lps", "strided_conv")
+LOCAL = [name for name, operator in OPERATORS.items() if operator.kind in ("local", "layer")]
+
+
+quick_jit = partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})  # compiled once, run once
+
+
+def choose(draw: st.DrawFn, **choices: list[Any]) -> list[str]:
+    return [f"{key.replace('__', '.')}={draw(st.sampled_from(values))}" for key, values in choices.items()]
+
+
+@st.composite
+def networks(draw: st.DrawFn) -> tuple[list[str], tuple[int, int, int]]:
+    """Overrides of a network and the shape of its images."""
+    blocks = draw(st.integers(0, 4))
+    after: Any = draw(st.sampled_from(("early", "spread", "late")) | st.lists(st.integers(0, blocks), unique=True))
+    overrides = choose(
+        draw,
+        pool__name=list(OPERATORS),
+        pool__window=[1, 2, 3, "[2,3]"],
+        pool__stride=["null", 1, 2, 3, "[1,2]"],
+        pool__padding=["VALID", "SAME", 1, "[[0,1],[1,0]]"],
+        model__width=[1, 3],
+        model__growth=[0.5, 1.7],
+        model__kernel=[1, 2, 3],
+        model__conv_padding=["SAME", "VALID", "CIRCULAR"],
+        model__norm=["none", "batch", "layer", "group"],
+        model__head=["flatten", "avg", "max", "grid", "none"],
+        model__dense=["false", "true"],
+    )
+    overrides += [f"model.blocks={blocks}", f"model.pool_stages={draw(st.integers(0, blocks))}"]
+    overrides += [f"model.pool_after={after}"]
+    if draw(st.booleans()) and any(f"pool.name={name}" in overrides for name in ("gem", "lse", "mixed")):
+        overrides.append(f"pool.learn={draw(st.booleans())}".lower())
+    side = st.integers(4, 14)
+    return overrides, (draw(side), draw(side), draw(st.integers(1, 3)))
+
+
+def count(tree: Any) -> int:
+    return sum(leaf.size for leaf in jax.tree.leaves(tree))
+
+
+@settings(max_examples=30)
+@given(networks())
+def test_the_plan_is_the_network(case: Any) -> None:
+    overrides, shape = case
+    config = configure(*overrides)
+    try:
+        plan = plan_network(config, shape, 5)
+    except PoolscopeError:
+        assume(False)
+
+    def run(images: jax.Array) -> Any:
+        model = ConvNet(config, plan, jax.random.key(0))
+        return model(images, train=False), nnx.to_pure_dict(nnx.state(model, nnx.Param))
+
+    (logits, taps), params = jax.eval_shape(run, jnp.zeros((2, *shape)))
+    outputs = {layer.name: layer.output for layer in plan.layers}
+    planned = {layer.name: layer.parameters for layer in plan.layers if layer.parameters}
+    assert {name: count(leaves) for name, leaves in params.items() if leaves} == planned
+    assert plan.parameters == count(params)
+    assert list(taps) == [layer.name for layer in plan.layers if layer.kind == "pool"]
+    for name, (before, after) in taps.items():
+        assert before.shape == (2, *outputs.get(f"relu{blocks_before(plan, name)}", shape))
+        assert after.shape == (2, *outputs[name])
+    last = plan.layers[-1].output if plan.layers else shape
+    assert logits.shape == ((2, *last) if config.model.head == "none" else (2, 5)) and logits.dtype == jnp.float32
+
+
+def blocks_before(plan: Any, name: str) -> int:
+    names = [layer.name for layer in plan.layers]
+    return sum(one.startswith("conv") for one in names[: names.index(name)])
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["pool.name=conv_stride", "model.kernel=2"],
+        ["pool.name=strided_conv", "pool.window=3", "pool.stride=1", "model.head=none"],
+        ["pool.name=strided_conv", "model.dense=true"],
+    ],
+)
+def test_macs_are_half_of_xla_s_flops(overrides: list[str]) -> None:
+    base = ["model.conv_padding=VALID", "model.head=flatten", "model.blocks=3", "model.pool_stages=2"]
+    plan, model = build(configure(*base, *overrides), (20, 18, 2), 7)
+    parts = nnx.split(model)
+    program = jax.jit(lambda state, x: nnx.merge(parts[0], state)(x, train=False)[0])
+    traced = program.trace(parts[1], jnp.zeros((1, 20, 18, 2)))  # on CPU thin layers take more, over blocks of pixels
+    flops = traced.lower(lowering_platforms=("cuda",)).cost_analysis()["flops"]
+    # Besides: a bias for every number that a convolution or the head gives, and for all but the head's a ReLU: a
+    # comparison and a choice (a strided convolution's is one maximum).
+    sizes = {layer.kind: 0 for layer in plan.layers}
+    for layer in plan.layers:
+        sizes[layer.kind] += int(np.prod(layer.output))
+    beside = sizes["conv"] + 2 * sizes["relu"] + 2 * sizes.get("pool", 0) + sizes.get("dense", 0)
+    assert flops == 2 * plan.macs + beside
+
+
+FIELDS = [(pool, "false") for pool in ("avg", "strided_conv", "conv_stride", "blur", "max_blur", "subsample", "lp")]
+
+
+@pytest.mark.parametrize(("pool", "dense"), [*FIELDS, ("max_blur", "true")])
+def test_the_receptive_field_is_where_the_gradient_is(pool: str, dense: str) -> None:
+    config = configure(
+        f"pool.name={pool}",
+        f"model.dense={dense}",
+        *("model.blocks=3", "model.pool_stages=2", "model.pool_after=[1,2]", "model.width=2", "model.head=none"),
+        *("model.conv_padding=VALID", "pool.window=[3,2]", "pool.stride=2"),
+        *(["pool.filter_size=4"] if pool == "lp" else []),
+    )
+    shape = (51, 49, 1)
+    plan, model = build(config, shape)
+    params = nnx.state(model, nnx.Param)
+    nnx.update(model, jax.tree.map(lambda leaf: jnp.abs(leaf) + 0.1, params))  # all positive: nothing cancels
+    middle = tuple(side // 2 for side in plan.layers[-1].output[:2])
+    x = jnp.asarray(np.random.default_rng(0).uniform(1, 2, (1, *shape)), jnp.float32)
+    gradient = quick_jit(jax.grad(lambda x: model(x, train=False)[0][0, middle[0], middle[1]].sum()))(x)
+    rows, columns = np.nonzero(np.asarray(gradient)[0, :, :, 0])
+    assert (np.ptp(rows) + 1, np.ptp(columns) + 1) == plan.layers[-1].receptive_field
+    assert rows.min() > 0 and rows.max() < shape[0] - 1 and columns.min() > 0 and columns.max() < shape[1] - 1
+
+
+def initial(config: RunConfig, seed: int) -> dict[str, Any]:
+    return nnx.to_pure_dict(nnx.state(build(config, (8, 8, 1), 4, seed)[1], nnx.Param))
+
+
+def test_arms_share_the_initial_weights_of_what_they_share() -> None:
+    network = ["model.blocks=3", "model.pool_stages=2", "model.norm=batch"]
+    arms = {name: configure(f"pool.name={name}", *network) for name in ("max", "conv_stride", *LEARNED)}
+    arms["dense"] = configure("pool.name=max", "model.dense=true", *network)
+    arms["learned"] = configure("pool.name=gem", "pool.learn=true", *network)
+    first = initial(arms["max"], 3)
+    assert set(first) == {"conv1", "conv2", "conv3", "norm1", "norm2", "norm3", "head"}
+    for config in arms.values():
+        params = initial(config, 3)
+        shared = {name: params[name] for name in first}
+        jax.tree.map(np.testing.assert_array_equal, shared, first)
+    other = initial(arms["max"], 4)
+    kernels = [tree[name]["kernel"] for tree in (first, other) for name in ("conv1", "conv2", "conv3", "head")]
+    assert all(not np.array_equal(a, b) for a, b in zip(kernels[:4], kernels[4:], strict=True))
+    squares = initial(configure("pool.name=strided_conv", "model.growth=1", *network), 3)
+    drawn = [squares[name]["kernel"] for name in ("conv2", "conv3")]
+    assert not np.array_equal(*drawn)  # equal shapes, but names of their own
+
+
+def test_taps_are_the_activations_before_and_after_each_pool() -> None:
+    config = configure("model.blocks=3", "model.pool_stages=2", "model.pool_after=[1,2]", "pool.name=lp")
+    _, model = build(config, (12, 12, 2))
+    x = jnp.asarray(images_like((3, 12, 12, 2)))
+    logits, taps = model(x, train=False)
+    for number, (before, after) in enumerate(taps.values(), start=1):
+        conv = getattr(model, f"conv{number}")
+        y = lax.conv_general_dilated(x, conv.kernel[...], (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+        np.testing.assert_allclose(before, np.maximum(y + conv.bias[...], 0), atol=1e-5)
+        np.testing.assert_array_equal(after, find_pool("lp")(before, 2))
+        x = after
+    y = lax.conv_general_dilated(x, model.conv3.kernel[...], (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    features = np.maximum(y + model.conv3.bias[...], 0).mean((1, 2))
+    np.testing.assert_allclose(logits, features @ model.head.kernel[...] + model.head.bias[...], atol=1e-5)
+
+
+def assert_dense_identity(shape: tuple[int, int, int], *overrides: str) -> None:
+    """The dense network's last map at multiples of the total jump is the strided network's."""
+    arms = [build(configure("model.head=none", *overrides, f"model.dense={dense}"), shape) for dense in (False, True)]
+    (plan, strided), (dense_plan, dense) = arms
+    ends = plan.layers[-1], dense_plan.layers[-1]
+    assert plan.parameters == dense_plan.parameters and dense_plan.remainders == ()
+    assert ends[0].receptive_field == ends[1].receptive_field and ends[1].jump == (1, 1)
+    x = jnp.asarray(images_like((2, *shape)))
+    coarse, fine = (quick_jit(lambda x, net=net: net(x, train=False)[0])(x) for net in (strided, dense))
+    sampled = fine[:, :: ends[0].jump[0], :: ends[0].jump[1]]
+    assert coarse.shape == sampled.shape
+    assert float(jnp.abs(coarse).max()) > 1e-3
+    np.testing.assert_allclose(sampled, coarse, rtol=1e-6, atol=2e-6)
+
+
+TORUS = ("max", "lp", "stochastic", "mixed", "subsample", "max_blur", "strided_conv", "conv_stride")
+
+
+@pytest.mark.parametrize("pool", TORUS)
+def test_dense_networks_hold_the_strided_ones_on_a_torus(pool: str) -> None:
+    stages = ["model.blocks=3", "model.pool_stages=2", "model.pool_after=[1,2]"]
+    assert_dense_identity((16, 16, 1), f"pool.name={pool}", "model.conv_padding=CIRCULAR", *stages)
+
+
+@st.composite
+def dense_cases(draw: st.DrawFn) -> tuple[tuple[int, int, int], list[str]]:
+    overrides = choose(
+        draw,
+        pool__name=[*LOCAL, "none"],
+        pool__window=[1, 2, 3, "[3,2]"],
+        pool__stride=["null", 2, 3],
+        pool__padding=["VALID", "SAME", 1, "[[0,1],[1,0]]"],
+        model__kernel=[2, 3, 4],
+        model__conv_padding=["SAME", "VALID", "CIRCULAR"],
+        model__pool_after=["[1]", "[1,2]"],
+    )
+    return (draw(st.integers(12, 20)), draw(st.integers(12, 20)), 1), [*overrides, "model.blocks=3"]
+
+
+@settings(max_examples=12)
+@given(dense_cases())
+def test_dense_networks_hold_the_strided_ones(case: Any) -> None:
+    shape, overrides = case
+    try:
+        plan_network(configure(*overrides), shape, 4)
+    except PoolscopeError:
+        assume(False)
+    assert_dense_identity(shape, *overrides)
+
+
+@pytest.mark.parametrize("pool", ["max", "max_blur", "conv_stride"])
+def test_circular_networks_see_shifts_by_less_than_their_jump_only(pool: str) -> None:
+    """With a global average head: the dense arm sees no shift at all, the strided arm those off its jump's grid."""
+    image = images_like((8, 8, 1))
+    shifts = [(down, right) for down in range(8) for right in range(8)]
+    x = jnp.asarray(np.stack([np.roll(image, shift, (0, 1)) for shift in shifts]))
+    network = ["model.blocks=3", "model.pool_stages=2", "model.pool_after=[1,2]", "model.width=6"]
+    for dense, jump in ((True, 1), (False, 4)):
+        overrides = [f"pool.name={pool}", "model.conv_padding=CIRCULAR", "model.head=avg", f"model.dense={dense}"]
+        plan, model = build(configure(*overrides, *network), (8, 8, 1))
+        assert plan.layers[-3].jump == (1 if dense else 4,) * 2
+        logits = np.asarray(quick_jit(lambda x, model=model: model(x, train=False)[0])(x))
+        change = np.abs(logits - logits[0]).max(1) / np.abs(logits).max()
+        on_grid = np.array([down % jump == 0 and right % jump == 0 for down, right in shifts])
+        assert on_grid.sum() == 64 // jump**2
+        assert change[on_grid].max() < 2e-6
+        assert (change[~on_grid] > 1e-4).all()
+
+
+def test_the_tutorial_s_network() -> None:
+    config = configure("pool.name=max", "pool.window=2", model="tutorial")
+    plan, model = build(config, (64, 64, 3))
+    logits, taps = model(jnp.ones((1, 64, 64, 3)), train=False)
+    assert count(nnx.state(model, nnx.Param)) == plan.parameters == 896
+    assert [side.shape for side in taps["pool1"]] == [(1, 62, 62, 32), (1, 31, 31, 32)]
+    assert [layer.output for layer in plan.layers] == [(62, 62, 32), (62, 62, 32), (31, 31, 32)]
+    assert logits.shape == (1, 31, 31, 32)
+
+
+@pytest.mark.parametrize(("side", "grid"), [(6, 2), (7, 3), (5, 5)])
+def test_the_grid_head_averages_as_even_parts_as_there_are(side: int, grid: int) -> None:
+    config = configure("pool.name=none", "model.head=grid", f"model.grid={grid}", "model.blocks=1")
+    _, model = build(config, (side, side + 1, 1))
+    x = jnp.asarray(images_like((2, side, side + 1, 1)))
+    kernel, bias = model.conv1.kernel[...], model.conv1.bias[...]
+    y = lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    maps = np.maximum(np.asarray(y + bias), 0)
+    edges = [
+        [(int(np.floor(i * n / grid)), int(np.ceil((i + 1) * n / grid))) for i in range(grid)] for n in maps.shape[1:3]
+    ]
+    means = np.stack([[maps[:, a:b, c:d].mean((1, 2)) for c, d in edges[1]] for a, b in edges[0]])
+    features = means.transpose(2, 0, 1, 3).reshape(2, -1)
+    expected = features @ np.asarray(model.head.kernel[...]) + np.asarray(model.head.bias[...])
+    np.testing.assert_allclose(model(x, train=False)[0], expected, atol=1e-5)
+
+
+def test_dropout_and_batch_statistics_belong_to_training() -> None:
+    config = configure("model.dropout=0.5", "model.norm=batch", "model.head=flatten")
+    _, model = build(config, (8, 8, 1))
+    x = jnp.asarray(images_like((16, 8, 8, 1))) + 3
+    quiet = model(x, train=False)[0]
+    np.testing.assert_array_equal(quiet, model(x, train=False)[0])
+    assert float(jnp.abs(model.norm1.mean[...]).max()) == 0  # evaluation leaves the running statistics alone
+    one, same, other = (model(x, train=True, key=jax.random.key(seed))[0] for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one, same)
+    assert not np.allclose(one, other)
+    conv = lax.conv_general_dilated(
+        x, model.conv1.kernel[...], (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+    expected = (1 - 0.9**3) * np.asarray(conv).mean((0, 1, 2))  # three passes in training, momentum 0.9
+    np.testing.assert_allclose(model.norm1.mean[...], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_stochastic_pooling_draws_in_training_and_takes_the_expectation_in_evaluation() -> None:
+    _, model = build(configure("pool.name=stochastic"), (8, 8, 1))
+    x = jnp.asarray(images_like((2, 8, 8, 1)))
+    before, after = model(x, train=False)[1]["pool1"]
+    cells = np.asarray(before).reshape(2, 4, 2, 4, 2, 4).transpose(0, 1, 3, 5, 2, 4).reshape(2, 4, 4, 4, 4)
+    expected = (cells**2).sum(-1) / np.maximum(cells.sum(-1), 1e-30)
+    np.testing.assert_allclose(after, expected, rtol=1e-5)
+    drawn = [model(x, train=True, key=jax.random.key(seed))[1]["pool1"][1] for seed in (0, 0, 1)]
+    np.testing.assert_array_equal(drawn[0], drawn[1])
+    assert not np.array_equal(drawn[0], drawn[2])
+    assert (np.asarray(drawn[0])[..., None] == cells).any(-1).all()  # each is a cell of its window
+
+
+@pytest.mark.parametrize("norm", ["none", "batch"])
+def test_bfloat16_activations_keep_float32_weights_and_logits(norm: str) -> None:
+    x = jnp.asarray(images_like((4, 8, 8, 1)))
+    with jax.numpy_dtype_promotion("standard"):  # Flax's normalisations promote bfloat16 to float32 themselves
+        config = configure("train.precision=bfloat16", f"model.norm={norm}", "pool.name=avg")
+        _, model = build(config, (8, 8, 1))
+        logits, taps = model(x, train=False)
+    assert logits.dtype == jnp.float32 and {part.dtype for part in taps["pool1"]} == {jnp.dtype(jnp.bfloat16)}
+    assert {leaf.dtype for leaf in jax.tree.leaves(nnx.state(model, nnx.Param))} == {jnp.dtype(jnp.float32)}
+    _, exact = build(configure(f"model.norm={norm}", "pool.name=avg"), (8, 8, 1))
+    truth = exact(x, train=False)[0]
+    assert 0 < float(jnp.abs(logits - truth).max()) < 0.03 * float(jnp.abs(truth).max())
+
+
+@pytest.mark.parametrize("head", ["avg", "max", "flatten", "grid"])
+def test_what_is_not_finite_reaches_the_logits(head: str) -> None:
+    """A network that has blown up inside must not look like one that guesses."""
+    _, model = build(configure(f"model.head={head}", "model.norm=none"), (16, 16, 2), 3)
+    graph, state = nnx.split(model)
+    blown = jax.tree.map(lambda part: part * 1e30 if part.ndim == 4 else part, state)
+    logits = jax.jit(lambda state, x: nnx.merge(graph, state)(x, train=False)[0])(blown, jnp.ones((4, 16, 16, 2)))
+    assert not np.isfinite(logits).any()
