@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from small_runs import configure, prepare
 
-from poolscope.measures.columns import MEASUREMENTS, SETS, Subject, measure_all
+from poolscope.measures.columns import MEASUREMENTS, SETS, measure_all
+from poolscope.measures.network import Subject
 from poolscope.spec.config import MEASURES, MeasureConfig
 from poolscope.training.trainer import Evaluation, Trained, Weights
 

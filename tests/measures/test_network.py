@@ -14,9 +14,9 @@ import pytest
 from flax import nnx
 
 from poolscope.data.datasets import load_dataset
-from poolscope.measures import columns as measure
-from poolscope.measures.columns import MEASUREMENTS, SETS, Measured, Subject, describe_column, list_columns, measure_all
+from poolscope.measures.columns import MEASUREMENTS, SETS, Measured, describe_column, list_columns, measure_all
 from poolscope.measures.information import Estimate
+from poolscope.measures.network import Subject, measure_reach
 from poolscope.measures.robustness import measure_consistency, measure_corruptions
 from poolscope.measures.stages import Sample, _alignment, read_stage
 from poolscope.pooling import max_pool
@@ -211,7 +211,7 @@ def test_measurements_cope_with_a_network_without_pools() -> None:
     subject = Subject(plan, dataset, trainer, trained, seconds=1.0, seed=0, **_evaluate_all(trainer, trained, dataset))
     values = measure_all(MeasureConfig(name="quick"), subject).values
     assert not any(name.startswith("pool1") for name in values)
-    assert math.isnan(measure.measure_reach(subject)["effective_field"])
+    assert math.isnan(measure_reach(subject)["effective_field"])
 
 
 def test_counts_agree_with_the_compiler_where_it_counts_exactly() -> None:

@@ -26,7 +26,8 @@ import numpy as np
 from poolscope.data.cache import cache_folder
 from poolscope.data.datasets import Dataset, load_dataset
 from poolscope.kernels.malloc import keep_freed_memory
-from poolscope.measures.columns import Subject, measure_all
+from poolscope.measures.columns import measure_all
+from poolscope.measures.network import Subject
 from poolscope.spec.config import RunConfig, digest, to_dict
 from poolscope.spec.paths import record_path
 from poolscope.spec.plan import plan_network
