@@ -28,7 +28,7 @@ from poolscope.data.datasets import Dataset, load_dataset
 from poolscope.kernels.malloc import keep_freed_memory
 from poolscope.measures.columns import measure_all
 from poolscope.measures.network import Subject
-from poolscope.spec.config import RunConfig, digest, to_dict
+from poolscope.spec.config import RunConfig, digest, to_record
 from poolscope.spec.paths import record_path
 from poolscope.spec.plan import plan_network
 from poolscope.store.environment import read_processor
@@ -167,7 +167,7 @@ class _Runs:
         return self._trainers[key]
 
     def _record(self, seed: int, provenance: dict[str, Any], content: dict[str, Any], seconds: float) -> RunRecord:
-        config, provenance = _recorded_config(self.config), provenance | {"seconds": round(seconds, 6)}
+        config, provenance = to_record(self.config), provenance | {"seconds": round(seconds, 6)}
         return RunRecord(self.config.study, self.name, seed, config=config, provenance=provenance, **content)
 
     def _path(self, seed: int) -> Path:
@@ -245,14 +245,6 @@ def enable_compilation_cache() -> None:
     if not jax.config.jax_compilation_cache_dir:  # type: ignore[attr-defined]
         jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "compiled"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-
-
-def _recorded_config(config: RunConfig) -> dict[str, Any]:
-    content = to_dict(config)
-    for key in ("seeds", "study", "results"):
-        del content[key]
-    del content["data"]["dir"], content["train"]["checkpoint_every"], content["train"]["seeds_at_once"]
-    return content
 
 
 def _provenance(started: datetime) -> dict[str, Any]:

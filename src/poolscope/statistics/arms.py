@@ -13,10 +13,11 @@ from typing import Any
 
 import pandas as pd
 
+from poolscope.spec.config import RESULT_KEYS
 from poolscope.spec.operators import OPERATORS
 from poolscope.statistics.tables import CONFIG_COLUMNS
 
-_NO_RESULT = {"train.devices", "train.loop", "train.eval_batch_size"}  # left out of the digest
+_NO_RESULT = set(CONFIG_COLUMNS) - set(RESULT_KEYS)  # how a run was computed, which changes no result
 _WINDOW = ["pool.window", "pool.stride", "pool.padding"]
 _OPTIONS = [name for name in CONFIG_COLUMNS if name.startswith("pool.") and name not in ("pool.name", *_WINDOW)]
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from poolscope.spec.config import RunConfig, to_dict
+from poolscope.spec.config import RECORDED_KEYS
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import runs_folder, shipped, study_folder
 from poolscope.store.files import open_whole
@@ -25,14 +25,7 @@ from poolscope.store.inventory import read_rows
 from poolscope.store.record import RunRecord, read_record
 
 KEY = ["digest", "seed"]
-_NO_PART = {("data", "dir"), ("train", "checkpoint_every"), ("train", "seeds_at_once")}  # of a result
-CONFIG_COLUMNS = tuple(
-    f"{section}.{key}"
-    for section, content in to_dict(RunConfig()).items()
-    if isinstance(content, dict)
-    for key in content
-    if (section, key) not in _NO_PART
-)
+CONFIG_COLUMNS = RECORDED_KEYS
 _IDENTITY = ("study", "digest", "seed", "status", "reason")
 _SCALARS = (
     *("test_accuracy", "test_loss", "train_eval_accuracy", "train_eval_loss", "val_accuracy", "val_loss"),
