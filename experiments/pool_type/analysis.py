@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from poolscope.reports.sections import Analysis, Section, analyse_sweep
+from poolscope.reports.texts import show_interval
 from poolscope.spec.operators import OPERATORS
 from poolscope.statistics.arms import add_arms, find_baselines
-from poolscope.statistics.comparison import show_interval
 from poolscope.statistics.inference import contrast_arms, judge, pair_by_seed
 from poolscope.statistics.tables import Tables
 

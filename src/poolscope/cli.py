@@ -182,7 +182,7 @@ def _report_all(results: str, only_ledger: bool) -> int:
 
     from poolscope.reports.overview import build_ledger, build_overview
     from poolscope.reports.study import make_table
-    from poolscope.statistics.ledger import show_claims
+    from poolscope.reports.verdicts import show_claims
 
     def echo(sentence: str) -> None:
         print(sentence, file=sys.stderr)

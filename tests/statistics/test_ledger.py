@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from poolscope.reports.verdicts import say_pooled, show_claims
 from poolscope.statistics.claims import RULES, Claim
 from poolscope.statistics.inference import pool_contexts
-from poolscope.statistics.ledger import decide_claim, make_ledger, pool_claim, say_pooled, show_claims
+from poolscope.statistics.ledger import decide_claim, make_ledger, pool_claim
 from poolscope.statistics.verdicts import COLUMNS
 
 YES, STRONG, MAYBE, NO, BACK, NEVER = (

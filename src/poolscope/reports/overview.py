@@ -18,11 +18,11 @@ from poolscope.reports.figures.style import save_figure, save_pdf
 from poolscope.reports.latex import make_article, make_tabular
 from poolscope.reports.sections import Section
 from poolscope.reports.study import Report, build_report, inline_svg, make_environment
-from poolscope.reports.texts import RULE, say_interim, show_verdicts
+from poolscope.reports.verdicts import RULE, say_interim, say_pooled, show_claims, show_verdicts
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import shipped
 from poolscope.statistics.claims import find_contrasts, list_contrasts, read_claims
-from poolscope.statistics.ledger import Ledger, make_ledger, say_pooled, show_claims
+from poolscope.statistics.ledger import Ledger, make_ledger
 from poolscope.statistics.tables import collect, list_studies, write_csv, write_text
 from poolscope.statistics.verdicts import judge_contrasts
 

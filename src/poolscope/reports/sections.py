@@ -28,19 +28,18 @@ from poolscope.reports.figures.study import (
     plot_gap,
     plot_heat_maps,
 )
-from poolscope.reports.texts import say_verdicts, show_verdicts
-from poolscope.statistics.arms import add_arms, find_baselines
-from poolscope.statistics.claims import Contrast
-from poolscope.statistics.comparison import (
-    compare_arms,
+from poolscope.reports.texts import (
     describe_protocol,
-    list_missing,
     say_factors,
     say_missing,
     say_protocol,
     show_comparison,
     show_contrasts,
 )
+from poolscope.reports.verdicts import say_verdicts, show_verdicts
+from poolscope.statistics.arms import add_arms, find_baselines
+from poolscope.statistics.claims import Contrast
+from poolscope.statistics.comparison import compare_arms, list_missing
 from poolscope.statistics.inference import contrast_arms
 from poolscope.statistics.tables import Tables, sum_confusion
 from poolscope.statistics.verdicts import judge_contrasts

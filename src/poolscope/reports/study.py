@@ -16,11 +16,11 @@ from rich.text import Text
 
 from poolscope.reports.figures.style import save_figure
 from poolscope.reports.sections import Analysis, add_verdicts, analyse_sweep
+from poolscope.reports.texts import show_comparison
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import shipped, study_folder
 from poolscope.statistics.arms import add_arms
 from poolscope.statistics.claims import find_contrasts
-from poolscope.statistics.comparison import show_comparison
 from poolscope.statistics.tables import Tables, collect, list_studies, write_csv, write_tables, write_text
 from poolscope.store.environment import publish_environment
 

@@ -1,131 +1,188 @@
-"""Verdicts in words: the table for people, and the sentences that say how they were reached and what is still open."""
+"""What a study compared, in words: the tables of arms and contrasts for people, and the protocol behind the numbers."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 
 import pandas as pd
 
-from poolscope.statistics.verdicts import NOT_REACHED
+from poolscope.statistics.arms import factors, find_varying, show_value
 
-UNIT_NAMES = {"points": "points", "log_error": "log error ratio", "fraction": ""}
-RULE = (
-    "Contrasts, smallest effects that matter (δ) and rules were written down before the runs. Effects are arm minus "
-    "baseline, paired by seed, with t intervals that hold together for the contrasts that share an error level "
-    "(Bonferroni). In the order in which the rule asks: refuted-negligible where the 90 % interval lies within "
-    "(-δ, δ); refuted-reversed where the interval excludes 0 and the mean is -δ or beyond; supported where it excludes "
-    "0 and the mean is at least δ (strongly where all of it is beyond δ); refuted-too-small where it stays below δ; "
-    "else inconclusive. Non-inferior: its one-sided 95 % bound is above -δ. Equivalent: the 90 % interval lies within "
-    "(-δ, δ). p: exact sign flips, then Holm; for non-inferior and equivalent, against their bounds."
-)
-REACH = (
-    "Detectable: the effect that so many seeds find with probability 0.8 (the margin, for non-inferior and "
-    "equivalent); seeds for δ: how many would find an effect of δ (a margin of δ) with that probability, at the spread "
-    "that was seen."
-)
+_SAID = {
+    *("seed", "train_size", "test_size", "data.test", "epochs", "train.epochs", "train.batch_size"),
+    *("optim.name", "optim.learning_rate"),
+}
 
 
-def show_verdicts(verdicts: pd.DataFrame) -> pd.DataFrame:
-    """The verdicts as texts: hypothesis, n, effect ± half of its interval, δ, p, verdict, and what n could show."""
-    return pd.DataFrame(
-        [
+def show_comparison(comparison: pd.DataFrame) -> pd.DataFrame:
+    """The comparison as texts, for people: per cent, percentage points, ± half of a 95 % interval."""
+    baselines = sorted({baseline for baseline in comparison["baseline"] if baseline})
+    single = baselines[0] if len(baselines) == 1 else ""
+    difference = f"difference to {single} (points)" if single else "difference (points)"
+    rows = []
+    for row in comparison.to_dict("records"):
+        is_baseline = row["arm"] == row["baseline"]
+        rows.append(
             {
-                "contrast": row["id"],
-                "hypothesis": row["hypothesis"] + (f" (expected: {row['expected']})" if row["expected"] else ""),
-                "n": _show_n(row),
-                "effect": _show_effect(row),
-                "δ": _show_delta(row),
-                "p": show_p(row["p"]),
+                "data set": row["setting"],
+                "arm": row["arm"],
+                "n": str(row["n"]) if row["n"] == row["seeds"] else f"{row['n']} of {row['seeds']}",
+                "test accuracy (%)": _show_mean(row, "test_accuracy"),
+                "train accuracy (%)": _show_mean(row, "train_eval_accuracy"),
+                "gap (points)": _show_mean(row, "generalisation_gap"),
+                "against": "" if is_baseline or single else row["baseline"],
+                difference: "baseline" if is_baseline else show_interval(row, "difference"),
                 "p (Holm)": show_p(row["p_holm"]),
-                "p (Wilcoxon)": show_p(row["p_wilcoxon"]),
-                "verdict": row["verdict"],
-                "detectable": _show_size(row["detectable"], row["delta"]),
-                "seeds for δ": _show_whole(row["needed"]),
+                "parameters": _show_count(row["parameters"]),
+                "MACs": _show_count(row["macs"]),
+                "train (s)": "" if _absent(row["seconds_train"]) else f"{row['seconds_train']:.1f}",
             }
-            for row in verdicts.to_dict("records")
-        ]
-    )
-
-
-def say_verdicts(verdicts: pd.DataFrame) -> tuple[str, ...]:
-    """The rule, what the columns mean, and whether the planned seeds are all there."""
-    return (RULE, REACH, *say_interim(verdicts), *say_unpaired(verdicts))
-
-
-def say_interim(verdicts: pd.DataFrame) -> tuple[str, ...]:
-    """A sentence where contrasts have fewer seeds than were planned, or lost runs."""
-    sentences = []
-    short = verdicts[verdicts["n"] < verdicts["planned"]]
-    if len(short):
-        reached = short[short["n"] > 0]
-        least = f", at least {reached['n'].min()} of {reached['planned'].max()} seeds" if len(reached) else ""
-        none = len(short) - len(reached)
-        sentences.append(
-            f"Interim: {len(short)} of {len(verdicts)} contrasts have fewer seeds than planned ({none} have none"
-            f"{least}); the rule is meant for all of them, and a verdict may change."
         )
-    if failed := int(verdicts["failed"].max() if len(verdicts) else 0):
-        lost = ", ".join(verdicts.loc[verdicts["failed"] > 0, "id"])
-        sentences.append(f"Runs failed or diverged in contrasts {lost} (up to {failed}); their seeds are in no effect.")
-    return tuple(sentences)
+    return _drop_constant(pd.DataFrame(rows))
 
 
-def say_unpaired(verdicts: pd.DataFrame) -> tuple[str, ...]:
-    """A sentence where pairing by seed bought little, with Welch's interval of the unpaired arms."""
-    weak = verdicts[verdicts["rho"].astype(float) < 0.1]
-    weak = weak[weak["unpaired_low"].notna()]
-    if weak.empty:
-        return ()
-    shown = "; ".join(
-        f"{row['id']} (ρ = {row['rho']:.2f}): {_show_size(row['unpaired_low'], row['delta'], sign=True)} to "
-        f"{_show_size(row['unpaired_high'], row['delta'], sign=True)}"
-        for row in weak.to_dict("records")
+def show_contrasts(contrasts: pd.DataFrame) -> pd.DataFrame:
+    """The contrasts as texts, for people."""
+    return _drop_constant(
+        pd.DataFrame(
+            [
+                {
+                    "data set": row["setting"],
+                    "metric": row["metric"].replace("_", " "),
+                    "arm": row["arm"],
+                    "against": row["baseline"],
+                    "n": str(row["n"]),
+                    "difference (points)": _show_signed(row["difference"]),
+                    "95 % interval": " to ".join(_show_signed(row[end]) for end in ("low", "high"))
+                    if row["n"] > 1
+                    else "",
+                    "p": show_p(row["p"]),
+                    "p (Holm)": show_p(row["p_holm"]),
+                    "note": row["note"],
+                }
+                for row in contrasts.to_dict("records")
+            ]
+        )
     )
-    return (
-        f"Where the arms hardly correlate over seeds, pairing buys nothing; unpaired 95 % intervals (Welch): {shown}.",
-    )
+
+
+def show_interval(row: Mapping[str, float], name: str) -> str:
+    """+0.42 ± 0.31 of a row with columns <name>, <name>_low and <name>_high."""
+    if _absent(row[name]):
+        return ""
+    half = (row[f"{name}_high"] - row[f"{name}_low"]) / 2
+    return _show_signed(row[name]) + ("" if _absent(half) else f" ± {half:.2f}")
+
+
+def describe_protocol(labelled: pd.DataFrame) -> pd.DataFrame:
+    """Under which conditions the numbers hold: an item per row, a column per setting; what varies lists its values."""
+    items = {
+        "test images": ["test_size", "data.test"],
+        "training images": ["train_size", "data.train"],
+        "validation split": ["data.val"],
+        "train_eval images": ["data.train_eval_size"],
+        "label noise": ["data.label_noise"],
+        "epochs": ["epochs"] if "epochs" in labelled else ["train.epochs"],
+        "optimiser steps": ["steps"] if "steps" in labelled else ["train.steps"],
+        "batch size": ["train.batch_size"],
+        "optimiser": ["optim.name", "optim.schedule"],
+        "learning rate": ["optim.learning_rate"],
+        "weight decay": ["optim.weight_decay"],
+        "augmentation: shift, flip": ["train.shift", "train.flip"],
+        "blocks": ["model.blocks"],
+        "pooling stages": ["model.pool_stages", "model.pool_after"],
+        "width": ["model.width"],
+        "normalisation": ["model.norm"],
+        "dropout": ["model.dropout"],
+        "head": ["model.head"],
+        "window, stride, padding": ["pool.window", "pool.stride", "pool.padding"],
+        "precision": ["train.precision"],
+        "seeds": ["seed"],
+        "device": ["provenance.device"],
+    }
+    columns: dict[str, list[str]] = {"item": list(items)}
+    for setting, runs in labelled.groupby("setting", sort=False):
+        columns[str(setting)] = [
+            "; ".join(_list_values(runs[column]) for column in wanted if column in runs) for wanted in items.values()
+        ]
+    protocol = pd.DataFrame(columns)
+    return protocol[(protocol.drop(columns="item") != "").any(axis=1)].reset_index(drop=True)
+
+
+def say_protocol(runs: pd.DataFrame) -> str:
+    """A sentence per setting, for captions: n, seeds, images, epochs, batch, learning rate, and the test images."""
+    sentences = []
+    for setting, chosen in runs.groupby("setting", sort=False):
+        values = {column: _list_values(chosen[column]) for column in chosen if column in _SAID}
+        counts = chosen.groupby("arm", sort=False)["seed"].nunique()
+        n = " to ".join(str(count) for count in sorted({counts.min(), counts.max()}))
+        sentences.append(
+            f"{setting}: n = {n} {'seed' if n == '1' else 'seeds'} per arm (seeds {values['seed']}), "
+            f"{values.get('train_size', '?')} training images, "
+            f"{values.get('epochs') or values.get('train.epochs', '?')} epochs, "
+            f"batch {values.get('train.batch_size', '?')}, {values.get('optim.name', '?')} with learning rate "
+            f"{values.get('optim.learning_rate', '?')}, {values.get('test_size', '?')} test images "
+            f"(split {values.get('data.test', '?')})."
+        )
+    return " ".join(sentences)
+
+
+def say_factors(runs: pd.DataFrame) -> str:
+    """Which configuration keys tell the arms and settings apart, and which vary along with them."""
+    chosen = factors(runs)
+    also = [column for column in find_varying(runs) if column not in chosen]
+    text = f"Factors that vary: {', '.join(chosen) or 'none'}."
+    return text + (f" With them vary: {', '.join(also)}." if also else "")
+
+
+def say_missing(missing: pd.DataFrame) -> str:
+    """How many runs `list_missing` lists, of which kind, and what that does to the means."""
+    if missing.empty:
+        return "None: every arm finished with every seed of its setting."
+    counts = ", ".join(f"{count} {status}" for status, count in missing["status"].value_counts(sort=False).items())
+    return f"These runs are in no mean above ({counts}). An arm that loses its worst runs looks better than it is."
+
+
+def _list_values(values: pd.Series) -> str:
+    """The different values of a column; four or more whole numbers in a row as a range."""
+    different = sorted(values.dropna().unique().tolist(), key=lambda value: (isinstance(value, str), value))
+    whole = [value for value in different if isinstance(value, int) and not isinstance(value, bool)]
+    if len(whole) > 2 and len(whole) == len(different) and whole[-1] - whole[0] == len(whole) - 1:
+        return f"{whole[0]} to {whole[-1]}"
+    if len(different) == 1 and isinstance(different[0], (int, float)) and different[0] >= 1000:
+        return f"{different[0]:,.0f}"
+    return ", ".join(show_value(value) for value in different if value != "")
+
+
+def _show_mean(row: Mapping[str, float], name: str) -> str:
+    if _absent(row[name]):
+        return ""
+    half = 50 * (row[f"{name}_high"] - row[f"{name}_low"])
+    return f"{100 * row[name]:.2f}" + ("" if _absent(half) else f" ± {half:.2f}")
+
+
+def _show_signed(value: float) -> str:
+    return "" if _absent(value) else f"{round(value, 2) + 0.0:+.2f}"
 
 
 def show_p(p: float) -> str:
-    """p to four digits, < 0.0001 below; nothing where there is none."""
-    return "" if p != p else "< 0.0001" if p < 0.0001 else f"{p:.4f}"
+    """Format p to four digits, as < 0.0001 below, and as nothing for NaN."""
+    return "" if _absent(p) else "< 0.0001" if p < 0.0001 else f"{p:.4f}"
 
 
-def name_unit(unit: str) -> str:
-    """The unit as it is written behind a number."""
-    return UNIT_NAMES.get(unit, unit)
+def _show_count(count: float) -> str:
+    return "" if _absent(count) else f"{count:,.0f}"
 
 
-def _show_n(row: dict) -> str:
-    if row["kind"] == "exact" and row["n"]:
-        return f"{row['equal']:.0f} of {row['n']}"
-    return str(row["n"]) if row["n"] in (0, row["planned"]) else f"{row['n']} of {row['planned']}"
+def _absent(value: float) -> bool:
+    return value != value
 
 
-def _show_effect(row: dict) -> str:
-    if row["verdict"] == NOT_REACHED:
-        return ""
-    half = (row["high"] - row["low"]) / 2
-    text = _show_size(row["effect"], row["delta"], sign=True)
-    return (
-        text + ("" if half != half else f" ± {_show_size(half, row['delta'])}") + f" {name_unit(row['unit'])}".rstrip()
-    )
-
-
-def _show_delta(row: dict) -> str:
-    sign = {"noninferior": "-", "equivalent": "±"}.get(row["kind"], "" if row["direction"] == "higher" else "-")
-    if row["kind"] == "noninferior" and row["direction"] == "lower":
-        sign = "+"
-    return "" if row["kind"] == "exact" else f"{sign}{row['delta']:g}"
-
-
-def _show_size(size: float, delta: float, sign: bool = False) -> str:
-    """A number with as many digits as delta needs, at least two; nothing for NaN."""
-    if size != size:
-        return ""
-    digits = max(2, 1 - math.floor(math.log10(delta))) if delta == delta else 2
-    return f"{round(size, digits) + 0.0:{'+' if sign else ''}.{digits}f}"
-
-
-def _show_whole(count: float) -> str:
-    return "" if count != count else f"{count:.0f}"
+def _drop_constant(frame: pd.DataFrame) -> pd.DataFrame:
+    """Without columns that are empty, and without the data set where it is only one."""
+    keep = [
+        column
+        for column in frame
+        if (frame[column] != "").any() and not (column == "data set" and frame[column].nunique() == 1)
+    ]
+    return frame[keep]

@@ -1,18 +1,11 @@
-"""What a study found, as tables and sentences for people: its arms compared, contrasts, missing runs, protocol."""
+"""A study's arms side by side, in numbers: means over seeds, paired differences to the baseline, and missing runs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import pandas as pd
 
-from poolscope.statistics.arms import factors, find_baselines, find_varying, show_value
+from poolscope.statistics.arms import find_baselines
 from poolscope.statistics.inference import contrast_arms, summarise
-
-_SAID = {
-    *("seed", "train_size", "test_size", "data.test", "epochs", "train.epochs", "train.batch_size"),
-    *("optim.name", "optim.learning_rate"),
-}
 
 
 def compare_arms(labelled: pd.DataFrame, baseline: str = "max") -> pd.DataFrame:
@@ -50,66 +43,6 @@ def compare_arms(labelled: pd.DataFrame, baseline: str = "max") -> pd.DataFrame:
     return ranked.drop(columns="_place").reset_index(drop=True)
 
 
-def show_comparison(comparison: pd.DataFrame) -> pd.DataFrame:
-    """The comparison as texts, for people: per cent, percentage points, ± half of a 95 % interval."""
-    baselines = sorted({baseline for baseline in comparison["baseline"] if baseline})
-    single = baselines[0] if len(baselines) == 1 else ""
-    difference = f"difference to {single} (points)" if single else "difference (points)"
-    rows = []
-    for row in comparison.to_dict("records"):
-        is_baseline = row["arm"] == row["baseline"]
-        rows.append(
-            {
-                "data set": row["setting"],
-                "arm": row["arm"],
-                "n": str(row["n"]) if row["n"] == row["seeds"] else f"{row['n']} of {row['seeds']}",
-                "test accuracy (%)": _show_mean(row, "test_accuracy"),
-                "train accuracy (%)": _show_mean(row, "train_eval_accuracy"),
-                "gap (points)": _show_mean(row, "generalisation_gap"),
-                "against": "" if is_baseline or single else row["baseline"],
-                difference: "baseline" if is_baseline else show_interval(row, "difference"),
-                "p (Holm)": _show_p(row["p_holm"]),
-                "parameters": _show_count(row["parameters"]),
-                "MACs": _show_count(row["macs"]),
-                "train (s)": "" if _absent(row["seconds_train"]) else f"{row['seconds_train']:.1f}",
-            }
-        )
-    return _drop_constant(pd.DataFrame(rows))
-
-
-def show_contrasts(contrasts: pd.DataFrame) -> pd.DataFrame:
-    """The contrasts as texts, for people."""
-    return _drop_constant(
-        pd.DataFrame(
-            [
-                {
-                    "data set": row["setting"],
-                    "metric": row["metric"].replace("_", " "),
-                    "arm": row["arm"],
-                    "against": row["baseline"],
-                    "n": str(row["n"]),
-                    "difference (points)": _show_signed(row["difference"]),
-                    "95 % interval": " to ".join(_show_signed(row[end]) for end in ("low", "high"))
-                    if row["n"] > 1
-                    else "",
-                    "p": _show_p(row["p"]),
-                    "p (Holm)": _show_p(row["p_holm"]),
-                    "note": row["note"],
-                }
-                for row in contrasts.to_dict("records")
-            ]
-        )
-    )
-
-
-def show_interval(row: Mapping[str, float], name: str) -> str:
-    """+0.42 ± 0.31 of a row with columns <name>, <name>_low and <name>_high."""
-    if _absent(row[name]):
-        return ""
-    half = (row[f"{name}_high"] - row[f"{name}_low"]) / 2
-    return _show_signed(row[name]) + ("" if _absent(half) else f" ± {half:.2f}")
-
-
 def list_missing(labelled: pd.DataFrame) -> pd.DataFrame:
     """A row per run that failed, diverged, or that only other arms have: data set, arm, seed, status, reason."""
     rows = []
@@ -127,116 +60,3 @@ def list_missing(labelled: pd.DataFrame) -> pd.DataFrame:
                         {"data set": setting, "arm": arm, "seed": str(seed), "status": status, "reason": reason}
                     )
     return pd.DataFrame(rows, columns=["data set", "arm", "seed", "status", "reason"])
-
-
-def describe_protocol(labelled: pd.DataFrame) -> pd.DataFrame:
-    """Under which conditions the numbers hold: an item per row, a column per setting; what varies lists its values."""
-    items = {
-        "test images": ["test_size", "data.test"],
-        "training images": ["train_size", "data.train"],
-        "validation split": ["data.val"],
-        "train_eval images": ["data.train_eval_size"],
-        "label noise": ["data.label_noise"],
-        "epochs": ["epochs"] if "epochs" in labelled else ["train.epochs"],
-        "optimiser steps": ["steps"] if "steps" in labelled else ["train.steps"],
-        "batch size": ["train.batch_size"],
-        "optimiser": ["optim.name", "optim.schedule"],
-        "learning rate": ["optim.learning_rate"],
-        "weight decay": ["optim.weight_decay"],
-        "augmentation: shift, flip": ["train.shift", "train.flip"],
-        "blocks": ["model.blocks"],
-        "pooling stages": ["model.pool_stages", "model.pool_after"],
-        "width": ["model.width"],
-        "normalisation": ["model.norm"],
-        "dropout": ["model.dropout"],
-        "head": ["model.head"],
-        "window, stride, padding": ["pool.window", "pool.stride", "pool.padding"],
-        "precision": ["train.precision"],
-        "seeds": ["seed"],
-        "device": ["provenance.device"],
-    }
-    columns: dict[str, list[str]] = {"item": list(items)}
-    for setting, runs in labelled.groupby("setting", sort=False):
-        columns[str(setting)] = [
-            "; ".join(_list_values(runs[column]) for column in wanted if column in runs) for wanted in items.values()
-        ]
-    protocol = pd.DataFrame(columns)
-    return protocol[(protocol.drop(columns="item") != "").any(axis=1)].reset_index(drop=True)
-
-
-def say_protocol(runs: pd.DataFrame) -> str:
-    """A sentence per setting, for captions: n, seeds, images, epochs, batch, learning rate, and the test images."""
-    sentences = []
-    for setting, chosen in runs.groupby("setting", sort=False):
-        values = {column: _list_values(chosen[column]) for column in chosen if column in _SAID}
-        counts = chosen.groupby("arm", sort=False)["seed"].nunique()
-        n = " to ".join(str(count) for count in sorted({counts.min(), counts.max()}))
-        sentences.append(
-            f"{setting}: n = {n} {'seed' if n == '1' else 'seeds'} per arm (seeds {values['seed']}), "
-            f"{values.get('train_size', '?')} training images, "
-            f"{values.get('epochs') or values.get('train.epochs', '?')} epochs, "
-            f"batch {values.get('train.batch_size', '?')}, {values.get('optim.name', '?')} with learning rate "
-            f"{values.get('optim.learning_rate', '?')}, {values.get('test_size', '?')} test images "
-            f"(split {values.get('data.test', '?')})."
-        )
-    return " ".join(sentences)
-
-
-def say_factors(runs: pd.DataFrame) -> str:
-    """Which configuration keys tell the arms and settings apart, and which vary along with them."""
-    chosen = factors(runs)
-    also = [column for column in find_varying(runs) if column not in chosen]
-    text = f"Factors that vary: {', '.join(chosen) or 'none'}."
-    return text + (f" With them vary: {', '.join(also)}." if also else "")
-
-
-def say_missing(missing: pd.DataFrame) -> str:
-    """How many runs `list_missing` lists, of which kind, and what that does to the means."""
-    if missing.empty:
-        return "None: every arm finished with every seed of its setting."
-    counts = ", ".join(f"{count} {status}" for status, count in missing["status"].value_counts(sort=False).items())
-    return f"These runs are in no mean above ({counts}). An arm that loses its worst runs looks better than it is."
-
-
-def _list_values(values: pd.Series) -> str:
-    """The different values of a column; four or more whole numbers in a row as a range."""
-    different = sorted(values.dropna().unique().tolist(), key=lambda value: (isinstance(value, str), value))
-    whole = [value for value in different if isinstance(value, int) and not isinstance(value, bool)]
-    if len(whole) > 2 and len(whole) == len(different) and whole[-1] - whole[0] == len(whole) - 1:
-        return f"{whole[0]} to {whole[-1]}"
-    if len(different) == 1 and isinstance(different[0], (int, float)) and different[0] >= 1000:
-        return f"{different[0]:,.0f}"
-    return ", ".join(show_value(value) for value in different if value != "")
-
-
-def _show_mean(row: Mapping[str, float], name: str) -> str:
-    if _absent(row[name]):
-        return ""
-    half = 50 * (row[f"{name}_high"] - row[f"{name}_low"])
-    return f"{100 * row[name]:.2f}" + ("" if _absent(half) else f" ± {half:.2f}")
-
-
-def _show_signed(value: float) -> str:
-    return "" if _absent(value) else f"{round(value, 2) + 0.0:+.2f}"
-
-
-def _show_p(p: float) -> str:
-    return "" if _absent(p) else f"{p:.4f}"
-
-
-def _show_count(count: float) -> str:
-    return "" if _absent(count) else f"{count:,.0f}"
-
-
-def _absent(value: float) -> bool:
-    return value != value
-
-
-def _drop_constant(frame: pd.DataFrame) -> pd.DataFrame:
-    """Without columns that are empty, and without the data set where it is only one."""
-    keep = [
-        column
-        for column in frame
-        if (frame[column] != "").any() and not (column == "data set" and frame[column].nunique() == 1)
-    ]
-    return frame[keep]

@@ -95,42 +95,6 @@ def _decide(claim: Claim, verdicts: pd.DataFrame) -> dict[str, object]:
     }
 
 
-def show_claims(ledger: Ledger) -> pd.DataFrame:
-    """The claims as texts: number, statement, verdict, and how many of the contrasts fell which way."""
-    return pd.DataFrame(
-        [
-            {
-                "claim": str(row["number"]),
-                "statement": row["statement"],
-                "verdict": row["verdict"],
-                "contrasts": ", ".join(
-                    f"{row[key]} {key.replace('_', ' ')}"
-                    for key in ("supported", "refuted", "inconclusive", "not_reached")
-                    if row[key]
-                )
-                or "none promised",
-            }
-            for row in ledger.claims.to_dict("records")
-        ]
-    )
-
-
-def say_pooled(claims: pd.DataFrame) -> tuple[str, ...]:
-    """A sentence for each claim whose effect was pooled over contexts."""
-    sentences = []
-    for row in claims[claims["pooled_low"].notna()].to_dict("records"):
-        new = (
-            f"; a new context's effect is expected from {row['prediction_low']:+.2f} to {row['prediction_high']:+.2f}"
-            if row["prediction_low"] == row["prediction_low"]
-            else ""
-        )
-        sentences.append(
-            f"Claim {row['number']}, over its contexts (random effects, in units of δ): {row['pooled']:+.2f}, 95 % "
-            f"interval {row['pooled_low']:+.2f} to {row['pooled_high']:+.2f}{new}."
-        )
-    return tuple(sentences)
-
-
 def _sort_id(identity: str) -> tuple[float, str]:
     """Counted contrasts (3.1, 3.2) before trained ones (3a, 3b)."""
     try:

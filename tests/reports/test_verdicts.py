@@ -13,7 +13,8 @@ from made_records import make_config, make_record, write_study
 import poolscope.statistics.claims
 from poolscope.reports.figures.ledger import LOOKS, find_look, plot_verdicts
 from poolscope.reports.study import Report, build_report
-from poolscope.reports.texts import say_verdicts, show_p, show_verdicts
+from poolscope.reports.texts import show_p
+from poolscope.reports.verdicts import say_verdicts, show_verdicts
 from poolscope.statistics.claims import read_contrasts
 from poolscope.statistics.tables import collect
 from poolscope.statistics.verdicts import judge_contrasts
