@@ -15,9 +15,7 @@ from flax import nnx
 
 from poolscope.data.datasets import load_dataset
 from poolscope.measures.columns import MEASUREMENTS, SETS, Measured, describe_column, list_columns, measure_all
-from poolscope.measures.information import Estimate
-from poolscope.measures.network import Subject, measure_reach
-from poolscope.measures.robustness import measure_consistency, measure_corruptions
+from poolscope.measures.network import Subject, measure_effective_fields
 from poolscope.measures.stages import Sample, _alignment, read_stage
 from poolscope.pooling import max_pool
 from poolscope.runs.run import _evaluate_all
@@ -92,31 +90,6 @@ def test_a_column_without_a_value_has_a_reason() -> None:
     assert set(measured.reasons) == missing
     assert measured.reasons["val_loss_at_0.1"] == "the training loss did not pass this level between two evaluations"
     assert missing and all(f"{name} " in measured.unmeasured or f"{name}:" in measured.unmeasured for name in missing)
-
-
-@pytest.mark.parametrize(
-    ("images", "labels", "reason"),
-    [
-        (np.full((40, 8, 8, 1), 9, np.uint8), np.arange(40) % 10, "the images are constant"),
-        (np.zeros((40, 8, 8, 1), np.uint8), np.arange(40) % 10, "the images are constant"),
-        (None, np.full(40, 3), "the labels are all of one class"),
-        (None, np.arange(1), "1 of at least 2 images"),
-    ],
-)
-def test_images_that_can_show_nothing_have_no_invariance(
-    images: np.ndarray | None, labels: np.ndarray, reason: str
-) -> None:
-    subject = _subject()
-    given = subject.dataset.test.images[: len(labels)] if images is None else images
-    test = dataclasses.replace(subject.dataset.test, images=given, labels=labels)
-    dataset = dataclasses.replace(subject.dataset, test=test)
-    for measure_them in (measure_consistency, measure_corruptions):
-        found = measure_them(subject.predict, dataset)
-        assert found
-        for value in found.values():
-            assert isinstance(value, Estimate) and math.isnan(value.value) and value.reason == reason
-    endless = measure_corruptions(lambda rows: np.full((len(rows), 10), np.inf), subject.dataset)
-    assert {value.reason for value in endless.values() if isinstance(value, Estimate)} == {"a logit is not finite"}
 
 
 def test_full_set_measures_stages_before_and_after_training() -> None:
@@ -211,7 +184,7 @@ def test_measurements_cope_with_a_network_without_pools() -> None:
     subject = Subject(plan, dataset, trainer, trained, seconds=1.0, seed=0, **_evaluate_all(trainer, trained, dataset))
     values = measure_all(MeasureConfig(name="quick"), subject).values
     assert not any(name.startswith("pool1") for name in values)
-    assert math.isnan(measure_reach(subject)["effective_field"])
+    assert math.isnan(measure_effective_fields(subject)["effective_field"])
 
 
 def test_counts_agree_with_the_compiler_where_it_counts_exactly() -> None:

@@ -9,7 +9,6 @@ import pytest
 
 from poolscope.measures.overfitting import (
     calibrated_gap,
-    classify_gap,
     compare_at_fit,
     cross_entropy,
     find_fit_time,
@@ -63,8 +62,6 @@ def test_where_nothing_can_be_said_there_is_no_number() -> None:
     assert math.isnan(find_fit_time([], []).steps)
     assert all(math.isnan(value) for value in compare_at_fit([], []).values())
     assert all(math.isnan(value) for value in compare_at_fit([math.nan, math.nan], [1, 2]).values())
-    assert classify_gap([math.nan] * 4, [1.0] * 4, 1.0) == "undecided"
-    assert classify_gap([], [], 1.0) == "no reduction"
 
 
 def test_memory_by_hand() -> None:
@@ -94,19 +91,3 @@ def test_a_slower_arm_is_equal_at_equal_fit() -> None:
     for level, value in compare_at_fit(fast, held[0]).items():
         if 0.15 < level < 1:
             assert value == pytest.approx(compare_at_fit(slow, held[1])[level], abs=2e-3)
-
-
-@pytest.mark.parametrize(
-    ("gap", "test", "expected"),
-    [
-        ([-5, -6, -5, -6], [2.0, 2.2, 2.1, 2.2], "regularising"),
-        ([-5, -6, -5, -6], [0.1, -0.1, 0.2, -0.2], "neutral trade"),
-        ([-5, -6, -5, -6], [-8, -9, -8, -9], "underfitting"),
-        ([-5, -6, -5, -6], [-9, 8, 3, -4], "undecided"),
-        ([5, -6, 5, -6], [2, 2, 2, 2], "no reduction"),
-        ([5, 6, 5, 6], [2, 2, 2, 2], "no reduction"),
-        ([-5], [2], "no reduction"),
-    ],
-)
-def test_a_smaller_gap_is_classified_by_the_test(gap: list[float], test: list[float], expected: str) -> None:
-    assert classify_gap(gap, test, 1.0) == expected

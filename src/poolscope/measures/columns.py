@@ -78,9 +78,9 @@ def _stages(suffix: str) -> tuple[Column, ...]:
 
 def _square(suffix: str = "") -> tuple[Column, ...]:
     return (
-        Column(f"consistency_<circular|zero>_<reach>{suffix}", "share of pairs of shifts", "C1: equal predictions"),
-        Column(f"worst_shift_accuracy_<circular|zero>_<reach>{suffix}", "share", "C4: right under every shift"),
-        Column(f"logit_stability_<circular|zero>_<reach>{suffix}", "ratio", "C5: moved logits / other images'", _SAME),
+        Column(f"consistency_<circular|zero>_<pixels>{suffix}", "share of pairs of shifts", "C1: equal predictions"),
+        Column(f"worst_shift_accuracy_<circular|zero>_<pixels>{suffix}", "share", "C4: right under every shift"),
+        Column(f"logit_stability_<circular|zero>_<pixels>{suffix}", "ratio", "C5: moved logits / other images'", _SAME),
     )
 
 
@@ -154,8 +154,8 @@ MEASUREMENTS: dict[str, Measurement] = {
         ),
         "5.6 s",
     ),
-    "reach": Measurement(
-        network.measure_reach,
+    "effective_field": Measurement(
+        network.measure_effective_fields,
         (
             Column("effective_field", "pixels", "trained: standard deviation of where gradients arrive", "no pool"),
             Column("effective_field_init", "pixels", "the same before training", "no pool"),
@@ -173,7 +173,12 @@ SETS: dict[str, tuple[str, ...]] = {
     "robust": (*_BASIC, "stages_in_short", "shifts", "robustness"),
     "full": (
         *_BASIC,
-        *("generalisation", "stages_before_training", "stages_after_training", "invariance", "robustness", "reach"),
+        "generalisation",
+        "stages_before_training",
+        "stages_after_training",
+        "invariance",
+        "robustness",
+        "effective_field",
     ),
 }
 

@@ -6,14 +6,17 @@ others, where those have the corruption; `ours` marks the ones that are our own.
 
 from __future__ import annotations
 
+import functools
 import math
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
 
+from poolscope.data.datasets import Dataset
+from poolscope.measures.predictions import PROBED, Logits, Values, measure_or_explain
 from poolscope.spec.errors import PoolscopeError
 
 GROUPS = ("noise", "blur", "geometric", "photometric", "occlusion")
@@ -22,7 +25,7 @@ _Transform = Callable[[np.ndarray, float, np.random.Generator], np.ndarray]
 
 @dataclass(frozen=True)
 class Corruption:
-    """One way to spoil an image, with its strength at each severity from 1 up.
+    """A way to corrupt images, with its strength at each severity from 1 up.
 
     transform: (image (H, W, C) in [0, 1], strength, rng) -> image. grey, colour: strengths for images of one channel,
     and of more; empty where it isn't used. ours: which of the two are not from the published sets.
@@ -53,18 +56,18 @@ def corrupt(
     pixel, whatever other images are corrupted beside. Raises PoolscopeError for an unknown name or severity.
     """
     channels = images.shape[3]
-    there = corruptions_of(channels)
-    if name not in there:
-        raise PoolscopeError(f"corruption must be one of {', '.join(there)}, not {name!r}.")
-    strengths = there[name].strengths(channels)
+    known = corruptions_of(channels)
+    if name not in known:
+        raise PoolscopeError(f"corruption must be one of {', '.join(known)}, not {name!r}.")
+    strengths = known[name].strengths(channels)
     if not 1 <= severity <= len(strengths):
         raise PoolscopeError(f"severity of {name} must be from 1 to {len(strengths)}, not {severity}.")
     result = np.empty_like(images)
     stream = zlib.crc32(name.encode())
     for place, index in enumerate(range(len(images)) if indices is None else indices):
         rng = np.random.default_rng([seed, stream, severity, int(index)])
-        spoilt = there[name].transform(images[place] / np.float64(255), strengths[severity - 1], rng)
-        result[place] = np.round(np.clip(spoilt, 0, 1) * 255)
+        corrupted = known[name].transform(images[place] / np.float64(255), strengths[severity - 1], rng)
+        result[place] = np.round(np.clip(corrupted, 0, 1) * 255)
     return result
 
 
@@ -73,25 +76,37 @@ def relative_accuracy(accuracy: float, clean: float) -> float:
     return accuracy / clean if clean > 0 else math.nan
 
 
-def corruption_error(errors: np.ndarray, baseline: np.ndarray) -> float:
-    """CE_c = sum of the errors over severities / the baseline's, both (severities,); the baseline is an arm of ours."""
-    total = float(np.sum(baseline))
-    return float(np.sum(errors)) / total if total > 0 else math.nan
+def measure_corruptions(predict: Logits, dataset: Dataset) -> Values:
+    """C6, C7: accuracy under each corruption, mean over severities; relative accuracy by group and over all."""
+    images, labels = dataset.test.images[:PROBED], dataset.test.labels[:PROBED]
+    corruptions = corruptions_of(dataset.shape[2])
+    content = np.ascontiguousarray(images).tobytes()
+
+    def measure(predict: Logits) -> dict[str, float]:
+        def accuracy(images: np.ndarray) -> float:
+            return float((predict(images).argmax(1) == labels).mean())
+
+        accuracies = {}
+        for name, corruption in corruptions.items():
+            severities = range(1, len(corruption.strengths(dataset.shape[2])) + 1)
+            corrupted = (_corrupt_once(content, images.shape, name, severity) for severity in severities)
+            accuracies[name] = float(np.mean([accuracy(given) for given in corrupted]))
+        clean = accuracy(images)
+        relative = {name: relative_accuracy(value, clean) for name, value in accuracies.items()}
+        values = {f"accuracy_under_{name}": value for name, value in accuracies.items()}
+        values["accuracy_uncorrupted"] = clean
+        for group in GROUPS:
+            members = [relative[name] for name in corruptions if corruptions[name].group == group]
+            values[f"relative_accuracy_{group}"] = float(np.mean(members)) if members else math.nan
+        return values | {"relative_accuracy": float(np.mean(list(relative.values())))}
+
+    return measure_or_explain(measure, predict, dataset)
 
 
-def mean_corruption_error(
-    errors: Mapping[str, np.ndarray],
-    baseline: Mapping[str, np.ndarray],
-    clean: tuple[float, float] | None = None,
-) -> float:
-    """mCE: the mean of CE_c over corruptions; with the clean errors (arm, baseline) that of the errors above clean.
-
-    NaN where there is no corruption, or the baseline never errs.
-    """
-    if not errors:
-        return math.nan
-    own, other = clean or (0.0, 0.0)
-    return float(np.mean([corruption_error(errors[name] - own, baseline[name] - other) for name in errors]))
+@functools.lru_cache(maxsize=80)
+def _corrupt_once(content: bytes, shape: tuple[int, ...], name: str, severity: int) -> np.ndarray:
+    """Corrupt images given by their bytes: once for all the seeds and networks that a process measures."""
+    return corrupt(np.frombuffer(content, np.uint8).reshape(shape), name, severity)
 
 
 def _gaussian_noise(image: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarray:

@@ -11,6 +11,7 @@ import numpy as np
 
 from poolscope.data.datasets import Dataset, load_dataset
 from poolscope.data.splits import NOISE_STREAM, move_labels, stream
+from poolscope.measures.corruptions import measure_corruptions
 from poolscope.measures.information import Estimate
 from poolscope.measures.overfitting import (
     Memory,
@@ -20,13 +21,8 @@ from poolscope.measures.overfitting import (
     find_onset,
     measure_memory,
 )
-from poolscope.measures.robustness import (
-    Logits,
-    make_predictor,
-    measure_consistency,
-    measure_corruptions,
-    measure_shifts,
-)
+from poolscope.measures.predictions import Logits, make_predictor
+from poolscope.measures.shifts import measure_consistency, measure_shifts
 from poolscope.measures.stages import Sample, measure_effective_field, measure_stages, measure_stages_quickly
 from poolscope.spec.plan import Plan
 from poolscope.training.trainer import Evaluation, Trained, Trainer, Weights
@@ -161,7 +157,7 @@ def measure_invariance_in_short(subject: Subject) -> Values:
 def measure_invariance(subject: Subject) -> Values:
     """All of C1 to C5, wrapped and zero-filled, trained; consistency also before training (_init)."""
     predict = make_predictor(subject.trainer, subject.initial, subject.dataset)
-    before = measure_consistency(predict, subject.dataset, reach=3)
+    before = measure_consistency(predict, subject.dataset, max_shift=3)
     return measure_shifts(subject.predict, subject.dataset) | {f"{name}_init": value for name, value in before.items()}
 
 
@@ -175,7 +171,7 @@ def measure_robustness(subject: Subject) -> Values:
     return measure_corruptions(subject.predict, subject.dataset)
 
 
-def measure_reach(subject: Subject) -> dict[str, float]:
+def measure_effective_fields(subject: Subject) -> dict[str, float]:
     """Effective receptive field before and after training: standard deviation in pixels of where gradients arrive."""
     field = partial(measure_effective_field, subject.trainer, dataset=subject.dataset)
     return {

@@ -117,38 +117,3 @@ def compare_at_fit(
         share = (loss[first - 1] - level) / (loss[first - 1] - loss[first])
         result[level] = float(value[first - 1] + share * (value[first] - value[first - 1]))
     return result
-
-
-def classify_gap(gap: Sequence[float], test: Sequence[float], margin: float) -> str:
-    """What a change of the generalisation gap means: one word for an arm against its control, from paired seeds.
-
-    gap, test: differences by seed, of the gap and of test accuracy, in the unit of `margin`. "no reduction" unless the
-    95 % t-interval of the gap lies below 0; then "neutral trade" where the 90 % interval of the test difference lies
-    within the margin (two one-sided tests), "regularising" where test accuracy rises by at least the margin and its
-    95 % interval excludes 0, "underfitting" where it falls likewise, else "undecided". The worst classifier has no gap,
-    so the gap alone says nothing. "undecided" where a difference is not a number.
-    """
-    if np.isnan([*gap, *test]).any():
-        return "undecided"
-    if _interval(gap, 0.95)[1] >= 0:
-        return "no reduction"
-    low, high = _interval(test, 0.90)
-    if -margin < low and high < margin:
-        return "neutral trade"
-    low, high = _interval(test, 0.95)
-    if low > 0 and np.mean(test) >= margin:
-        return "regularising"
-    if high < 0 and np.mean(test) <= -margin:
-        return "underfitting"
-    return "undecided"
-
-
-def _interval(values: Sequence[float], level: float) -> tuple[float, float]:
-    """The t-interval of the mean; a point where all values are equal, everything where there are fewer than two."""
-    from scipy.stats import t
-
-    sample = np.asarray(values, float)
-    if len(sample) < 2:
-        return -math.inf, math.inf
-    half = float(t.ppf((1 + level) / 2, len(sample) - 1) * sample.std(ddof=1) / math.sqrt(len(sample)))
-    return float(sample.mean()) - half, float(sample.mean()) + half

@@ -1,4 +1,4 @@
-"""How much a prediction moves when the image does: exact over all shifts of a set, with no random pairs.
+"""How much a prediction changes when the image is shifted: exact over all shifts of a set, with no random pairs.
 
 A network enters as its predictions and logits under every shift, from `predict_shifts`; the measures are counts and
 means over those. A constant classifier is perfectly consistent, so consistency is never read without accuracy.
@@ -11,9 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from poolscope.data.datasets import Dataset
+from poolscope.measures.predictions import PROBED, Logits, Values, measure_or_explain
 from poolscope.spec.errors import PoolscopeError
 
 FILLS = ("circular", "zero")
+SQUARE, RAY = 3, 8  # pixels: of the square that consistency is counted over, and of the accuracy curve
 
 
 @dataclass(frozen=True)
@@ -30,9 +33,9 @@ class Shifted:
     moved: np.ndarray
     spread: float
 
-    def within(self, reach: int) -> Shifted:
-        """Only the shifts of at most `reach` pixels on both axes."""
-        return self._choose(np.abs(self.shifts).max(1) <= reach)
+    def within(self, max_shift: int) -> Shifted:
+        """Only the shifts of at most `max_shift` pixels on both axes."""
+        return self._choose(np.abs(self.shifts).max(1) <= max_shift)
 
     def at(self, shift: tuple[int, int]) -> np.ndarray:
         """Predictions (N,) under one shift."""
@@ -48,15 +51,15 @@ class Shifted:
         return Shifted(self.shifts[chosen], self.predictions[chosen], self.moved[chosen], self.spread)
 
 
-def square_shifts(reach: int) -> np.ndarray:
-    """All shifts of -reach..reach on both axes, (S, 2)."""
-    axis = np.arange(-reach, reach + 1)
+def square_shifts(max_shift: int) -> np.ndarray:
+    """All shifts of -max_shift..max_shift on both axes, (S, 2)."""
+    axis = np.arange(-max_shift, max_shift + 1)
     return np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
 
 
-def ray_shifts(reach: int) -> np.ndarray:
-    """Shifts along both axes and the diagonal up to `reach` pixels either way, each once, (S, 2)."""
-    steps = np.arange(-reach, reach + 1)
+def ray_shifts(max_shift: int) -> np.ndarray:
+    """Shifts along both axes and the diagonal up to `max_shift` pixels either way, each once, (S, 2)."""
+    steps = np.arange(-max_shift, max_shift + 1)
     rays = [np.stack(ray, 1) for ray in ((steps, 0 * steps), (0 * steps, steps), (steps, steps))]
     return np.unique(np.concatenate(rays), axis=0)
 
@@ -112,7 +115,7 @@ def shift_consistency(predictions: np.ndarray) -> float:
     logit that isn't finite.
     """
     shifts = len(predictions)
-    if shifts < 2 or not _told(predictions):
+    if shifts < 2 or not _all_finite(predictions):
         return float("nan")
     counts = np.stack([(predictions == label).sum(0) for label in np.unique(predictions)])
     return float((counts * (counts - 1)).sum(0).mean() / (shifts * (shifts - 1)))
@@ -123,26 +126,26 @@ def agreement_map(shifted: Shifted) -> np.ndarray:
 
     NaN at shifts that were not predicted, everywhere as for consistency; m: the largest shift.
     """
-    reach = int(np.abs(shifted.shifts).max())
-    result = np.full((2 * reach + 1,) * 2, np.nan)
-    if _told(shifted.predictions):
-        result[tuple((shifted.shifts + reach).T)] = (shifted.predictions == shifted.at((0, 0))).mean(1)
+    max_shift = int(np.abs(shifted.shifts).max())
+    result = np.full((2 * max_shift + 1,) * 2, np.nan)
+    if _all_finite(shifted.predictions):
+        result[tuple((shifted.shifts + max_shift).T)] = (shifted.predictions == shifted.at((0, 0))).mean(1)
     return result
 
 
-def shift_accuracy(shifted: Shifted, labels: np.ndarray, reach: int) -> dict[str, np.ndarray]:
-    """C3: accuracy by distance t = 0..reach, mean over both directions, along "rows", "columns" and the "diagonal".
+def shift_accuracy(shifted: Shifted, labels: np.ndarray, max_shift: int) -> dict[str, np.ndarray]:
+    """C3: accuracy by distance t = 0..max_shift, mean over both directions, along "rows", "columns" and the "diagonal".
 
     NaN as for consistency.
     """
     rays = {"rows": (1, 0), "columns": (0, 1), "diagonal": (1, 1)}
-    if not _told(shifted.predictions):
-        return {name: np.full(reach + 1, np.nan) for name in rays}
+    if not _all_finite(shifted.predictions):
+        return {name: np.full(max_shift + 1, np.nan) for name in rays}
     return {
         name: np.array(
             [
                 np.mean([(shifted.at((sign * t * ray[0], sign * t * ray[1])) == labels).mean() for sign in (-1, 1)])
-                for t in range(reach + 1)
+                for t in range(max_shift + 1)
             ]
         )
         for name, ray in rays.items()
@@ -151,7 +154,7 @@ def shift_accuracy(shifted: Shifted, labels: np.ndarray, reach: int) -> dict[str
 
 def worst_shift_accuracy(predictions: np.ndarray, labels: np.ndarray) -> float:
     """C4: share of images predicted right under every shift; predictions (S, N). NaN as for consistency."""
-    if not _told(predictions):
+    if not _all_finite(predictions):
         return float("nan")
     return float((predictions == labels).all(0).mean())
 
@@ -167,6 +170,52 @@ def logit_stability(shifted: Shifted) -> float:
     return float(shifted.moved[moving].mean() / shifted.spread)
 
 
-def _told(predictions: np.ndarray) -> bool:
+def measure_consistency(predict: Logits, dataset: Dataset, max_shift: int = 1) -> Values:
+    """C1, C4, C5 over all shifts of at most `max_shift` pixels: consistency, worst-shift accuracy, logit stability."""
+    images, labels = dataset.test.images[:PROBED], dataset.test.labels[:PROBED]
+
+    def measure(predict: Logits) -> dict[str, float]:
+        values: dict[str, float] = {}
+        for fill in FILLS:
+            shifted = predict_shifts(predict, images, square_shifts(max_shift), fill)
+            values |= _square(shifted, labels, fill, max_shift)
+        return values
+
+    return measure_or_explain(measure, predict, dataset)
+
+
+def measure_shifts(predict: Logits, dataset: Dataset, fills: tuple[str, ...] = FILLS) -> Values:
+    """C1 within 1 and 3 pixels, C2 agreement by shift, C3 accuracy by distance (and its mean), C4 and C5."""
+    images, labels = dataset.test.images[:PROBED], dataset.test.labels[:PROBED]
+    shifts = np.unique(np.concatenate([square_shifts(SQUARE), ray_shifts(RAY)]), axis=0)
+
+    def measure(predict: Logits) -> dict[str, float]:
+        values: dict[str, float] = {}
+        for fill in fills:
+            shifted = predict_shifts(predict, images, shifts, fill)
+            values |= _square(shifted, labels, fill, 1) | _square(shifted, labels, fill, SQUARE)
+            curve = np.mean(list(shift_accuracy(shifted, labels, RAY).values()), axis=0)
+            values |= {f"shift_accuracy_{fill}_{distance}": float(value) for distance, value in enumerate(curve)}
+            values[f"shift_accuracy_{fill}"] = float(np.mean(curve[1:]))
+            agreement = agreement_map(shifted.within(SQUARE))
+            values |= {
+                f"agreement_{fill}_{down - SQUARE}_{right - SQUARE}": float(value)
+                for (down, right), value in np.ndenumerate(agreement)
+            }
+        return values
+
+    return measure_or_explain(measure, predict, dataset)
+
+
+def _square(shifted: Shifted, labels: np.ndarray, fill: str, max_shift: int) -> dict[str, float]:
+    square = shifted.within(max_shift)
+    return {
+        f"consistency_{fill}_{max_shift}": shift_consistency(square.predictions),
+        f"worst_shift_accuracy_{fill}_{max_shift}": worst_shift_accuracy(square.predictions, labels),
+        f"logit_stability_{fill}_{max_shift}": logit_stability(square),
+    }
+
+
+def _all_finite(predictions: np.ndarray) -> bool:
     """Whether there are predictions, and all of them of finite logits."""
     return bool(predictions.size) and bool((predictions >= 0).all())

@@ -16,7 +16,6 @@ from poolscope.measures.information import (
     aliasing_ratio,
     band_fidelity,
     divide_rows,
-    passband_kept,
     peak_signal_to_noise,
     principal_ceiling,
     radial_spectrum,
@@ -298,11 +297,6 @@ def test_natural_like_images_order_the_operators_by_aliasing() -> None:
 def test_aliasing_weighs_channels_by_their_energy() -> None:
     waves = np.concatenate([_cosine(1 / 8), 2 * _cosine(3 / 8)], -1)
     assert aliasing_ratio(waves, 2).value == pytest.approx(0.8)
-
-
-def test_passband_kept_is_the_gain_within_the_band() -> None:
-    wave = _cosine(1 / 8)
-    assert passband_kept(wave, _dense(avg_pool, wave, 2), 2) == pytest.approx(math.cos(math.pi / 8) ** 2, abs=1e-6)
 
 
 def test_radial_spectrum_of_white_noise_is_flat_and_of_a_wave_is_a_line() -> None:

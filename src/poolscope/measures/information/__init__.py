@@ -34,7 +34,6 @@ from poolscope.measures.information.spectra import (
     Spectrum,
     aliasing_ratio,
     band_fidelity,
-    passband_kept,
     radial_spectrum,
 )
 
@@ -60,7 +59,6 @@ __all__ = [
     "location_error",
     "location_phase",
     "participation_ratio",
-    "passband_kept",
     "paste_glyphs",
     "peak_signal_to_noise",
     "pixel_entropy",

@@ -52,15 +52,6 @@ def aliasing_ratio(dense: np.ndarray, stride: int | Pair) -> Aliasing:
     return Aliasing(value=outside / total, unit="share of AC energy", n=n, d=d, energy=total / power.size**2)
 
 
-def passband_kept(images: np.ndarray, dense: np.ndarray, stride: int | Pair) -> float:
-    """K = sum_{f in P} |Z(f)|^2 / sum_{f in P} |X(f)|^2: what a linear operator keeps of what could pass."""
-    step = (stride, stride) if isinstance(stride, int) else stride
-    before, after = mean_power(images), mean_power(dense)
-    band = carried_band(before.shape, step)
-    there = float(before[band].sum())
-    return float(after[band].sum()) / there if there > 0 else math.nan
-
-
 def carried_band(shape: tuple[int, ...], stride: Pair) -> np.ndarray:
     """Frequencies of an (H, W) transform that a stride doesn't fold: -1/(2s) <= f < 1/(2s) on each axis."""
     inside = [
