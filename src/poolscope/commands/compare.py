@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-from rich.console import Console
 
+from poolscope.commands.arguments import add_overrides
 from poolscope.reports.figures.study import plot_accuracy
 from poolscope.reports.figures.style import save_figure
 from poolscope.reports.study import make_table
@@ -15,12 +16,33 @@ from poolscope.spec.compose import compose_runs
 from poolscope.spec.config import digest
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import study_folder
+from poolscope.spec.terminal import open_console
 from poolscope.statistics.arms import add_arms
 from poolscope.statistics.inference import Verdict, judge, pair_by_seed, summarise
 from poolscope.statistics.tables import collect, write_csv
 from poolscope.store.inventory import open_inventory
 
 _LAUNCHES = "poolscope train runs them; poolscope compare does, too, without --no-run"
+SUMMARY = (
+    "Compare two or more strategies with the first one, paired by seed, from recorded runs or by running what is "
+    "missing: verdict, difference, cost and a figure. The protocol is experiment=compare; any key can be changed."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `poolscope compare`."""
+    add_overrides(parser, "pool=max,avg data=mnist seeds=[0,1,2]")
+    parser.add_argument(
+        "--delta", type=float, default=1.0, help="smallest difference that matters, in points (default 1)"
+    )
+    parser.add_argument("--no-run", action="store_true", help="use recorded runs only")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Compare the strategies that the arguments name."""
+    if not 0 < options.delta < 100:
+        raise PoolscopeError(f"--delta must be above 0 and below 100 points, not {options.delta:g}.")
+    return compare_strategies(options.overrides, options.delta, not options.no_run)
 
 
 def compare_strategies(overrides: Sequence[str], delta: float = 1.0, may_run: bool = True) -> int:
@@ -44,7 +66,7 @@ def compare_strategies(overrides: Sequence[str], delta: float = 1.0, may_run: bo
     if lacking:
         from poolscope.commands.train import train
 
-        status = train(["-m", *arguments])
+        status = train(arguments, multirun=True)
     runs = collect(results, study).runs
     wanted = [(digest(config), seed) for config, seed in planned]
     labelled = add_arms(runs[[pair in wanted for pair in zip(runs["digest"], runs["seed"], strict=True)]])
@@ -127,8 +149,7 @@ def _print(table: pd.DataFrame, delta: float, picture: Path) -> None:
                 "images/s": f"{row['images_per_second']:,.0f}",
             }
         )
-    console = Console()
-    if not console.is_terminal:
-        console.width = 180
-    console.print(make_table(pd.DataFrame(texts), f"Against the first strategy, paired by seed; δ = {delta:g} points"))
+    open_console().print(
+        make_table(pd.DataFrame(texts), f"Against the first strategy, paired by seed; δ = {delta:g} points")
+    )
     print(f"Small networks, trained briefly: the protocol is experiment=compare. Figure: {picture}")

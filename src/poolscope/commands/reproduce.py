@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import os
 import statistics
@@ -11,14 +12,28 @@ from typing import Any, get_type_hints
 
 import yaml
 
+from poolscope.commands.arguments import add_results, read_count
 from poolscope.spec.config import RunConfig, check_config, digest
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import study_folder
 from poolscope.statistics.tables import Cells, collect, tabulate_run
 from poolscope.store.record import RunRecord
 
+SUMMARY = "Rerun a study's runs as recorded, in a temporary folder, and compare."
 TIMES = ("seconds_train", "images_per_second")
 _CONDITIONS = ("git_revision", "processor", "threads", "device", "devices", "machine", "python", "seeds_together")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `poolscope reproduce`."""
+    parser.add_argument("study", help="the study's name (poolscope list studies)")
+    parser.add_argument("--runs", type=read_count, help="how many, spread over the study (default: all)")
+    add_results(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Rerun and compare; returns 0 where all runs agree, else 1."""
+    return 0 if reproduce_study(options.results, options.study, options.runs, print) else 1
 
 
 @dataclasses.dataclass(frozen=True)

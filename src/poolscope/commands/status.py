@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,14 +10,30 @@ from pathlib import Path
 
 from rich.console import Console
 
+from poolscope.commands.arguments import add_results
 from poolscope.runs.progress import describe_run
 from poolscope.spec.compose import compose_runs
 from poolscope.spec.config import RunConfig, digest
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import record_path, runs_folder, shipped
+from poolscope.spec.terminal import open_console
 from poolscope.store.inventory import Inventory, open_inventory
 from poolscope.store.run_lock import Heartbeat, read_heartbeat
 from poolscope.store.sweep import PlannedRun, read_sweep
+
+SUMMARY = "Say how far a study is, also while its sweep runs: done, running, failed, time left."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `poolscope status`."""
+    parser.add_argument("study", help="the study's name (poolscope list studies)")
+    add_results(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print how far the study is."""
+    print_status(options.results, options.study, open_console())
+    return 0
 
 
 @dataclass(frozen=True)
@@ -66,7 +83,7 @@ def print_status(results: str, study: str, console: Console) -> None:
     counts += [f"{len(status.damaged)} damaged"] if status.damaged else []
 
     def say(text: str) -> None:
-        console.print(text, highlight=False, markup=False, soft_wrap=True)
+        console.print(text, soft_wrap=True)
 
     say(f"{study}: {status.planned} runs planned: {', '.join(counts)}.")
     for run, beat in status.running:

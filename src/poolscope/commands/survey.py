@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import argparse
 import time
 from collections.abc import Sequence
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
-
-from poolscope.data.datasets import check_dataset
-from poolscope.measures.operators import check_operator, measurable_pools, measure_caution, measure_operators
-from poolscope.reports.figures.operators import draw_all
-from poolscope.reports.operators import continue_tables, show_rows
+from poolscope.commands.arguments import add_overrides
 from poolscope.spec.compose import compose_runs
 from poolscope.spec.config import DataConfig
 from poolscope.spec.paths import study_folder
+from poolscope.spec.terminal import list_rows, make_bars, open_console
 
 STUDY = "operators"
+SUMMARY = "Measure what operators do to raw images, without training; continues results/operators, redraws its figures."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `poolscope measure`."""
+    add_overrides(parser, "pool=max,avg data=mnist; default: all, on MNIST and CIFAR-10")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure the operators that the arguments name."""
+    return survey_operators(options.overrides)
 
 
 def survey_operators(overrides: Sequence[str]) -> int:
@@ -25,6 +31,11 @@ def survey_operators(overrides: Sequence[str]) -> int:
 
     Rows are written after each data set, so that an interrupted survey keeps what it has. Returns the exit status.
     """
+    from poolscope.data.datasets import check_dataset
+    from poolscope.measures.operators import check_operator, measurable_pools, measure_caution, measure_operators
+    from poolscope.reports.figures.operators import draw_all
+    from poolscope.reports.operators import continue_tables, show_rows
+
     named = {text.split("=", 1)[0] for text in overrides}
     given = [*overrides, *(["data=mnist,cifar10"] if "data" not in named else [])]
     given += [f"pool={','.join(measurable_pools())}"] if "pool" not in named else []
@@ -33,26 +44,17 @@ def survey_operators(overrides: Sequence[str]) -> int:
         check_operator(config)
     for data in _distinct([config.data for config in configs]):
         check_dataset(data)
-    console = Console(stderr=True)
+    console = open_console(stderr=True)
     folder = study_folder(configs[0].results, STUDY)
     began = time.perf_counter()
-    bars = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
+    bars = make_bars(console)
     with bars:
         task = bars.add_task("operators", total=len(configs))
 
         def say(sentence: str) -> None:
             bars.update(task, description=sentence)
             if not console.is_terminal:
-                console.print(sentence, highlight=False)
+                console.print(sentence, soft_wrap=True)
 
         for data in _distinct([config.data for config in configs]):
             rows: dict[str, list] = {"operators": [], "spectra": [], "ceiling": [], "gallery": [], "caution": []}
@@ -66,20 +68,10 @@ def survey_operators(overrides: Sequence[str]) -> int:
             rows["caution"] = measure_caution(bench)
             tables = continue_tables(folder, rows)
     draw_all(tables, folder)
-    _print(show_rows(tables["operators"]))
+    open_console().print(list_rows(show_rows(tables["operators"]), left=("data", "pool", "options")))
     print(f"{len(configs)} operators in {time.perf_counter() - began:.0f} s. Written to {folder}/tables and figures.")
     return 0
 
 
 def _distinct(configs: Sequence[DataConfig]) -> list[DataConfig]:
     return [config for place, config in enumerate(configs) if config not in configs[:place]]
-
-
-def _print(rows: Sequence[dict[str, str]]) -> None:
-    table = Table(box=None, pad_edge=False)
-    for heading in rows[0]:
-        table.add_column(heading, justify="left" if heading in ("data", "pool", "options") else "right")
-    for row in rows:
-        table.add_row(*row.values())
-    console = Console()
-    (console if console.is_terminal else Console(width=200)).print(table)

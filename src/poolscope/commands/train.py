@@ -6,46 +6,114 @@ import argparse
 import os
 import shlex
 import signal
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
-import hydra
 from filelock import FileLock, Timeout
-from hydra._internal.utils import get_args_parser
-from omegaconf import DictConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
+from poolscope.commands.arguments import Parser, add_overrides
 from poolscope.runs.progress import Lines, LiveDisplay, describe_outcome, describe_run
-from poolscope.spec.compose import Composed, compose_runs, register_schemas
-from poolscope.spec.config import RunConfig, digest, to_config
+from poolscope.spec.compose import Composed, compose_runs, open_hydra
+from poolscope.spec.config import SETTINGS, RunConfig, digest, to_config
 from poolscope.spec.errors import PoolscopeError
-from poolscope.spec.explain import in_one_sentence
-from poolscope.spec.paths import record_path, runs_folder, shipped
+from poolscope.spec.paths import record_path, runs_folder
 from poolscope.spec.plan import Plan, plan_network
+from poolscope.spec.terminal import open_console
 from poolscope.store.environment import write_environment
 from poolscope.store.inventory import Inventory, open_inventory
 from poolscope.store.sweep import PlannedRun, write_sweep
 
-_display: LiveDisplay | None = None  # the live display of this process, while it launches jobs itself
+SUMMARY = "Train networks that differ in their pooling, once for every seed."
+_ENGINES = ("hydra/launcher", "hydra/sweeper")
+_EXAMPLES = """
+  One run:     poolscope train data=mnist pool=avg pool.window=3 pool.stride=2 model.blocks=4
+  A sweep:     poolscope train -m data=mnist pool=max,avg pool.window=2,3 seeds=[0,1,2] study=mine
+  A study:     poolscope train experiment=pool_type
+  In parallel: add hydra/launcher=local
+  Completion:  eval "$(poolscope -sc install=bash)"
+"""
 
 
-def train(arguments: Sequence[str]) -> int:
-    """Run what the arguments of `poolscope train` say; returns the exit status: 0, or 1 if a run failed or diverged."""
-    flags = _read_flags(arguments)
-    arguments = [*(word for word in arguments if word not in flags.overrides), *flags.overrides]  # as Hydra wants it
-    if flags.help or flags.hydra_help or flags.cfg or flags.info or flags.shell_completion:
-        _hand_to_hydra(arguments)
-        return 0
-    composed = compose_runs(flags.overrides, flags.multirun, flags.config_dir)
-    console = Console(stderr=True)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `poolscope train`: overrides, and those of Hydra's flags that fit."""
+    add_overrides(parser, "for instance data=mnist pool=avg train.epochs=5")
+    parser.add_argument("-h", "--help", action="store_true", help="this, the groups, and the keys with their values")
+    parser.add_argument("-m", "--multirun", action="store_true", help="a sweep: keys may have several values")
+    parser.add_argument("-r", "--run", action="store_true", help="no sweep (the default)")
+    parser.add_argument("-cd", "--config-dir", metavar="DIR", help="folder of configuration files of your own")
+    parser.add_argument("-c", "--cfg", choices=("job", "hydra", "all"), help="print the configuration, train nothing")
+    parser.add_argument("-p", "--package", help="with --cfg: only this part, such as model")
+    parser.add_argument("--resolve", action="store_true", help="with --cfg: with references resolved")
+    info = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
+    parser.add_argument("-i", "--info", nargs="?", const="all", choices=info, help="print how it is composed")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train, or print what the flags ask for."""
+    modes = {"--help": options.help, "--cfg": options.cfg, "--info": options.info}
+    modes |= {"--run": options.run, "--multirun": options.multirun}
+    given = [mode for mode, chosen in modes.items() if chosen]
+    if len(given) > 1 and not options.help:
+        raise PoolscopeError(f"{' and '.join(given)} exclude each other; `poolscope train --help` lists what it takes.")
+    if (options.resolve or options.package) and not options.cfg:
+        raise PoolscopeError("--resolve and --package go with --cfg only.")
+    if options.help:
+        print(describe_train(options.overrides, options.config_dir))
+    elif options.cfg or options.info:
+        with open_hydra(options.overrides, options.config_dir) as (hydra, overrides):
+            if options.info:
+                hydra.show_info(options.info, "train", overrides)
+            else:
+                _print_config(hydra, overrides, options)
+    else:
+        return train(options.overrides, options.multirun, options.config_dir)
+    return 0
+
+
+def describe_train(overrides: Sequence[str], config_dir: str | None = None) -> str:
+    """The help of `train`: flags, groups with their options, and every key with its value, meaning and range."""
+    parser = Parser("train", SUMMARY)
+    add_arguments(parser)
+    with open_hydra(overrides, config_dir) as (hydra, given):
+        composed = hydra.compose_config("train", given, RunMode.RUN, from_shell=False)
+        groups = hydra.format_config_groups(lambda name: not name.startswith(("schema", "hydra")) or name in _ENGINES)
+        values = {key: OmegaConf.select(composed, key, throw_on_missing=False) for key in SETTINGS}
+    rows = []
+    for key, known in SETTINGS.items():
+        value = values[key]
+        text = f"{key}={'null' if value is None else str(value).lower() if isinstance(value, bool) else value}"
+        fits = f" ({known.expected})" if known.within or known.names else ""
+        rows.append(f"  {text:<28} {known.about}{fits}")
+    return "\n".join(
+        [parser.format_help().rstrip(), _EXAMPLES, "Groups, chosen as group=option:"]
+        + [f"  {line}" for line in groups.splitlines()]
+        + ["", "Keys, set as key=value:", *rows]
+    )
+
+
+def _print_config(hydra: Any, overrides: Sequence[str], options: argparse.Namespace) -> None:
+    if options.package not in (None, "_global_"):
+        composed = hydra.compose_config("train", overrides, RunMode.RUN, from_shell=False)
+        if OmegaConf.select(composed, options.package) is None:
+            raise PoolscopeError(f"--package={options.package} is no part of the configuration.")
+    hydra.show_cfg("train", overrides, options.cfg, options.package, options.resolve)
+
+
+def train(overrides: Sequence[str], multirun: bool = False, config_dir: str | None = None) -> int:
+    """Run what the overrides ask for; returns the exit status: 0, or 1 if a run failed or diverged."""
+    composed = compose_runs(overrides, multirun, config_dir)
+    console = open_console(stderr=True)
     studies = {(config.results, config.study) for config in composed.configs}
     if len(studies) > 1:
         raise PoolscopeError("results and study must be the same in every job of a sweep; start one sweep for each.")
@@ -57,21 +125,21 @@ def train(arguments: Sequence[str]) -> int:
             console.print(f"Nothing to run: all {len(_runs(composed))} runs of study {study} are done.")
             return _conclude(composed, inventory, console)
         planned = [PlannedRun(digest(config), seed, describe_run(config, seed)) for config, seed in _runs(composed)]
-        write_sweep(results, study, planned, shlex.join(["poolscope", "train", *arguments]))
+        write_sweep(results, study, planned, _command(overrides, multirun, config_dir))
         write_environment(results, study)
-        global _display
         watched = {
             Path(record_path(results, study, run.digest, run.seed)): run.label
             for run in planned
             if inventory.row(run.digest, run.seed) is None
         }
         with LiveDisplay(console, len(watched)) as display, _say_how_it_ended():
-            if composed.launcher == "basic":
-                _display = display
-            else:
+            if composed.launcher != "basic":
                 display.watch(watched)
-            _hand_to_hydra(_fit_workers(composed.launcher, arguments))
-        _display = None
+            task = partial(run_job, progress=display) if composed.launcher == "basic" else run_job
+            with _fit_workers(composed.launcher, overrides) as fitted, open_hydra(fitted, config_dir) as (hydra, given):
+                launch = hydra.multirun if composed.multirun else hydra.run
+                mode = "MULTIRUN" if composed.multirun else "RUN"
+                launch("train", task, [*given, f"hydra.mode={mode}"])
         return _conclude(composed, inventory, console)
 
 
@@ -92,7 +160,7 @@ def check_jobs(configs: Sequence[RunConfig], inventory: Inventory, console: Cons
     for job, size in sizes.items():
         _check_devices(configs[job], plans[job], size, tried)
     for sentence in dict.fromkeys(sentence for plan in plans for sentence in plan.remainders):
-        console.print(f"note: {sentence}", style="yellow", highlight=False, soft_wrap=True)
+        console.print(f"note: {sentence}", style="yellow", soft_wrap=True)
     return sum(lacking.values())
 
 
@@ -129,7 +197,7 @@ def _check_devices(config: RunConfig, plan: Plan, train_size: int, tried: set[st
     )
 
 
-def run_job(composed: DictConfig) -> tuple[float, float]:
+def run_job(composed: DictConfig, progress: Lines | None = None) -> tuple[float, float]:
     """Hydra's task: one configuration, all its seeds. Called in this process or in a launcher's worker.
 
     Returns what a search weighs: mean validation accuracy (to be maximised) and multiply-accumulates (minimised); NaN
@@ -138,7 +206,7 @@ def run_job(composed: DictConfig) -> tuple[float, float]:
     from poolscope.runs.run import run_config
 
     config = to_config(composed)
-    records = run_config(config, _display or Lines())
+    records = run_config(config, progress or Lines())
     inventory = open_inventory(config.results, config.study)
     rows = [row for seed in config.seeds if (row := inventory.row(digest(config), seed))]
     found = [record.scalars for record in records] + rows
@@ -146,47 +214,30 @@ def run_job(composed: DictConfig) -> tuple[float, float]:
     return sum(accuracies) / len(found), max(macs)
 
 
-def _read_flags(arguments: Sequence[str]) -> argparse.Namespace:
-    """Hydra's own flags, which it would refuse with a usage message or a traceback."""
-    parser = get_args_parser()
-
-    def refuse(message: str) -> NoReturn:
-        raise PoolscopeError(f"{message}; `poolscope train --help` says what there is.")
-
-    parser.error = refuse  # type: ignore[method-assign]
-    flags = parser.parse_intermixed_args(list(arguments))
-    for flag in ("config_name", "config_path", "experimental_rerun"):
-        if getattr(flags, flag) is not None:
-            refuse(f"--{flag.replace('_', '-')} does not fit poolscope; add files of your own with --config-dir")
-    modes = {"--run": flags.run, "--multirun": flags.multirun, "--cfg": flags.cfg, "--info": flags.info}
-    if len(given := [mode for mode, value in modes.items() if value]) > 1:
-        refuse(f"{' and '.join(given)} exclude each other")
-    if (flags.resolve or flags.package) and not (flags.cfg or flags.help):
-        refuse("--resolve and --package go with --cfg only")
-    if flags.config_dir and not Path(flags.config_dir).is_dir():
-        refuse(f"--config-dir must be a folder, not {flags.config_dir}")
-    return flags
-
-
-def _hand_to_hydra(arguments: Sequence[str]) -> None:
-    register_schemas()
-    sys.argv = ["poolscope", *arguments]
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # let exceptions through, to be said as everywhere else
-    with in_one_sentence(arguments):
-        hydra.main(version_base="1.3", config_path=str(shipped("configs")), config_name="train")(run_job)()
-
-
-def _fit_workers(launcher: str, arguments: Sequence[str]) -> Sequence[str]:
+@contextmanager
+def _fit_workers(launcher: str, overrides: Sequence[str]) -> Iterator[Sequence[str]]:
     """One thread for each worker of this machine; no workers on an accelerator, which one process fills."""
-    if launcher in ("local", "joblib", "ray"):
-        import jax
+    if launcher not in ("local", "joblib", "ray"):
+        yield overrides
+        return
+    import jax
 
-        for variable in ("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-            os.environ.setdefault(variable, "1")
-        chosen = any(word.startswith("hydra.launcher.") for word in arguments) or "POOLSCOPE_WORKERS" in os.environ
-        if launcher == "local" and jax.default_backend() != "cpu" and not chosen:
-            return [word.replace("hydra/launcher=local", "hydra/launcher=basic") for word in arguments]
-    return arguments
+    lacking = {"NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"} - set(os.environ)
+    os.environ.update(dict.fromkeys(lacking, "1"))  # workers inherit it
+    chosen = any(word.startswith("hydra.launcher.") for word in overrides) or "POOLSCOPE_WORKERS" in os.environ
+    if launcher == "local" and jax.default_backend() != "cpu" and not chosen:
+        overrides = [word.replace("hydra/launcher=local", "hydra/launcher=basic") for word in overrides]
+    try:
+        yield overrides
+    finally:
+        for variable in lacking:
+            del os.environ[variable]
+
+
+def _command(overrides: Sequence[str], multirun: bool, config_dir: str | None) -> str:
+    """The command line that asks for this, as one could type it."""
+    flags = [*(["-m"] if multirun else []), *(["--config-dir", config_dir] if config_dir else [])]
+    return shlex.join(["poolscope", "train", *flags, *overrides])
 
 
 @contextmanager
@@ -273,10 +324,10 @@ def _conclude(composed: Composed, inventory: Inventory, console: Console) -> int
         else:
             continue
         bad += 1
-        console.print(what, style="red", highlight=False, soft_wrap=True)
+        console.print(what, style="red", soft_wrap=True)
     if composed.complete:
         from_table = f", {committed} of them by the committed table" if committed else ""
-        console.print(f"{len(runs) - bad} of {len(runs)} runs done{from_table}.", highlight=False)
+        console.print(f"{len(runs) - bad} of {len(runs)} runs done{from_table}.", soft_wrap=True)
     where = "" if inventory.results == "results" else f" results={inventory.results}"
-    console.print(f"Next: poolscope report {inventory.study}{where}", highlight=False)
+    console.print(f"Next: poolscope report {inventory.study}{where}", soft_wrap=True)
     return 1 if bad else 0

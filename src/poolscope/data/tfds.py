@@ -19,12 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.progress import Progress
 
 from poolscope.data.cache import cache_folder, read_cached
 from poolscope.data.splits import Source, Split
 from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.terminal import make_bars, open_console
 
 # Images in the official splits, so that a copy that holds only some of them is said to.
 COMPLETE: dict[str, dict[str, int]] = {
@@ -201,14 +200,14 @@ def _decode(
 ) -> Split:
     """Every image and label of a base split, in the order of the records."""
     images, labels = np.empty((size, *shape), np.uint8), np.empty(size, np.int32)
-    console = Console(stderr=True)
+    console = open_console(stderr=True)
     what = f"{home.parent.name} {home.name} {split}"
-    console.print(f"Decoding {what}, {size:,} images, once; kept in {cache_folder()}", highlight=False, soft_wrap=True)
+    console.print(f"Decoding {what}, {size:,} images, once; kept in {cache_folder()}", soft_wrap=True)
     datasets = importlib.import_module("tensorflow_datasets")
     logging.getLogger("absl").setLevel(logging.ERROR)  # it recommends another image decoder
     try:
         records = datasets.builder_from_directory(home).as_data_source(split)
-        with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
+        with make_bars(console) as progress:
             task = progress.add_task(what, total=size)
             for start in range(0, size, _CHUNK):
                 block = range(start, min(start + _CHUNK, size))

@@ -8,17 +8,10 @@ from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import TaskID, TextColumn
 
 from poolscope.spec.config import RunConfig
+from poolscope.spec.terminal import make_bars, open_console
 from poolscope.store.record import RunRecord
 from poolscope.store.run_lock import read_heartbeat
 
@@ -44,7 +37,7 @@ class Lines:
     """One line for each finished run; what a launcher's worker or a file gets."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(stderr=True, width=160)
+        self.console = console or open_console(stderr=True)
 
     def begin(self, config: RunConfig, seed: int, steps: int) -> None:
         """A run starts."""
@@ -54,11 +47,11 @@ class Lines:
 
     def end(self, config: RunConfig, record: RunRecord) -> None:
         """A run ended."""
-        self.console.print(describe_outcome(config, record), highlight=False, soft_wrap=True)
+        self.console.print(describe_outcome(config, record), soft_wrap=True)
 
     def say(self, sentence: str) -> None:
         """Something that the person watching should know."""
-        self.console.print(sentence, style="yellow", highlight=False, soft_wrap=True)
+        self.console.print(sentence, style="yellow", soft_wrap=True)
 
 
 class LiveDisplay(Lines):
@@ -66,17 +59,7 @@ class LiveDisplay(Lines):
 
     def __init__(self, console: Console, runs: int) -> None:
         super().__init__(console)
-        self.bars = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
+        self.bars = make_bars(console, TextColumn("{task.fields[note]}", markup=False))
         self.sweep = self.bars.add_task("runs", total=runs, note="")
         self.run = self.bars.add_task("steps", total=None, note="", visible=False)
         self._ended = threading.Event()

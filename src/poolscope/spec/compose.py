@@ -6,7 +6,8 @@ Hydra does the composing; explain.py turns what it complains of into one sentenc
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -69,22 +70,32 @@ def compose_runs(overrides: Sequence[str], multirun: bool = False, config_dir: s
         raise PoolscopeError(f"{' '.join(overrides)[:200]} can't be composed ({told}).") from error
 
 
-def _compose_runs(overrides: Sequence[str], multirun: bool, config_dir: str | None) -> Composed:
+@contextmanager
+def open_hydra(overrides: Sequence[str], config_dir: str | None = None) -> Iterator[tuple[Any, list[str]]]:
+    """Hydra on the shipped configuration files and one's own, with the overrides as it is to be given them.
+
+    Whatever Hydra makes of odd input in the meantime becomes a PoolscopeError of one sentence.
+    """
     register_schemas()
     given = list(overrides)
     if config_dir:
+        if not Path(config_dir).is_dir():
+            raise PoolscopeError(f"--config-dir must be a folder, not {config_dir}.")
         _check_files(Path(config_dir))
         given.append(f"hydra.searchpath=[file://{Path(config_dir).resolve()}]")
     with (
         initialize_config_dir(str(shipped("configs")), job_name="poolscope", version_base="1.3"),
         in_one_sentence(given),
     ):
+        yield GlobalHydra.instance().hydra, given
+
+
+def _compose_runs(overrides: Sequence[str], multirun: bool, config_dir: str | None) -> Composed:
+    with open_hydra(overrides, config_dir) as (hydra, given):
         mode = RunMode.MULTIRUN if multirun else RunMode.RUN
-        loader = GlobalHydra.instance().config_loader()
+        loader = hydra.config_loader
         check_choices(OverridesParser.create(config_loader=loader).parse_overrides(given), loader)
-        composer = GlobalHydra.instance().hydra
-        assert composer is not None
-        first = composer.compose_config("train", given, run_mode=mode, from_shell=False)
+        first = hydra.compose_config("train", given, run_mode=mode, from_shell=False)
         OmegaConf.set_readonly(first.hydra, False)
         sweeps = multirun or first.hydra.mode == RunMode.MULTIRUN
         launcher = str(first.hydra.runtime.choices["hydra/launcher"])

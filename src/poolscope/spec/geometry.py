@@ -106,6 +106,11 @@ def make_window(
     )
 
 
+def format_size(pair: Pair) -> str:
+    """A height and width in short: "3" where they are the same, else "3x2"."""
+    return str(pair[0]) if pair[0] == pair[1] else f"{pair[0]}x{pair[1]}"
+
+
 def _pair(value: Any, key: str, minimum: int) -> Pair:
     parts = list(value) if isinstance(value, (list, tuple)) or _is_list(value) else [value, value]
     if len(parts) != 2 or any(isinstance(part, bool) or not isinstance(part, int) for part in parts):

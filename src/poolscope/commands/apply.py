@@ -1,0 +1,124 @@
+"""`poolscope apply`: pooling operators on a small matrix, side by side."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from poolscope.commands.arguments import add_job_flags, add_overrides, read_seed
+from poolscope.spec.config import PoolConfig
+from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.geometry import format_size, make_window
+from poolscope.spec.operators import OPERATORS
+from poolscope.spec.plan import describe_dropped
+from poolscope.spec.terminal import open_console
+
+if TYPE_CHECKING:
+    import numpy as np
+
+SUMMARY = "Apply pooling operators to a small matrix and print what comes out, side by side."
+_TUTORIAL_MATRIX = "1 3 2 4 / 5 6 7 8 / 9 10 11 12 / 13 14 15 16"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `poolscope apply`."""
+    add_overrides(parser, "pool=max,avg pool.window=2 pool.stride=1 ...")
+    parser.add_argument(
+        "--matrix",
+        help='rows separated by "/", for instance "1 3 2 4 / 5 6 7 8", or - to read rows from standard input; '
+        "default: the 4x4 matrix of the tutorial",
+    )
+    parser.add_argument("--train", action="store_true", help="the training form of operators that draw at random")
+    parser.add_argument("--seed", type=read_seed, default=0, help="seed of the draws (default 0)")
+    add_job_flags(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the matrix and what each operator makes of it."""
+    from poolscope.spec.compose import compose_runs
+
+    configs = compose_runs(options.overrides, True, options.config_dir).configs
+    apply_operators([config.pool for config in configs], read_matrix(options.matrix), options.train, options.seed)
+    return 0
+
+
+def read_matrix(text: str | None) -> np.ndarray:
+    """A matrix from rows separated by "/" or line ends ("-": from standard input); the tutorial's if there is none.
+
+    Raises PoolscopeError where rows differ in length or something is no number.
+    """
+    import numpy as np
+
+    text = _TUTORIAL_MATRIX if text is None else sys.stdin.read() if text == "-" else text
+    rows = [line.split() for line in text.replace(",", " ").replace("/", "\n").splitlines() if line.strip()]
+    if not rows or len({len(row) for row in rows}) > 1:
+        got = f"rows of {', '.join(str(len(row)) for row in rows)} numbers" if rows else "nothing"
+        raise PoolscopeError(f"--matrix must have rows of equal length, separated by '/'; got {got}.")
+    try:
+        return np.array(rows, dtype=np.float32)
+    except ValueError as error:
+        word = next(word for row in rows for word in row if not _is_number(word))
+        raise PoolscopeError(f"--matrix must hold numbers only; got {word!r}.") from error
+
+
+def apply_operators(pools: Sequence[PoolConfig], matrix: np.ndarray, train: bool, seed: int) -> None:
+    """Print the matrix and what each operator makes of it, with the rows and columns that no window reads."""
+    height, width = matrix.shape
+    headings = [_describe_pool(pool, height, width) for pool in pools]
+    import jax
+    import jax.numpy as jnp
+    import numpy as np
+    from flax import nnx
+
+    from poolscope.pooling import make_pool
+
+    console = open_console()
+    console.print(f"input {height}x{width}", _grid(matrix))
+    for pool, heading in zip(pools, headings, strict=True):
+        output = jnp.asarray(matrix)[None, :, :, None]
+        if OPERATORS[pool.name].kind != "none":
+            layer = make_pool(pool, 1, rngs=nnx.Rngs(jax.random.key(seed)))
+            output = layer(output, key=jax.random.key(seed), deterministic=not train)
+        result = np.asarray(output, np.float32)[0]
+        console.print(f"\n{heading}: {result.shape[0]}x{result.shape[1]}")
+        for channel in range(result.shape[2]):
+            console.print(_grid(result[:, :, channel]))
+
+
+def _describe_pool(pool: PoolConfig, height: int, width: int) -> str:
+    """The operator, its window and what that leaves out; refuses what can't be applied to a matrix of this size."""
+    kind = OPERATORS[pool.name].kind
+    if kind == "none":
+        return f"{pool.name}: the matrix as it is"
+    if pool.name == "conv_stride":
+        raise PoolscopeError("pool=conv_stride acts through a convolution, so it can't be applied to a matrix alone.")
+    window = make_window(pool.window, pool.stride, pool.padding, prefix="pool.")
+    if min(window.output(height, width)) < 1:
+        raise PoolscopeError(
+            f"pool.window={pool.window} is larger than the {height}x{width} matrix; use a smaller window."
+        )
+    left_out = describe_dropped(window.dropped(height, width))
+    return f"{pool.name}, window {format_size(window.size)}, stride {format_size(window.stride)}" + (
+        f" (leaves out the last {left_out})" if left_out else ""
+    )
+
+
+def _grid(matrix: np.ndarray) -> Table:
+    table = Table(show_header=False, box=None, pad_edge=False)
+    for row in matrix:
+        table.add_row(*(f"{value:g}" for value in row))
+    for column in table.columns:
+        column.justify = "right"
+    return table
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,45 @@
+"""`poolscope report`: a study's tables, figures and pages, or those of all studies."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from poolscope.commands.arguments import add_results
+from poolscope.spec.terminal import open_console
+
+SUMMARY = "Write a study's tables, figures, report.md and report.html, and print its comparison."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `poolscope report`."""
+    parser.add_argument("study", help="the study's name; ledger: what all say of the claims; all: redraw everything")
+    add_results(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Build the report of one study, of the claims or of everything; returns the exit status."""
+    if options.study in ("all", "ledger"):
+        return _report_all(options.results, options.study == "ledger")
+    from poolscope.reports.study import build_report
+
+    report = build_report(options.results, options.study, _warn)
+    open_console().print(report.table)
+    print(f"Written to {report.folder}: open {report.folder / 'report.html'}")
+    return report.exit_status
+
+
+def _report_all(results: str, only_ledger: bool) -> int:
+    from poolscope.reports.overview import build_ledger, build_overview
+    from poolscope.reports.study import make_table
+    from poolscope.reports.verdicts import show_claims
+
+    ledger = build_ledger(results) if only_ledger else build_overview(results, _warn).ledger
+    open_console().print(make_table(show_claims(ledger), "The claims"))
+    print(f"Written to {Path(results) / ('ledger/ledger.md' if only_ledger else 'index.html')}")
+    return 0
+
+
+def _warn(sentence: str) -> None:
+    print(sentence, file=sys.stderr)

@@ -1,0 +1,47 @@
+"""Printing for the person at the terminal: text as it is, never read as markup, and wide enough in a pipe or a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+_WIDTH = 200  # of tables in a file or a pipe
+
+
+def open_console(stderr: bool = False) -> Console:
+    """A console that prints brackets as brackets: names, paths and messages are text, not markup."""
+    console = Console(stderr=stderr, markup=False, highlight=False, emoji=False)
+    if not console.is_terminal:
+        console.width = _WIDTH
+    return console
+
+
+def make_bars(console: Console, *more: TextColumn) -> Progress:
+    """Progress bars that vanish when they end, and that only a terminal shows."""
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        *more,
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
+def list_rows(rows: Sequence[Mapping[str, object]], left: Sequence[str] | None = None) -> Table:
+    """A plain table, with the keys of the first row as headings; columns not in `left` (default: all) align right."""
+    table = Table(box=None, pad_edge=False)
+    if not rows:
+        table.add_column("nothing yet")
+        return table
+    for heading in rows[0]:
+        table.add_column(heading, justify="left" if left is None or heading in left else "right")
+    for row in rows:
+        table.add_row(*(str(value) for value in row.values()))
+    return table
