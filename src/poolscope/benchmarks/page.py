@@ -13,7 +13,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from poolscope.benchmarks.drawings import plot_costs, plot_operators, plot_ratios
-from poolscope.reports.figures.style import save_figure
+from poolscope.reports.figures.files import save_figure
 from poolscope.reports.sections import Plot, Section
 from poolscope.reports.study import inline_svg, make_environment
 from poolscope.spec.errors import PoolscopeError

@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from poolscope.commands.arguments import add_overrides
+from poolscope.reports.figures.files import save_figure
 from poolscope.reports.figures.study import plot_accuracy
-from poolscope.reports.figures.style import save_figure
 from poolscope.reports.study import make_table
 from poolscope.spec.compose import compose_runs
 from poolscope.spec.config import digest

@@ -15,6 +15,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from poolscope.reports.figures.axes import draw_map
+from poolscope.reports.figures.files import save_figure
 from poolscope.reports.figures.gallery import (
     LOSS,
     colour_lost,
@@ -26,7 +27,7 @@ from poolscope.reports.figures.gallery import (
     show_response,
     to_unit,
 )
-from poolscope.reports.figures.style import make_grid, save_figure, styled
+from poolscope.reports.figures.style import make_grid, styled
 from poolscope.spec.errors import PoolscopeError
 from poolscope.statistics.tables import write_text
 

@@ -13,8 +13,8 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from poolscope.reports.figures.files import save_figure, save_pdf
 from poolscope.reports.figures.ledger import find_look, plot_verdicts
-from poolscope.reports.figures.style import save_figure, save_pdf
 from poolscope.reports.latex import make_article, make_tabular
 from poolscope.reports.sections import Section
 from poolscope.reports.study import Report, build_report, inline_svg, make_environment

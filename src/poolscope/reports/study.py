@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from markupsafe import Markup
 from rich.table import Table
 from rich.text import Text
 
-from poolscope.reports.figures.style import save_figure
+from poolscope.reports.figures.files import save_figures
 from poolscope.reports.sections import Analysis, add_verdicts, analyse_sweep
 from poolscope.reports.texts import show_comparison
 from poolscope.spec.errors import PoolscopeError
@@ -58,10 +60,11 @@ def build_report(results: str | Path, study: str, echo: Callable[[str], None] = 
     tables = collect(results, study)
     for sentence in tables.damaged:
         echo(f"Left out of the report: {sentence}")
-    analysis = add_verdicts(load_analysis(study)(tables), tables, find_contrasts(study))
     folder = study_folder(results, study)
     try:
-        files = _write(folder, study, tables, analysis)
+        with _without_collector():
+            analysis = add_verdicts(load_analysis(study)(tables), tables, find_contrasts(study))
+            files = _write(folder, study, tables, analysis)
     except OSError as error:
         raise PoolscopeError(
             f"Can't write the report to {folder} ({error.strerror or error}); make the folder writable or choose "
@@ -106,18 +109,29 @@ def make_table(texts: pd.DataFrame, title: str = "") -> Table:
     return table
 
 
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Leave cyclic garbage for a few seconds: drawing makes many lasting objects, and walking them takes a tenth."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 def _write(folder: Path, study: str, tables: Tables, analysis: Analysis) -> list[Path]:
     files = write_tables(tables, folder / "tables")
     publish_environment(folder.parent, study)
     for name, frame in analysis.extra.items():
         files.append(folder / "tables" / f"{name}.csv")
         write_csv(frame, files[-1])
-    drawings: dict[str, Markup] = {}
-    for section in analysis.sections:
-        for plot in section.plots:
-            svg, png = save_figure(plot.figure, folder / "figures", plot.name)
-            files += [svg, png]
-            drawings[plot.name] = inline_svg(svg.read_text(encoding="utf-8"), plot.name)
+    figures = {plot.name: plot.figure for section in analysis.sections for plot in section.plots}
+    files += save_figures(figures, folder / "figures")
+    drawings = {
+        name: inline_svg((folder / "figures" / f"{name}.svg").read_text(encoding="utf-8"), name) for name in figures
+    }
     environment = make_environment()
     facts = {
         "study": study,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -67,7 +68,7 @@ def summarise(values: Sequence[float] | np.ndarray, level: float = LEVEL) -> Sum
     if n < 2:
         return Summary(n, mean, math.nan, math.nan, math.nan)
     sd = float(given.std(ddof=1))
-    half = float(stats.t.ppf((1 + level) / 2, n - 1)) * sd / math.sqrt(n)
+    half = _t_quantile((1 + level) / 2, n - 1) * sd / math.sqrt(n)
     return Summary(n, mean, sd, mean - half, mean + half)
 
 
@@ -114,7 +115,9 @@ def adjust_holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
 
 def pair_by_seed(runs: pd.DataFrame, arm: str, baseline: str, column: str) -> pd.Series:
     """column(arm) - column(baseline) for each seed that both arms have, indexed by seed; runs of one setting."""
-    values = {name: runs[runs["arm"] == name].set_index("seed")[column] for name in (arm, baseline)}
+    values = {
+        name: runs.loc[runs["arm"] == name, ["seed", column]].set_index("seed")[column] for name in (arm, baseline)
+    }
     return (values[arm] - values[baseline]).dropna().sort_index()
 
 
@@ -122,11 +125,12 @@ def list_differences(
     runs: pd.DataFrame, baselines: Mapping[tuple[str, str], str], column: str, scale: float = 1.0
 ) -> pd.DataFrame:
     """A row per setting, arm (but the baselines) and paired seed: difference = scale * (arm - its baseline)."""
+    by_setting = dict(iter(runs.groupby("setting")))
     rows = [
         {"setting": setting, "arm": arm, "baseline": baseline, "seed": seed, "difference": scale * difference}
         for (setting, arm), baseline in baselines.items()
         if arm != baseline
-        for seed, difference in pair_by_seed(runs[runs["setting"] == setting], arm, baseline, column).items()
+        for seed, difference in pair_by_seed(by_setting[setting], arm, baseline, column).items()
     ]
     return pd.DataFrame(rows, columns=["setting", "arm", "baseline", "seed", "difference"])
 
@@ -241,8 +245,8 @@ def pool_contexts(effects: Sequence[float] | np.ndarray, errors: Sequence[float]
     v = 1 / (np.maximum(variance, 1e-12) + tau2)
     mean = float(v @ y / v.sum())
     error = math.sqrt(max(float(v @ (y - mean) ** 2) / (k - 1), 1.0) / float(v.sum()))
-    half = float(stats.t.ppf(0.975, k - 1)) * error
-    reach = float(stats.t.ppf(0.975, k - 2)) * math.sqrt(tau2 + error**2) if k > 2 else nan
+    half = _t_quantile(0.975, k - 1) * error
+    reach = _t_quantile(0.975, k - 2) * math.sqrt(tau2 + error**2) if k > 2 else nan
     return Pooled(k, mean, mean - half, mean + half, math.sqrt(tau2), mean - reach, mean + reach)
 
 
@@ -273,3 +277,9 @@ def find_needed(effect: float, family: float = 1, power: float = 0.8, most: int 
         middle = (low + high) // 2
         low, high = (low, middle) if find_power(effect, middle, family) >= power else (middle, high)
     return high
+
+
+@cache
+def _t_quantile(probability: float, degrees: int) -> float:
+    """Quantile of Student's t; kept, because a report asks for few of them thousands of times."""
+    return float(stats.t.ppf(probability, degrees))

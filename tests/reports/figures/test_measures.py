@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from poolscope.reports.figures.files import save_figure
 from poolscope.reports.figures.measures import (
     plot_agreement,
     plot_corruptions,
@@ -15,7 +16,6 @@ from poolscope.reports.figures.measures import (
     plot_ledger,
     plot_shift_curves,
 )
-from poolscope.reports.figures.style import save_figure
 
 
 @pytest.fixture

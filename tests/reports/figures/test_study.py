@@ -26,8 +26,9 @@ from poolscope.reports.figures.axes import (
     find_limits,
     order_by_mean,
 )
+from poolscope.reports.figures.files import save_figure
 from poolscope.reports.figures.study import plot_accuracy, plot_curves, plot_feature_maps, plot_gap, plot_heat_maps
-from poolscope.reports.figures.style import save_figure, style_arms, style_operator, styled
+from poolscope.reports.figures.style import style_arms, style_operator, styled
 from poolscope.spec.operators import OPERATORS
 from poolscope.statistics.arms import add_arms, find_baselines
 from poolscope.statistics.inference import summarise

@@ -66,7 +66,7 @@ def draw_strip(
     (`find_limits`) are written at its edge.
     """
     groups = {
-        arm: scale * frame.loc[frame["arm"] == arm].sort_values("seed")[value].dropna().to_numpy(dtype=float)
+        arm: scale * frame.loc[frame["arm"] == arm, ["seed", value]].sort_values("seed")[value].dropna().to_numpy(float)
         for arm in order
     }
     low, high = find_limits(groups, bounds, zero=zero)

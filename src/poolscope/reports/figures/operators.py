@@ -14,7 +14,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
 from poolscope.reports.figures.axes import draw_map
-from poolscope.reports.figures.style import GREY, PALE, WIDTH, make_grid, save_figure, style_operator, styled
+from poolscope.reports.figures.files import save_figures
+from poolscope.reports.figures.style import GREY, PALE, WIDTH, make_grid, style_operator, styled
 
 SPECTRA_SHOWN = ("subsample", "max", "avg", "blur", "max_blur", "spectral")
 OTHERS: dict[str, Any] = {"color": PALE, "marker": "o", "markersize": 2.5}
@@ -37,7 +38,7 @@ def draw_all(tables: Mapping[str, pd.DataFrame], folder: str | Path) -> list[Pat
         figure = plot_gallery(tables["gallery"], str(data))
         if figure:
             drawn[f"gallery_{data}"] = figure
-    return [path for name, figure in drawn.items() for path in save_figure(figure, base, name)]
+    return save_figures(drawn, base)
 
 
 def plot_operators(operators: pd.DataFrame) -> Figure:

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_pdf import FigureCanvasPdf
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
@@ -33,6 +29,7 @@ STYLE: Any = {
     "axes.titlesize": 8.5,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
+    "axes.titley": 1.0,
     "axes.labelsize": 8.0,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -86,29 +83,6 @@ def style_arms(labelled: pd.DataFrame) -> dict[str, dict[str, Any]]:
         for rank, arm in enumerate(group["arm"]):
             styles[arm] = style_operator(str(operator), rank, len(group))
     return styles
-
-
-def save_figure(figure: Figure, folder: str | Path, name: str) -> tuple[Path, Path]:
-    """Write <folder>/<name>.svg (text stays text) and .png; the same figure gives the same bytes."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    svg, png = folder / f"{name}.svg", folder / f"{name}.png"
-    with styled(), mpl.rc_context({"svg.hashsalt": f"poolscope {name}"}):
-        figure.draw_without_rendering()  # arranges the panels, once for both files
-        figure.set_layout_engine("none")
-        FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-        figure.dpi = STYLE["figure.dpi"]  # print_svg changes it; Figure.savefig would restore it, but draws all twice
-        FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})
-    return svg, png
-
-
-def save_pdf(figure: Figure, folder: str | Path, name: str) -> Path:
-    """Write <folder>/<name>.pdf, for LaTeX; the same figure gives the same bytes."""
-    path = Path(folder) / f"{name}.pdf"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with styled():
-        FigureCanvasPdf(figure).print_pdf(path, metadata={"CreationDate": None, "Creator": None, "Producer": None})
-    return path
 
 
 def make_grid(

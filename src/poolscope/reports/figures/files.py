@@ -1,0 +1,105 @@
+"""Figures as files: SVG and PNG of the same drawing, PDF for LaTeX; the same figure gives the same bytes."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+from poolscope.reports.figures.style import STYLE, styled
+from poolscope.store.files import open_whole
+
+
+def save_figure(figure: Figure, folder: str | Path, name: str) -> tuple[Path, Path]:
+    """Write <folder>/<name>.svg (text stays text) and .png, each whole or not at all.
+
+    The panels are arranged once for both files; the figure can't be arranged again afterwards.
+    """
+    svg, png = _name_files(folder, name)
+    svg.parent.mkdir(parents=True, exist_ok=True)
+    with styled(), mpl.rc_context({"svg.hashsalt": f"poolscope {name}"}):
+        _arrange(figure)
+        with open_whole(svg) as file:
+            facts = {"Date": None, "Creator": None, "Format": None, "Type": None}
+            FigureCanvasSVG(figure).print_svg(file, metadata=facts)
+        figure.dpi = STYLE["figure.dpi"]  # print_svg changes it; Figure.savefig would restore it, but draws all twice
+        with open_whole(png) as file:
+            FigureCanvasAgg(figure).print_png(file, metadata={"Software": None})
+    return svg, png
+
+
+def save_figures(figures: Mapping[str, Figure], folder: str | Path) -> list[Path]:
+    """Write every figure as `save_figure` does, shared among the cores where processes can be forked.
+
+    Returns the paths in the order of `figures`, each SVG before its PNG.
+    """
+    names = list(figures)
+    shares = [names[first :: _count_workers()] for first in range(min(_count_workers(), len(names)))]
+    children = [(share, _fork_save(figures, share, folder)) for share in shares[1:]]
+    try:
+        _save_share(figures, shares[0] if shares else (), folder)
+    finally:
+        statuses = [(share, os.waitpid(child, 0)[1]) for share, child in children]
+    for share, status in statuses:
+        if status:  # draw what a child could not here, so that the reason is raised where it is understood
+            _save_share(figures, share, folder)
+    return [path for name in names for path in _name_files(folder, name)]
+
+
+def save_pdf(figure: Figure, folder: str | Path, name: str) -> Path:
+    """Write <folder>/<name>.pdf, for LaTeX."""
+    from matplotlib.backends.backend_pdf import FigureCanvasPdf  # slow to import, and seldom needed
+
+    path = Path(folder) / f"{name}.pdf"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with styled():
+        _arrange(figure)
+        with open_whole(path) as file:
+            FigureCanvasPdf(figure).print_pdf(file, metadata={"CreationDate": None, "Creator": None, "Producer": None})
+    return path
+
+
+def _name_files(folder: str | Path, name: str) -> tuple[Path, Path]:
+    return Path(folder) / f"{name}.svg", Path(folder) / f"{name}.png"
+
+
+def _arrange(figure: Figure) -> None:
+    """Lay the panels out, at the resolution of the PNG, once: a drawing for a file need not do it again."""
+    if (engine := figure.get_layout_engine()) is not None:
+        engine.execute(figure)
+        figure.set_layout_engine("none")
+
+
+def _save_share(figures: Mapping[str, Figure], names: Sequence[str], folder: str | Path) -> None:
+    for name in names:
+        save_figure(figures[name], folder, name)
+
+
+def _fork_save(figures: Mapping[str, Figure], names: Sequence[str], folder: str | Path) -> int:
+    """Save these figures in a forked process; returns its id. Its exit status is 0 where all were written."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # threads of BLAS and Arrow, which wait and hold no lock
+        child = os.fork()
+    if child:
+        return child
+    status = 1
+    try:
+        _save_share(figures, names, folder)
+        status = 0
+    finally:
+        os._exit(status)  # nothing of the parent's is cleaned up or flushed twice
+
+
+def _count_workers() -> int:
+    """Cores to draw on: 1 where a fork may be unsafe (not Linux, other Python threads, or JAX's)."""
+    if sys.platform != "linux" or threading.active_count() > 1 or "jax" in sys.modules:
+        return 1
+    return len(os.sched_getaffinity(0))

@@ -1,0 +1,81 @@
+"""Figures as files: whole, the same on one core and on several, and never through a link."""
+
+import errno
+import os
+
+import pytest
+from matplotlib.figure import Figure
+
+from poolscope.reports.figures import files
+from poolscope.reports.figures.files import save_figure, save_figures, save_pdf
+
+
+def make_figure(number: int) -> Figure:
+    figure = Figure(figsize=(2, 1), layout="constrained")
+    ax = figure.subplots()
+    ax.plot([0, number], [0, 1])
+    ax.set(title=f"figure {number}", xlabel="steps")
+    return figure
+
+
+def make_figures() -> dict[str, Figure]:
+    return {f"figure{number}": make_figure(number) for number in (1, 2, 3)}
+
+
+def test_several_processes_write_the_same_bytes_as_one(tmp_path, monkeypatch):
+    for workers in (1, 2):
+        monkeypatch.setattr(files, "_count_workers", lambda workers=workers: workers)
+        paths = save_figures(make_figures(), tmp_path / str(workers))
+        assert [path.name for path in paths] == [
+            f"figure{number}.{kind}" for number in (1, 2, 3) for kind in ("svg", "png")
+        ]
+    for path in sorted((tmp_path / "1").iterdir()):
+        assert path.read_bytes() == (tmp_path / "2" / path.name).read_bytes(), path.name
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_figure_that_cannot_be_written_is_an_error_whichever_process_had_it(tmp_path, monkeypatch, workers):
+    def refuse(figure, folder, name):
+        if name == "figure2":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), name)
+
+    monkeypatch.setattr(files, "_count_workers", lambda: workers)
+    monkeypatch.setattr(files, "save_figure", refuse)
+    with pytest.raises(OSError, match="No space left"):
+        save_figures(make_figures(), tmp_path)
+
+
+def test_no_process_is_forked_beside_jax_or_a_thread(monkeypatch):
+    monkeypatch.setitem(files.sys.modules, "jax", object())
+    assert files._count_workers() == 1
+
+
+def test_a_pdf_is_arranged_as_the_other_files(tmp_path):
+    drawn, undrawn = make_figure(1), make_figure(1)
+    save_figure(drawn, tmp_path, "first")
+    first, second = (save_pdf(figure, tmp_path / name, "f") for figure, name in ((drawn, "a"), (undrawn, "b")))
+    assert first.read_bytes() == second.read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["svg", "png", "pdf"])
+def test_a_link_is_replaced_and_its_target_left_alone(tmp_path, kind):
+    target = tmp_path / "precious"
+    target.write_text("mine")
+    link = tmp_path / "figures" / f"accuracy.{kind}"
+    link.parent.mkdir()
+    link.symlink_to(target)
+    (save_pdf if kind == "pdf" else save_figure)(make_figure(1), link.parent, "accuracy")
+    assert target.read_text() == "mine" and not link.is_symlink()
+
+
+@pytest.mark.parametrize("kind", ["svg", "png", "pdf"])
+def test_a_figure_that_fails_midway_leaves_the_earlier_file(tmp_path, kind, monkeypatch):
+    class Unserialisable(Figure):
+        def draw(self, renderer):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    earlier = tmp_path / f"accuracy.{kind}"
+    earlier.write_text("earlier")
+    with pytest.raises(OSError, match="Input/output"):
+        (save_pdf if kind == "pdf" else save_figure)(Unserialisable(), tmp_path, "accuracy")
+    assert earlier.read_text() == "earlier" and len(list(tmp_path.iterdir())) <= 2
