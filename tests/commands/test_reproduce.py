@@ -13,11 +13,12 @@ import pytest
 from made_records import make_config, make_record, write_study
 
 from poolscope.cli import main
-from poolscope.commands.reproduce import read_config, reproduce_study
+from poolscope.commands.reproduce import reproduce_study
 from poolscope.spec.compose import compose_runs
 from poolscope.spec.config import digest
 from poolscope.spec.errors import PoolscopeError
 from poolscope.statistics.tables import collect, tabulate_run, write_tables
+from poolscope.store.cells import read_config
 from poolscope.store.environment import describe_environment, publish_environment
 from poolscope.store.record import read_record, write_record
 

@@ -9,7 +9,7 @@ import pytest
 from made_records import make_config, make_record, write_study
 
 from poolscope.spec.config import RunConfig
-from poolscope.statistics.arms import add_arms, factors, find_baselines, find_varying, label_arms, show_value
+from poolscope.statistics.arms import add_arms, factors, find_baselines, find_varying, show_value
 from poolscope.statistics.tables import Tables, collect
 
 
@@ -57,7 +57,7 @@ def test_what_follows_from_an_earlier_factor_is_none(tmp_path: Any) -> None:
     )
     assert factors(runs) == ["data.name", "pool.name"]
     assert find_varying(runs) == ["data.name", "data.pad_to", "pool.name", "pool.p"]
-    assert sorted(set(label_arms(runs).values())) == ["lp", "max"]
+    assert sorted(set(add_arms(runs)["arm"])) == ["lp", "max"]
     assert add_arms(runs)["setting"].drop_duplicates().tolist() == ["cifar10", "mnist"]
 
 

@@ -128,12 +128,12 @@ def test_a_study_continues_from_committed_tables(results: Path, records: list) -
     write_tables(collect(results, "made"), study_folder(results, "made") / "tables")
     for record in records[:3]:
         record_path(results, "made", record.digest, record.seed).unlink()
-    better = replace(records[0], scalars={**records[0].scalars, "test_accuracy": 0.125})
+    better = replace(records[0], scalars={**records[0].scalars, "test_loss": 0.125})
     write_study(results, [better, records[3]])
     tables = collect(results, "made")
     assert len(tables.runs) == 4
     mine = tables.runs[(tables.runs["digest"] == better.digest) & (tables.runs["seed"] == 0)]
-    assert mine["test_accuracy"].tolist() == [0.125]  # the record here wins over the committed row
+    assert mine["test_loss"].tolist() == [0.125]  # the record here wins over the committed row
     assert len(tables.curves) == 4 * (EPOCHS + 1)
     assert sum_confusion(tables.confusion, better.digest, [0, 1]).sum() == 2 * TEST_SIZE
 

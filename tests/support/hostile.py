@@ -23,7 +23,7 @@ from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.operators import OPERATORS
 from poolscope.spec.paths import shipped
 from poolscope.statistics.tables import NAMES, collect, write_tables
-from poolscope.store.inventory import open_inventory
+from poolscope.store.finished import open_finished
 from poolscope.store.record import read_record
 from poolscope.store.sweep import PlannedRun, read_sweep, write_sweep
 from poolscope.training.checkpoint import Checkpoint
@@ -256,7 +256,7 @@ def _try_table(given: tuple[str, bytes], folder: Path) -> None:
     home.mkdir(parents=True, exist_ok=True)
     for name, content in {**tables, given[0]: given[1]}.items():
         (home / f"{name}.csv").write_bytes(content)
-    open_inventory(str(folder), "made")
+    open_finished(str(folder), "made")
     collected = collect(folder, "made")
     assert len(collected.runs) <= 4
 

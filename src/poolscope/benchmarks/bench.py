@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 import platform
@@ -19,7 +17,7 @@ from poolscope.benchmarks.parts import PARTS
 from poolscope.benchmarks.rounds import Children, Pace, Row, make_rows, measure, to_texts
 from poolscope.spec.errors import PoolscopeError
 from poolscope.store.environment import read_processor
-from poolscope.store.files import open_whole
+from poolscope.store.files import write_csv, write_text
 
 _VERSIONS = ("poolscope", "jax", "jaxlib", "flax", "optax", "numpy", "torch")
 
@@ -87,11 +85,7 @@ def measure_part(part: str, folder: Path, pace: Pace, cores: Sequence[int]) -> N
 
 def write_rows(rows: Sequence[Row], path: Path) -> None:
     """A table, whole or not at all."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [entry.name for entry in fields(Row)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(map(to_texts, rows))
-    _write(text.getvalue(), path)
+    write_csv([entry.name for entry in fields(Row)], map(to_texts, rows), path)
 
 
 def note_machine(part: str, folder: Path, pace: Pace) -> None:
@@ -99,7 +93,7 @@ def note_machine(part: str, folder: Path, pace: Pace) -> None:
     path = folder / "machine.json"
     machines = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     machines[part] = describe_machine() | {"rounds": pace.rounds, "seconds_per_repetition": pace.seconds}
-    _write(json.dumps({name: machines[name] for name in PARTS if name in machines}, indent=1) + "\n", path)
+    write_text(json.dumps({name: machines[name] for name in PARTS if name in machines}, indent=1) + "\n", path)
 
 
 def describe_machine() -> dict[str, Any]:
@@ -134,9 +128,3 @@ def _tell(place: str, what: str, last: bool = False) -> None:
         print(f"\r\033[K{sentence[:150]}", end="\n" if last else "", file=sys.stderr, flush=True)
     elif last:
         print(sentence, file=sys.stderr, flush=True)
-
-
-def _write(text: str, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open_whole(path) as file:
-        file.write(text.encode())

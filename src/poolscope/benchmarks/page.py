@@ -17,7 +17,7 @@ from poolscope.reports.figures.files import save_figure
 from poolscope.reports.sections import Plot, Section
 from poolscope.reports.study import inline_svg, make_environment
 from poolscope.spec.errors import PoolscopeError
-from poolscope.statistics.tables import write_text
+from poolscope.store.files import write_text
 
 TARGETS = Path(__file__).with_name("targets.csv")
 _HOW = (

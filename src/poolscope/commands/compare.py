@@ -20,7 +20,7 @@ from poolscope.spec.terminal import open_console
 from poolscope.statistics.arms import add_arms
 from poolscope.statistics.inference import Verdict, judge, pair_by_seed, summarise
 from poolscope.statistics.tables import collect, write_csv
-from poolscope.store.inventory import open_inventory
+from poolscope.store.finished import identify, open_finished
 
 _LAUNCHES = "poolscope train runs them; poolscope compare does, too, without --no-run"
 SUMMARY = (
@@ -57,9 +57,9 @@ def compare_strategies(overrides: Sequence[str], delta: float = 1.0, may_run: bo
     if len(configs) < 2:
         raise PoolscopeError("compare needs at least two strategies; give several values, as in pool=max,avg.")
     results, study = configs[0].results, configs[0].study
-    inventory = open_inventory(results, study)
-    planned = [(config, seed) for config in configs for seed in config.seeds]
-    lacking = sum(inventory.lacks(config, seed) for config, seed in planned)
+    finished = open_finished(results, study)
+    planned = [identify(config, seed) for config in configs for seed in config.seeds]
+    lacking = sum(finished.lacks(key) for key in planned)
     status = 0
     if lacking and not may_run:
         raise PoolscopeError(f"{lacking} of {len(planned)} runs are not recorded in study {study}; {_LAUNCHES}.")
@@ -68,7 +68,7 @@ def compare_strategies(overrides: Sequence[str], delta: float = 1.0, may_run: bo
 
         status = train(arguments, multirun=True)
     runs = collect(results, study).runs
-    wanted = [(digest(config), seed) for config, seed in planned]
+    wanted = set(planned)
     labelled = add_arms(runs[[pair in wanted for pair in zip(runs["digest"], runs["seed"], strict=True)]])
     done = labelled[labelled["status"] == "done"]
     if done.empty:

@@ -8,15 +8,13 @@ import os
 import statistics
 import tempfile
 from collections.abc import Callable, Sequence
-from typing import Any, get_type_hints
-
-import yaml
 
 from poolscope.commands.arguments import add_results, read_count
-from poolscope.spec.config import RunConfig, check_config, digest
+from poolscope.spec.config import digest
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import study_folder
-from poolscope.statistics.tables import Cells, collect, tabulate_run
+from poolscope.statistics.tables import collect, tabulate_run
+from poolscope.store.cells import Cells, read_config
 from poolscope.store.record import RunRecord
 
 SUMMARY = "Rerun a study's runs as recorded, in a temporary folder, and compare."
@@ -85,30 +83,6 @@ def reproduce_study(results: str, study: str, runs: int | None, echo: Callable[[
             echo(_describe(compared[-1]))
     echo(_verdict(study, compared, len(rows)))
     return all(comparison.agrees for comparison in compared)
-
-
-def read_config(row: Cells) -> RunConfig:
-    """The configuration of a row of the runs table; an empty cell is null, an absent column has its default."""
-    config = RunConfig()
-    for section in dataclasses.fields(RunConfig):
-        part = getattr(config, section.name)
-        if not dataclasses.is_dataclass(part):
-            continue
-        for name, kind in get_type_hints(type(part)).items():
-            if (text := row.get(f"{section.name}.{name}")) is not None:
-                setattr(part, name, _read_cell(text, kind))
-    check_config(config)
-    return config
-
-
-def _read_cell(text: str, kind: Any) -> Any:
-    if text == "":
-        return None
-    if kind is str or kind == str | None:
-        return text
-    if kind is float or kind == float | None:
-        return float(text)
-    return yaml.safe_load(text)
 
 
 def _finished_rows(results: str, study: str) -> list[Cells]:

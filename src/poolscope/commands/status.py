@@ -1,10 +1,10 @@
-"""`poolscope status`: how far a study is, from its records, its committed table and the runs that are held now."""
+"""`poolscope status`: how far a study is, by its records, its committed table and the run locks."""
 
 from __future__ import annotations
 
 import argparse
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +13,13 @@ from rich.console import Console
 from poolscope.commands.arguments import add_results
 from poolscope.runs.progress import describe_run
 from poolscope.spec.compose import compose_runs
-from poolscope.spec.config import RunConfig, digest
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import record_path, runs_folder, shipped
 from poolscope.spec.terminal import open_console
-from poolscope.store.inventory import Inventory, open_inventory
-from poolscope.store.run_lock import Heartbeat, read_heartbeat
+from poolscope.store.finished import FinishedRuns, Outcome, identify, open_finished
+from poolscope.store.record import RunKey
+from poolscope.store.revisions import count_revisions, describe_revisions
+from poolscope.store.run_lock import Owner, read_owner
 from poolscope.store.sweep import PlannedRun, read_sweep
 
 SUMMARY = "Say how far a study is, also while its sweep runs: done, running, failed, time left."
@@ -38,120 +39,148 @@ def run(options: argparse.Namespace) -> int:
 
 @dataclass(frozen=True)
 class Status:
-    """Every run of a study in one of five states. planned = done + diverged + failed + running + waiting.
+    """The runs that were asked for, each in one state: done, diverged, failed, running, damaged or waiting.
 
-    committed: how many of the done ones only the committed table holds. failed: what and why; it will be tried again.
-    seconds_left: of all that is still to be done, at the median seconds of the runs done, shared by those running now
-    (at least one); None where nothing is done yet.
+    planned: the runs of the last sweep here, else of the plan that ships with the package, else all runs that exist.
+    others: runs of the study that are done beside these. committed: how many of the done ones only the committed table
+    holds. failed: each with its reason; they will be tried again. damaged: a sentence for each record that can't be
+    used. seconds_left: until all are done, at the median seconds of the runs done, shared by those that run now (at
+    least one); None where none is done yet. revisions: how many finished runs each code revision made.
     """
 
     planned: int
     done: int
     committed: int
+    others: int
     diverged: int
     failed: tuple[tuple[PlannedRun, str], ...]
-    running: tuple[tuple[PlannedRun, Heartbeat], ...]
+    running: tuple[tuple[PlannedRun, Owner], ...]
     damaged: tuple[str, ...]
+    waiting: int
     seconds_left: float | None
-
-    @property
-    def waiting(self) -> int:
-        """Runs that nobody has begun."""
-        return self.planned - self.done - self.diverged - len(self.failed) - len(self.running) - len(self.damaged)
+    revisions: dict[str, int]
 
 
 def examine_study(results: str, study: str) -> Status:
-    """The status of a study. Raises PoolscopeError where nothing of it is planned, recorded or committed."""
-    inventory = open_inventory(results, study)
-    plan = _plan(results, study)
-    recorded = {PlannedRun(*key, "") for key in _recorded(results, study)}
-    listed = {(run.digest, run.seed) for run in plan}
-    plan += [run for run in sorted(recorded, key=str) if (run.digest, run.seed) not in listed]
-    listed |= {(run.digest, run.seed) for run in plan}
-    plan += [PlannedRun(*key, "") for key in inventory.committed if key not in listed]
-    if not plan:
+    """Find out how far a study is. Raises PoolscopeError where nothing of it is planned, recorded or committed."""
+    finished = open_finished(results, study)
+    keys, misplaced = _list_existing(results, study)
+    existing = [PlannedRun(*key, "") for key in sorted({*keys, *finished.committed})]
+    plan = _list_planned(results, study) or existing
+    if not plan and not misplaced:
         raise PoolscopeError(f"Study {study!r} has no plan, no records and no tables under {results}.")
-    return _count(results, study, inventory, plan)
+    asked = {run.key for run in plan}
+    return _count(finished, plan, [run for run in existing if run.key not in asked], misplaced)
 
 
 def print_status(results: str, study: str, console: Console) -> None:
-    """Say how far a study is."""
-    status = examine_study(results, study)
-    by_table = f" ({status.committed} by the committed table)" if status.committed else ""
-    counts = [f"{status.done} done{by_table}", f"{len(status.running)} running", f"{status.waiting} waiting"]
+    """Print how far a study is."""
+    for line in describe_status(study, examine_study(results, study)):
+        console.print(line, soft_wrap=True)
+
+
+def describe_status(study: str, status: Status) -> Iterator[str]:
+    """Describe how far a study is, line by line."""
+    from_table = f" ({status.committed} by the committed table)" if status.committed else ""
+    counts = [f"{status.done} done{from_table}", f"{len(status.running)} running", f"{status.waiting} waiting"]
     counts += [f"{len(status.failed)} failed", f"{status.diverged} diverged"]
     counts += [f"{len(status.damaged)} damaged"] if status.damaged else []
-
-    def say(text: str) -> None:
-        console.print(text, soft_wrap=True)
-
-    say(f"{study}: {status.planned} runs planned: {', '.join(counts)}.")
-    for run, beat in status.running:
-        how_far = f"step {beat.step} of {beat.steps}" if beat.steps else "starting"
-        say(f"  running  {_name(run)}: {how_far}, {_duration(beat.seconds)} on {beat.host}")
+    beside = f"; {status.others} other runs of the study are done" if status.others else ""
+    yield f"{study}: {status.planned} runs planned: {', '.join(counts)}{beside}."
+    for run, owner in status.running:
+        step = f"step {owner.step} of {owner.steps}" if owner.steps else "starting"
+        yield f"  running  {_name(run)}: {step}, {_duration(owner.seconds)} on {owner.host}"
     for run, reason in status.failed:
-        say(f"  failed   {_name(run)}: {reason}")
+        yield f"  failed   {_name(run)}: {reason}"
     for sentence in status.damaged:
-        say(f"  damaged  {sentence}")
+        yield f"  damaged  {sentence}"
+    if mixture := describe_revisions(status.revisions):
+        yield mixture
     if status.waiting or status.running or status.failed:
         left = "unknown, since no run is done yet" if status.seconds_left is None else _duration(status.seconds_left)
         at_once = f" with {len(status.running)} runs at a time" if status.running else ", one run at a time"
-        say(f"Time left: {left}{at_once if status.seconds_left is not None else ''}.")
+        yield f"Time left: {left}{at_once if status.seconds_left is not None else ''}."
 
 
-def _plan(results: str, study: str) -> list[PlannedRun]:
-    """The runs of the shipped study of that name, else of the last sweep."""
+def _list_planned(results: str, study: str) -> list[PlannedRun]:
+    """The runs of the last sweep here, else of the shipped study of that name."""
+    if asked := read_sweep(results, study).runs:
+        return list(asked)
     if not (shipped("configs") / "experiment" / f"{study}.yaml").is_file():
-        return list(read_sweep(results, study).runs)
+        return []
     composed = compose_runs([f"experiment={study}"], multirun=True)
-    return [_planned(config, seed) for config in composed.configs for seed in config.seeds]
+    return [
+        PlannedRun(*identify(config, seed), describe_run(config, seed))
+        for config in composed.configs
+        for seed in config.seeds
+    ]
 
 
-def _planned(config: RunConfig, seed: int) -> PlannedRun:
-    return PlannedRun(digest(config), seed, describe_run(config, seed))
-
-
-def _recorded(results: str, study: str) -> Iterator[tuple[str, int]]:
-    """Digest and seed of every record, and of every run that is held."""
-    for path in runs_folder(results, study).glob("*/*seed-*"):
+def _list_existing(results: str, study: str) -> tuple[set[RunKey], list[str]]:
+    """Digest and seed of every record and every locked run, and a sentence for each file that is no record's place."""
+    keys, misplaced = set(), []
+    for path in sorted(runs_folder(results, study).glob("*/*seed-*")):
         seed = path.stem.removeprefix(".").removeprefix("seed-")
-        if path.suffix in (".json", ".lock") and seed.isdecimal():
-            if path.suffix == ".lock" and read_heartbeat(path.with_name(f"seed-{seed}.json")) is None:
-                continue
-            yield path.parent.name, int(seed)
-
-
-def _count(results: str, study: str, inventory: Inventory, plan: list[PlannedRun]) -> Status:
-    done = committed = diverged = 0
-    failed, running, damaged, seconds = [], [], [], []
-    for run in plan:
-        if beat := read_heartbeat(Path(record_path(results, study, run.digest, run.seed))):
-            running.append((run, beat))
+        if path.suffix == ".lock" and read_owner(path.with_name(f"seed-{seed}.json")) is None:
             continue
-        if row := inventory.row(run.digest, run.seed):
-            done, committed = done + 1, committed + 1
-            seconds += [_number(row.get("provenance.seconds", ""))]
+        if path.suffix not in (".json", ".lock"):
+            continue
+        if seed.isdecimal() and seed == str(int(seed)):
+            keys.add(RunKey(path.parent.name, int(seed)))
+        elif not path.name.startswith("."):
+            misplaced.append(f"The file {path} is in no record's place, which is seed-<number>.json; delete it.")
+    return keys, misplaced
+
+
+def _count(
+    finished: FinishedRuns, plan: Iterable[PlannedRun], others: Iterable[PlannedRun], misplaced: list[str]
+) -> Status:
+    outcomes: dict[str, list[Outcome]] = {"done": [], "diverged": [], "failed": []}
+    beside: list[Outcome] = []
+    failed, running, damaged = [], [], list(misplaced)
+    planned = waiting = 0
+    for run, asked in [*((run, True) for run in plan), *((run, False) for run in others)]:
+        planned += asked
+        if owner := read_owner(Path(record_path(finished.results, finished.study, *run.key))):
+            running.append((run, owner))
+            planned += not asked
             continue
         try:
-            record = inventory.record(run.digest, run.seed)
+            outcome = finished.outcome(run.key)
         except PoolscopeError as error:
             damaged.append(str(error))
             continue
-        if record is None:
-            continue
-        seconds += [_number(record.provenance.get("seconds", 0.0))] * (record.status != "failed")
-        done += record.status == "done"
-        diverged += record.status == "diverged"
-        if record.status == "failed":
-            failed.append((run, record.reason))
-    known = [value for value in seconds if value > 0]
-    rest = len(plan) - done - diverged - len(damaged) - len(running)
+        if outcome is None:
+            waiting += asked
+        elif not asked:
+            beside.append(outcome)
+        else:
+            outcomes[outcome.status].append(outcome)
+            if outcome.status == "failed":
+                failed.append((run, outcome.reason))
+    ended = outcomes["done"] + outcomes["diverged"]
+    seconds = [seconds for outcome in ended + beside if (seconds := _number(outcome.provenance.get("seconds"))) > 0]
     left = None
-    if known:
-        each = statistics.median(known)
-        begun = sum(max(0.0, each - beat.seconds) for _, beat in running)
-        left = (rest * each + begun) / max(1, len(running))
-    return Status(len(plan), done, committed, diverged, tuple(failed), tuple(running), tuple(damaged), left)
+    if seconds:
+        each = statistics.median(seconds)
+        begun = sum(max(0.0, each - owner.seconds) for _, owner in running)
+        left = ((waiting + len(failed)) * each + begun) / max(1, len(running))
+    done_beside = [outcome for outcome in beside if outcome.status == "done"]
+    return Status(
+        planned=planned,
+        done=len(outcomes["done"]),
+        committed=sum(outcome.committed for outcome in outcomes["done"]),
+        others=len(done_beside),
+        diverged=len(outcomes["diverged"]),
+        failed=tuple(failed),
+        running=tuple(running),
+        damaged=tuple(damaged),
+        waiting=waiting,
+        seconds_left=left,
+        revisions=count_revisions(
+            str(outcome.provenance.get("git_revision", "")) for outcome in outcomes["done"] + done_beside
+        ),
+    )
 
 
 def _number(value: object) -> float:

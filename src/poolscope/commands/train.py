@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import shlex
 import signal
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -23,15 +24,15 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from poolscope.commands.arguments import Parser, add_overrides
-from poolscope.runs.progress import Lines, LiveDisplay, describe_outcome, describe_run
+from poolscope.runs.progress import Lines, LiveDisplay, describe_run
 from poolscope.spec.compose import Composed, compose_runs, open_hydra
-from poolscope.spec.config import SETTINGS, RunConfig, digest, to_config
+from poolscope.spec.config import SETTINGS, RunConfig, to_config
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import record_path, runs_folder
 from poolscope.spec.plan import Plan, plan_network
 from poolscope.spec.terminal import open_console
 from poolscope.store.environment import write_environment
-from poolscope.store.inventory import Inventory, open_inventory
+from poolscope.store.finished import FinishedRuns, identify, open_finished
 from poolscope.store.sweep import PlannedRun, write_sweep
 
 SUMMARY = "Train networks that differ in their pooling, once for every seed."
@@ -119,18 +120,16 @@ def train(overrides: Sequence[str], multirun: bool = False, config_dir: str | No
         raise PoolscopeError("results and study must be the same in every job of a sweep; start one sweep for each.")
     (results, study), *_ = studies
     with _sole_writer(results, study):
-        inventory = open_inventory(results, study)
-        missing = check_jobs(composed.configs, inventory, console)
+        finished = open_finished(results, study)
+        missing = check_jobs(composed.configs, finished, console)
         if not missing and composed.complete:
             console.print(f"Nothing to run: all {len(_runs(composed))} runs of study {study} are done.")
-            return _conclude(composed, inventory, console)
-        planned = [PlannedRun(digest(config), seed, describe_run(config, seed)) for config, seed in _runs(composed)]
+            return _conclude(composed, finished, console)
+        planned = [PlannedRun(*identify(config, seed), describe_run(config, seed)) for config, seed in _runs(composed)]
         write_sweep(results, study, planned, _command(overrides, multirun, config_dir))
         write_environment(results, study)
         watched = {
-            Path(record_path(results, study, run.digest, run.seed)): run.label
-            for run in planned
-            if inventory.row(run.digest, run.seed) is None
+            record_path(results, study, *run.key): run.label for run in planned if not finished.only_committed(run.key)
         }
         with LiveDisplay(console, len(watched)) as display, _say_how_it_ended():
             if composed.launcher != "basic":
@@ -140,10 +139,10 @@ def train(overrides: Sequence[str], multirun: bool = False, config_dir: str | No
                 launch = hydra.multirun if composed.multirun else hydra.run
                 mode = "MULTIRUN" if composed.multirun else "RUN"
                 launch("train", task, [*given, f"hydra.mode={mode}"])
-        return _conclude(composed, inventory, console)
+        return _conclude(composed, finished, console)
 
 
-def check_jobs(configs: Sequence[RunConfig], inventory: Inventory, console: Console) -> int:
+def check_jobs(configs: Sequence[RunConfig], finished: FinishedRuns, console: Console) -> int:
     """Refuse, before any training, what can't work in any job; returns how many runs aren't done yet.
 
     Looks at the data sets' shapes, every network's plan, training-set sizes, and at what is done already.
@@ -153,7 +152,7 @@ def check_jobs(configs: Sequence[RunConfig], inventory: Inventory, console: Cons
     plans = [_plan_training(config) for config in configs]
     lacking: dict[int, int] = {}
     for job, config in enumerate(configs):
-        if count := sum(inventory.lacks(config, seed) for seed in config.seeds):
+        if count := sum(finished.lacks(identify(config, seed)) for seed in config.seeds):
             lacking[job] = count
     sizes = {job: check_dataset(configs[job].data) for job in lacking}
     tried: set[str] = set()
@@ -207,10 +206,11 @@ def run_job(composed: DictConfig, progress: Lines | None = None) -> tuple[float,
 
     config = to_config(composed)
     records = run_config(config, progress or Lines())
-    inventory = open_inventory(config.results, config.study)
-    rows = [row for seed in config.seeds if (row := inventory.row(digest(config), seed))]
-    found = [record.scalars for record in records] + rows
-    accuracies, macs = ([float(values.get(name, "nan")) for values in found] for name in ("val_accuracy", "macs"))
+    finished = open_finished(config.results, config.study)
+    keys = [identify(config, seed) for seed in config.seeds]
+    found: list[Mapping[str, float]] = [record.scalars for record in records]
+    found += [outcome.scalars for key in keys if (outcome := finished.outcome(key)) and outcome.committed]
+    accuracies, macs = ([values.get(name, math.nan) for values in found] for name in ("val_accuracy", "macs"))
     return sum(accuracies) / len(found), max(macs)
 
 
@@ -310,24 +310,21 @@ def _runs(composed: Composed) -> list[tuple[RunConfig, int]]:
     return [(config, seed) for config in composed.configs for seed in config.seeds]
 
 
-def _conclude(composed: Composed, inventory: Inventory, console: Console) -> int:
+def _conclude(composed: Composed, finished: FinishedRuns, console: Console) -> int:
     """Say how many runs are done and which are not, and where to look next."""
     runs, bad, committed = _runs(composed), 0, 0
     for config, seed in runs:
-        name = digest(config)
-        record = inventory.record(name, seed)
-        committed += inventory.row(name, seed) is not None
-        if record is None and (name, seed) not in inventory.committed:
-            what = f"{describe_run(config, seed)}: left no record"
-        elif record is not None and record.status != "done":
-            what = describe_outcome(config, record)
-        else:
+        outcome = finished.outcome(identify(config, seed))
+        if outcome is not None and outcome.status == "done":
+            committed += outcome.committed
             continue
+        arm = describe_run(config, seed)
+        what = f"{arm}: {outcome.status}: {outcome.reason}" if outcome else f"{arm}: left no record"
         bad += 1
         console.print(what, style="red", soft_wrap=True)
     if composed.complete:
         from_table = f", {committed} of them by the committed table" if committed else ""
-        console.print(f"{len(runs) - bad} of {len(runs)} runs done{from_table}.", soft_wrap=True)
-    where = "" if inventory.results == "results" else f" results={inventory.results}"
-    console.print(f"Next: poolscope report {inventory.study}{where}", soft_wrap=True)
+        console.print(f"{len(runs) - bad} of {len(runs)} runs done{from_table}.", highlight=False)
+    where = "" if finished.results == "results" else f" results={finished.results}"
+    console.print(f"Next: poolscope report {finished.study}{where}", highlight=False)
     return 1 if bad else 0

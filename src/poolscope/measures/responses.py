@@ -9,10 +9,9 @@ already treats the map as a torus; any other whose outputs depend on few cells s
 
 from __future__ import annotations
 
-import csv
 import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from poolscope.pooling import POOLS, make_pool
 from poolscope.spec.config import PoolConfig
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.operators import OPERATORS
+from poolscope.store.files import write_csv
 
 Apply = Callable[[np.ndarray], np.ndarray]
 
@@ -257,7 +257,8 @@ def write_gallery(results: str | Path, echo: Callable[[str], None] = lambda sent
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, rows in tables.items():
-            _write_csv(folder / f"{name}.csv", rows)
+            columns = list(dict.fromkeys(column for row in rows for column in row))
+            write_csv(columns, rows, folder / f"{name}.csv", "{:.5g}".format)
     except OSError as error:
         raise PoolscopeError(
             f"Can't write the gallery to {folder} ({error.strerror or error}); make the folder writable or choose "
@@ -383,17 +384,3 @@ def _encode(values: np.ndarray) -> dict[str, Any]:
     levels = np.clip(np.rint((values - low) / max(high - low, 1e-6) * 255), 0, 255).astype(np.uint8)
     sizes = dict(zip(("height", "width", "channels"), values.shape, strict=True))
     return sizes | {"low": low, "high": high, "levels": levels.tobytes().hex()}
-
-
-def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    columns = list(dict.fromkeys(column for row in rows for column in row))
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({column: _cell(value) for column, value in row.items()} for row in rows)
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, float):
-        return "" if math.isnan(value) else f"{value:.5g}"
-    return str(value)

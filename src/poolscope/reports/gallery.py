@@ -29,7 +29,7 @@ from poolscope.reports.figures.gallery import (
 )
 from poolscope.reports.figures.style import make_grid, styled
 from poolscope.spec.errors import PoolscopeError
-from poolscope.statistics.tables import write_text
+from poolscope.store.files import write_text
 
 TABLES = {  # and their columns of text
     "operators": (

@@ -11,7 +11,7 @@ import pandas as pd
 
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.operators import OPERATORS
-from poolscope.statistics.tables import write_text
+from poolscope.statistics.tables import write_csv
 
 KEY = ["data", "pool", "window", "stride", "options"]
 _KEYS = {
@@ -50,7 +50,7 @@ def continue_tables(folder: str | Path, rows: Mapping[str, Sequence[Mapping[str,
                 kind="stable",
                 ignore_index=True,
             )
-            write_text(frame.to_csv(index=False, float_format="%.6g", lineterminator="\n"), path)
+            write_csv(frame, path, "{:.6g}".format)
         frames[name] = frame
     return frames
 

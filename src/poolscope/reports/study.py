@@ -23,8 +23,9 @@ from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import shipped, study_folder
 from poolscope.statistics.arms import add_arms
 from poolscope.statistics.claims import find_contrasts
-from poolscope.statistics.tables import Tables, collect, list_studies, write_csv, write_tables, write_text
+from poolscope.statistics.tables import Tables, collect, list_studies, write_csv, write_tables
 from poolscope.store.environment import publish_environment
+from poolscope.store.files import write_text
 
 __all__ = ["Report", "build_report", "list_runs", "list_studies"]
 

@@ -13,7 +13,7 @@ from rich.progress import TaskID, TextColumn
 from poolscope.spec.config import RunConfig
 from poolscope.spec.terminal import make_bars, open_console
 from poolscope.store.record import RunRecord
-from poolscope.store.run_lock import read_heartbeat
+from poolscope.store.run_lock import read_owner
 
 
 def describe_run(config: RunConfig, seed: int) -> str:
@@ -83,13 +83,13 @@ class LiveDisplay(Lines):
             ended = sum(path.exists() for path in runs)
             self.bars.update(self.sweep, completed=ended)
             for path, label in runs.items():
-                beat = read_heartbeat(path)
-                if beat is None and path in shown:
+                owner = read_owner(path)
+                if owner is None and path in shown:
                     self.bars.remove_task(shown.pop(path))
-                elif beat is not None:
+                elif owner is not None:
                     if path not in shown:
                         shown[path] = self.bars.add_task("steps", note=label)
-                    self.bars.update(shown[path], total=beat.steps or None, completed=beat.step)
+                    self.bars.update(shown[path], total=owner.steps or None, completed=owner.step)
 
     def begin(self, config: RunConfig, seed: int, steps: int) -> None:
         self.bars.reset(self.run, total=steps, note=describe_run(config, seed), visible=True)

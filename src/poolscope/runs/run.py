@@ -32,9 +32,9 @@ from poolscope.spec.config import RunConfig, digest, to_record
 from poolscope.spec.paths import record_path
 from poolscope.spec.plan import plan_network
 from poolscope.store.environment import read_processor
-from poolscope.store.inventory import open_inventory
-from poolscope.store.record import RunRecord, pack_bits, write_record
-from poolscope.store.run_lock import Holder, hold_run
+from poolscope.store.finished import open_finished
+from poolscope.store.record import RunKey, RunRecord, pack_bits, write_record
+from poolscope.store.run_lock import RunLock, lock_run
 from poolscope.training.augment import normalise
 from poolscope.training.checkpoint import Checkpoint
 from poolscope.training.devices import count_together
@@ -63,8 +63,8 @@ def run_config(config: RunConfig, progress: Progress) -> list[RunRecord]:
     keep_freed_memory()
     enable_compilation_cache()
     runs = _Runs(config, progress)
-    seeds = [seed for seed in config.seeds if not runs.inventory.row(runs.name, seed)]
-    lacking = [seed for seed in seeds if runs.inventory.lacks(config, seed)]
+    seeds = [seed for seed in config.seeds if not runs.finished.only_committed(runs.key(seed))]
+    lacking = [seed for seed in seeds if runs.finished.lacks(runs.key(seed))]
     together = count_together(config.train, jax.default_backend(), len(lacking)) if lacking else 1
     groups = {lacking[start]: lacking[start : start + together] for start in range(0, len(lacking), together)}
     records: dict[int, RunRecord] = {}
@@ -79,25 +79,25 @@ class _Runs:
     """The runs of one configuration, and the compiled programs that they share."""
 
     def __init__(self, config: RunConfig, progress: Progress) -> None:
-        self.config, self.progress, self.name = config, progress, digest(config)
-        self.inventory = open_inventory(config.results, config.study)
+        self.config, self.progress, self.digest = config, progress, digest(config)
+        self.finished = open_finished(config.results, config.study)
         self._trainers: dict[tuple[Any, ...], Trainer] = {}
 
     def complete(self, seeds: Sequence[int]) -> dict[int, RunRecord]:
         """The records of these seeds; those that are lacking are trained, together, and written."""
-        if not any(self.inventory.lacks(self.config, seed) for seed in seeds):
+        if not any(self.finished.lacks(self.key(seed)) for seed in seeds):
             return self._read(seeds)
         with ExitStack() as stack:
-            holders = {}
+            locks = {}
             for seed in sorted(seeds):  # in the same order everywhere, so that two processes never wait for each other
                 wait = partial(
                     self.progress.say, f"seed {seed}: another process trains it now; waiting for its record."
                 )
-                holders[seed] = stack.enter_context(hold_run(self._path(seed), wait))
+                locks[seed] = stack.enter_context(lock_run(self._path(seed), wait))
             # Another process may have written some while this one waited.
-            lacking = [seed for seed in seeds if self.inventory.lacks(self.config, seed)]
+            lacking = [seed for seed in seeds if self.finished.lacks(self.key(seed))]
             records = self._read(seed for seed in seeds if seed not in lacking)
-            for record in self._train({seed: holders[seed] for seed in lacking}):
+            for record in self._train({seed: locks[seed] for seed in lacking}):
                 write_record(record, self._path(record.seed))
                 records[record.seed] = record
             for seed in lacking:
@@ -105,24 +105,24 @@ class _Runs:
                     _checkpoint_path(self._path(seed)).unlink(missing_ok=True)
         return records
 
-    def _train(self, holders: Mapping[int, Holder]) -> Iterator[RunRecord]:
+    def _train(self, locks: Mapping[int, RunLock]) -> Iterator[RunRecord]:
         """Train seeds together and measure each. What fails together is tried one by one, then recorded as failed."""
-        if not holders:
+        if not locks:
             return
-        seeds, began, provenance = list(holders), time.monotonic(), _provenance(datetime.now(UTC))
+        seeds, began, provenance = list(locks), time.monotonic(), _provenance(datetime.now(UTC))
         try:
             datasets = [load_dataset(self.config.data, seed) for seed in seeds]
             provenance |= {"data_version": datasets[0].version, "data": datasets[0].description}
             trainer = self._trainer(datasets[0], len(seeds))
-            trained, seconds = self._fit(trainer, datasets, holders, provenance)
+            trained, seconds = self._fit(trainer, datasets, locks, provenance)
         except Exception as error:
             failure = _describe_failure(error)
             if len(seeds) == 1:
                 yield self._record(seeds[0], provenance, failure, time.monotonic() - began)
                 return
             self.progress.say(f"{len(seeds)} seeds are trained one by one; together it failed: {failure['reason']}")
-            for seed, holder in holders.items():
-                yield from self._train({seed: holder})
+            for seed, lock in locks.items():
+                yield from self._train({seed: lock})
             return
         fitting = time.monotonic() - began
         if len(seeds) > 1:
@@ -137,20 +137,20 @@ class _Runs:
             yield self._record(seed, known, content, fitting + time.monotonic() - began)
 
     def _fit(
-        self, trainer: Trainer, datasets: Sequence[Dataset], holders: Mapping[int, Holder], provenance: dict[str, Any]
+        self, trainer: Trainer, datasets: Sequence[Dataset], locks: Mapping[int, RunLock], provenance: dict[str, Any]
     ) -> tuple[list[Trained], float]:
         """The fits of the seeds, and each one's share of the seconds that they took."""
-        seeds, began = list(holders), time.perf_counter()
+        seeds, began = list(locks), time.perf_counter()
         path = _checkpoint_path(self._path(seeds[0]))
-        identity = _identity(self.name, seeds, trainer, provenance)
+        identity = _identity(self.digest, seeds, trainer, provenance)
         checkpoint = Checkpoint(path, identity, self.config.train.checkpoint_every, self.progress.say)
-        for seed, holder in holders.items():
+        for seed, lock in locks.items():
             self.progress.begin(self.config, seed, trainer.steps)
-            holder.beat(0, trainer.steps)
+            lock.update(0, trainer.steps)
 
         def watch(step: int, values: dict[str, float]) -> None:
-            for holder in holders.values():
-                holder.beat(step, trainer.steps)
+            for lock in locks.values():
+                lock.update(step, trainer.steps)
             self.progress.advance(step, values)
 
         if len(seeds) == 1:
@@ -168,13 +168,16 @@ class _Runs:
 
     def _record(self, seed: int, provenance: dict[str, Any], content: dict[str, Any], seconds: float) -> RunRecord:
         config, provenance = to_record(self.config), provenance | {"seconds": round(seconds, 6)}
-        return RunRecord(self.config.study, self.name, seed, config=config, provenance=provenance, **content)
+        return RunRecord(self.config.study, self.digest, seed, config=config, provenance=provenance, **content)
+
+    def key(self, seed: int) -> RunKey:
+        return RunKey(self.digest, seed)
 
     def _path(self, seed: int) -> Path:
-        return record_path(self.config.results, self.config.study, self.name, seed)
+        return record_path(self.config.results, self.config.study, *self.key(seed))
 
     def _read(self, seeds: Iterable[int]) -> dict[int, RunRecord]:
-        found = {seed: self.inventory.record(self.name, seed) for seed in seeds}
+        found = {seed: self.finished.record(self.key(seed)) for seed in seeds}
         return {seed: record for seed, record in found.items() if record is not None}
 
 
@@ -188,10 +191,10 @@ def _checkpoint_path(record: Path) -> Path:
     return record.with_name(f".{record.stem}.checkpoint")
 
 
-def _identity(name: str, seeds: list[int], trainer: Trainer, provenance: dict[str, Any]) -> str:
+def _identity(digest: str, seeds: list[int], trainer: Trainer, provenance: dict[str, Any]) -> str:
     """All that has a say in the bits of a fit."""
     parts = [provenance[key] for key in ("versions", "device", "machine", "data_version", "data")]
-    return json.dumps([name, seeds, trainer.mesh.shape_tuple, trainer.scans, *parts], sort_keys=True)
+    return json.dumps([digest, seeds, trainer.mesh.shape_tuple, trainer.scans, *parts], sort_keys=True)
 
 
 def _measure(
@@ -212,7 +215,7 @@ def _measure(
         "curves": trained.curves,
         "confusion": confusion.tolist(),
         "test_correct": pack_bits(test.correct.tolist()),
-        "feature_maps": _feature_maps(trainer, trained, dataset) if seed == config.seeds[0] else {},
+        "feature_maps": _feature_maps(trainer, trained, dataset),
     }
 
 

@@ -84,12 +84,6 @@ def add_arms(runs: pd.DataFrame, ignoring: Sequence[str] = ()) -> pd.DataFrame:
     return labelled.iloc[positions].reset_index(drop=True)
 
 
-def label_arms(runs: pd.DataFrame) -> dict[str, str]:
-    """{digest: arm}, such as max, max 3/2 (window/stride), or avg, blocks=4; different within a setting."""
-    labelled = add_arms(runs)
-    return dict(zip(labelled["digest"], labelled["arm"], strict=True))
-
-
 def find_baselines(labelled: pd.DataFrame, operator: str = "max") -> dict[tuple[str, str], str]:
     """{(setting, arm): arm it is compared with}, from the result of `add_arms`.
 

@@ -1,17 +1,15 @@
 """Records to tidy tables, and tables to CSV and back, so that a study can be redrawn or continued without its records.
 
-Every cell passes through its text in the CSV file, whether it comes from a record or from a committed table; the type
-of a column follows from its texts. The same records therefore give the same bytes, on this report and on the next.
+Every cell passes through its text in the CSV file, whether it comes from a record or from a committed table, and gets
+the type that the schema gives its column. The same records therefore give the same bytes, on this report and the next.
 """
 
 from __future__ import annotations
 
-import json
-import math
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -20,34 +18,27 @@ import pandas as pd
 from poolscope.spec.config import RECORDED_KEYS
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import runs_folder, shipped, study_folder
-from poolscope.store.files import open_whole
-from poolscope.store.inventory import read_rows
-from poolscope.store.record import RunRecord, read_record
+from poolscope.store import files
+from poolscope.store.cells import CONFIG_KINDS, Cells, flatten, read_cell, to_cell
+from poolscope.store.record import RunRecord, read_placed_record
+from poolscope.store.table import IDENTITY, KEYS, NAMES, find_false_matrix, find_problem, is_scalar, read_committed
 
-KEY = ["digest", "seed"]
 CONFIG_COLUMNS = RECORDED_KEYS
-_IDENTITY = ("study", "digest", "seed", "status", "reason")
 _SCALARS = (
     *("test_accuracy", "test_loss", "train_eval_accuracy", "train_eval_loss", "val_accuracy", "val_loss"),
     *("generalisation_gap", "loss_gap", "best_epoch", "test_accuracy_best", "test_loss_best"),
     *("parameters", "macs", "epochs", "steps", "train_size", "test_size", "seconds_train", "images_per_second"),
 )
 _LEADING = {
-    "runs": (*_IDENTITY, *CONFIG_COLUMNS, *_SCALARS),
+    "runs": (*IDENTITY, *CONFIG_COLUMNS, *_SCALARS),
     "curves": ("digest", "seed", "epoch", "step", "train_eval_loss", "train_eval_accuracy", "val_loss", "val_accuracy"),
     "confusion": ("digest", "seed", "true", "counts"),
     "feature_maps": ("digest", "seed", "stage", "moment", "channel", "row", "values"),
 }
-_ORDER = {
-    "runs": ("data.name", "pool.name", "digest", "seed"),
-    "curves": ("digest", "seed", "epoch"),
-    "confusion": ("digest", "seed", "true"),
-    "feature_maps": ("digest", "seed", "stage", "moment", "channel", "row"),
-}
+_ORDER = KEYS | {"runs": ("data.name", "pool.name", *KEYS["runs"])}
 _TEXTS = {"study", "digest", "status", "reason", "test_correct", "counts", "moment", "values"}
+_WHOLE = {"seed", "true", "stage", "channel", "row"}
 _CHANNELS = 4  # feature maps kept in a committed table, for each stage
-
-Cells = dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -57,7 +48,7 @@ class Tables:
     runs: a row per configuration and seed: identity, configuration ("pool.name"), scalars, provenance, `test_correct`.
     curves: a row per run and epoch. confusion: a row per run and true class; counts is the text of the number of test
     images predicted as class 0, 1, ... feature_maps: a row per row of a map; moment is image, before or after (stage 0
-    is the image). damaged: one sentence for each record that could not be read.
+    is the image), kept for the lowest seed of each configuration. damaged: one sentence for each record left out.
     """
 
     runs: pd.DataFrame
@@ -67,35 +58,28 @@ class Tables:
     damaged: tuple[str, ...] = ()
 
 
-NAMES = tuple(_LEADING)
-
-
 def collect(results: str | Path, study: str) -> Tables:
-    """The tables of a study: its raw records, and the committed rows of runs that have no record here.
+    """Collect the tables of a study: its raw records, and the committed rows of runs that have no record here.
 
-    Raises PoolscopeError where there is neither, or where a committed table is damaged.
+    Raises:
+        PoolscopeError: where there is neither, or where a committed table is damaged.
     """
     rows: dict[str, list[Cells]] = {name: [] for name in NAMES}
     damaged = []
     for path in sorted(runs_folder(results, study).glob("*/seed-*.json")):
         try:
-            record = read_record(path)
+            tabulated = _tabulate(path, read_placed_record(path))
         except PoolscopeError as error:
             damaged.append(str(error))
-            continue
-        try:
-            tabulated = _tabulate(record)
-        except (ValueError, TypeError, KeyError, AttributeError):
-            damaged.append(f"The record {path} is damaged (a curve, matrix or map in it is misshapen).")
             continue
         for name in NAMES:
             rows[name].extend(tabulated[name])
     fresh = {(row["digest"], row["seed"]) for row in rows["runs"]}
-    for name in NAMES:
-        committed = read_rows(study_folder(results, study) / "tables" / f"{name}.csv", _required(name))
+    for name, committed in read_committed(results, study).items():
         rows[name].extend(row for row in committed if (row["digest"], row["seed"]) not in fresh)
     if not rows["runs"]:
-        raise PoolscopeError(damaged[0] if damaged else _nothing(results, study))
+        raise PoolscopeError(damaged[0] if damaged else _describe_lack(results, study))
+    rows["feature_maps"] = _keep_lowest_seeds(rows["feature_maps"])
     return Tables(**{name: _make_frame(rows[name], name) for name in NAMES}, damaged=tuple(damaged))
 
 
@@ -108,16 +92,10 @@ def write_tables(tables: Tables, folder: str | Path) -> list[Path]:
     return paths
 
 
-def write_csv(frame: pd.DataFrame, path: Path) -> None:
-    """Write a frame without its index, whole or not at all."""
-    write_text(frame.to_csv(index=False, lineterminator="\n"), path)
-
-
-def write_text(text: str, path: Path) -> None:
-    """Write a text file whole or not at all, so that a crash never costs a committed table."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open_whole(path) as file:
-        file.write(text.encode())
+def write_csv(frame: pd.DataFrame, path: Path, show_number: Callable[[float], str] = repr) -> None:
+    """Write a frame without its index, whole or not at all; NA becomes an empty cell."""
+    rows = ({str(name): None if value is pd.NA else value for name, value in row.items()} for row in _list_rows(frame))
+    files.write_csv([str(name) for name in frame], rows, path, show_number)
 
 
 def sum_confusion(confusion: pd.DataFrame, digest: str, seeds: Iterable[int]) -> np.ndarray:
@@ -166,37 +144,48 @@ def list_studies(results: str | Path) -> pd.DataFrame:
 
 
 def tabulate_run(row: Mapping[str, Any]) -> Cells:
-    """The texts of one row of the runs table, as they stand in its CSV file."""
-    return {str(name): _cell(None if value is pd.NA else value) for name, value in row.items()}
+    """Write one row of the runs table as the texts of its CSV file."""
+    return {str(name): to_cell(None if value is pd.NA else value) for name, value in row.items()}
 
 
-def _nothing(results: str | Path, study: str) -> str:
+def _describe_lack(results: str | Path, study: str) -> str:
     studies = list_studies(results)
     existing = studies.loc[(studies["records"] > 0) | studies["committed"], "study"].tolist()
-    there = f"the studies that exist there are {', '.join(existing)}" if existing else "no study exists there yet"
-    return f"Study {study!r} has no records and no tables under {results}; {there}."
+    others = f"the studies that exist there are {', '.join(existing)}" if existing else "no study exists there yet"
+    return f"Study {study!r} has no records and no tables under {results}; {others}."
 
 
-def _tabulate(record: RunRecord) -> dict[str, list[Cells]]:
-    """The rows that one record gives to each table, as texts."""
+def _tabulate(path: Path, record: RunRecord) -> dict[str, list[Cells]]:
+    """Make the rows that one record gives to each table; raises PoolscopeError where no run writes one like it."""
+    try:
+        tables = _make_rows(record)
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+        raise PoolscopeError(f"The record {path} is damaged (a curve, matrix or map in it is misshapen).") from error
+    problems = [find_problem(name, row, record.study) for name in NAMES for row in tables[name]]
+    if not any(problems):
+        problems.append(find_false_matrix(tables["runs"][0], tables["confusion"]))
+    if problem := next(filter(None, problems), None):
+        raise PoolscopeError(f"The record {path} is damaged: {problem}; delete it and run its command again.")
+    return tables
+
+
+def _make_rows(record: RunRecord) -> dict[str, list[Cells]]:
     key = {"digest": record.digest, "seed": str(record.seed)}
     run = {
         **key,
-        **{name: _cell(getattr(record, name)) for name in ("study", "status", "reason", "test_correct")},
-        **_flatten({name: value for name, value in record.config.items() if isinstance(value, Mapping)}),
-        **_flatten({"provenance": record.provenance}),
-        **{name: _cell(value) for name, value in record.scalars.items()},
+        **{name: to_cell(getattr(record, name)) for name in ("study", "status", "reason", "test_correct")},
+        **flatten({name: value for name, value in record.config.items() if isinstance(value, Mapping)}),
+        **flatten({"provenance": record.provenance}),
+        **{name: to_cell(value) for name, value in record.scalars.items()},
     }
     run["reason"] = " ".join(record.reason.split())
     run.pop("data.dir", None)
-    columns = {name: [_cell(value) for value in values] for name, values in record.curves.items()}
+    columns = {name: [to_cell(value) for value in values] for name, values in record.curves.items()}
     curves = [key | dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     confusion = [
         key | {"true": str(true), "counts": " ".join(str(int(count)) for count in counts)}
         for true, counts in enumerate(record.confusion)
     ]
-    if any(len(counts) != len(record.confusion) for counts in record.confusion):
-        raise ValueError("a confusion matrix is square")
     return {"runs": [run], "curves": curves, "confusion": confusion, "feature_maps": _tabulate_maps(record, key)}
 
 
@@ -220,37 +209,20 @@ def _tabulate_maps(record: RunRecord, key: Cells) -> list[Cells]:
     ]
 
 
-def _flatten(tree: Mapping[str, Any], prefix: str = "") -> Cells:
-    """{"pool": {"name": "max"}} as {"pool.name": "max"}; lists as compact JSON text."""
-    cells: Cells = {}
-    for name, value in tree.items():
-        if isinstance(value, Mapping):
-            cells |= _flatten(value, f"{prefix}{name}.")
-        else:
-            cells[prefix + name] = _cell(value)
-    return cells
-
-
-def _cell(value: Any) -> str:
-    """The text of a value in a CSV file; nothing for None and numbers that aren't finite."""
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return ""
-    if isinstance(value, (list, tuple)):
-        return json.dumps(value, separators=(",", ":"))
-    return repr(value) if isinstance(value, float) else str(value)
-
-
-def _required(name: str) -> list[str]:
-    return KEY if name == "curves" else list(_IDENTITY if name == "runs" else _LEADING[name])
+def _keep_lowest_seeds(maps: list[Cells]) -> list[Cells]:
+    lowest: dict[str, int] = {}
+    for row in maps:
+        lowest[row["digest"]] = min(int(row["seed"]), lowest.get(row["digest"], int(row["seed"])))
+    return [row for row in maps if int(row["seed"]) == lowest[row["digest"]]]
 
 
 def _make_frame(rows: list[Cells], name: str) -> pd.DataFrame:
-    """Typed, in the order of columns and rows that this table always has."""
-    present = {column for row in rows for column in row} | set(_LEADING[name] if name != "runs" else _IDENTITY)
+    """Type the rows, in the order of columns and rows that this table always has."""
+    present = {column for row in rows for column in row} | set(_LEADING[name] if name != "runs" else IDENTITY)
     leading = [column for column in _LEADING[name] if column in present]
     rest = sorted(present - set(leading), key=lambda column: (_rank(column), column))
     frame = pd.DataFrame(
-        {column: _typed(column, [row.get(column, "") for row in rows]) for column in [*leading, *rest]}
+        {column: _type_column(column, [row.get(column, "") for row in rows]) for column in [*leading, *rest]}
     )
     order = [column for column in _ORDER[name] if column in frame]
     return frame.sort_values(order, kind="stable", ignore_index=True)
@@ -261,18 +233,34 @@ def _rank(column: str) -> int:
     return 3 if column == "test_correct" else 2 if column.startswith("provenance.") else 0 if "." in column else 1
 
 
-def _typed(column: str, cells: list[str]) -> pd.Series:
-    """bool, int64, float64 (empty: NaN) or text, whichever holds every cell."""
-    given = [cell for cell in cells if cell]
-    if column in _TEXTS or column.startswith("provenance.") or column.endswith(".name"):
+def _type_column(column: str, cells: list[str]) -> pd.Series:
+    """Give a column the type of the schema, with NA for the empty cells of whole numbers and booleans.
+
+    A key with values of several types (a window: 3 or [2,3]) is text unless all are whole numbers.
+    """
+    if column in _TEXTS or column.startswith("provenance."):
         return pd.Series(cells, dtype="str")
-    if given and all(cell in ("True", "False") for cell in given):
-        truth = {"True": True, "False": False, "": None}
-        return pd.Series([truth[cell] for cell in cells], dtype="bool" if len(given) == len(cells) else "boolean")
-    try:
-        numbers = [float(cell) if cell else math.nan for cell in cells]
-    except ValueError:
-        return pd.Series(cells, dtype="str")
-    if len(given) == len(cells) and given and all(re.fullmatch(r"-?\d+", cell) for cell in given):
+    if column in _WHOLE:
         return pd.Series([int(cell) for cell in cells], dtype="int64")
-    return pd.Series(numbers, dtype="float64")
+    if column in CONFIG_KINDS:
+        kind = CONFIG_KINDS[column]
+    elif is_scalar(column):
+        kind = float
+    else:
+        kind = Any  # a key of another version's schema
+    try:
+        values = [read_cell(cell, kind) for cell in cells]
+    except ValueError:  # of another version's schema
+        return pd.Series(cells, dtype="str")
+    kinds = {type(value) for value in values} - {NoneType}
+    if float in (kind, *kinds):
+        return pd.Series([np.nan if value is None else float(value) for value in values], dtype="float64")
+    full = NoneType not in {type(value) for value in values}
+    for plain, dtype in ((int, "int64"), (bool, "bool")):
+        if kinds == {plain} or (not kinds and kind is plain):
+            return pd.Series(values, dtype=dtype if full else {"int64": "Int64", "bool": "boolean"}[dtype])
+    return pd.Series([to_cell(value) for value in values], dtype="str")
+
+
+def _list_rows(frame: pd.DataFrame) -> list[dict[Any, Any]]:
+    return frame.to_dict("records")

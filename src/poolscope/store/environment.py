@@ -6,13 +6,13 @@ import json
 import os
 import platform
 import re
-import shutil
 from contextlib import suppress
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
 from poolscope.spec.paths import runs_folder, study_folder
+from poolscope.store.files import write_text
 from poolscope.store.sweep import read_sweep
 
 _NAME = "environment.json"
@@ -39,17 +39,14 @@ def write_environment(results: str | Path, study: str) -> None:
     text = json.dumps(describe_environment(results, study), indent=1) + "\n"
     path = runs_folder(results, study) / _NAME
     if not path.is_file() or path.read_text(encoding="utf-8") != text:
-        scratch = path.with_name(f".{_NAME}.{os.getpid()}")
-        scratch.write_text(text, encoding="utf-8")
-        os.replace(scratch, path)
+        write_text(text, path)
 
 
 def publish_environment(results: str | Path, study: str) -> None:
     """Put the environment of the runs among the study's committed tables; one that is there without runs stays."""
     kept, published = runs_folder(results, study) / _NAME, study_folder(results, study) / "tables" / _NAME
     if kept.is_file():
-        published.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(kept, published)
+        write_text(kept.read_text(encoding="utf-8"), published)
 
 
 def read_processor() -> str:

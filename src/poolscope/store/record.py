@@ -10,14 +10,26 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from poolscope.spec.errors import PoolscopeError
-from poolscope.store.files import open_whole
+from poolscope.store.files import write_text
 
 VERSION = 1
 STATUSES = ("done", "diverged", "failed")
 _MOST_BYTES = 2**28
+_TYPES = {  # of a record's fields in JSON
+    **dict.fromkeys(("study", "digest", "status", "reason", "test_correct"), str),
+    **dict.fromkeys(("config", "scalars", "curves", "feature_maps", "provenance"), dict),
+    **{"seed": int, "confusion": list},
+}
+
+
+class RunKey(NamedTuple):
+    """What identifies a run within a study: the digest of its configuration, and its seed."""
+
+    digest: str
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -29,7 +41,7 @@ class RunRecord:
     confusion: counts[true class][predicted class] on the test images, final weights.
     test_correct: one bit per test image (1 = right), from `pack_bits`; the i-th bit is the i-th image of the split.
     feature_maps: {"image": [[...]], "stages": [{"stage": 1, "before": [[[...]]], "after": [[[...]]]}, ...]} of one
-        test image, maps as [channel][row][column]; kept for the first seed of a configuration only, else empty.
+        test image, maps as [channel][row][column]. Tables keep those of a configuration's lowest seed.
     provenance: git revision, versions, device, data set version and sizes, time stamps; never read by the statistics.
     """
 
@@ -47,6 +59,11 @@ class RunRecord:
     provenance: dict[str, Any] = field(default_factory=dict)
     version: int = VERSION
 
+    @property
+    def key(self) -> RunKey:
+        """Digest and seed."""
+        return RunKey(self.digest, self.seed)
+
 
 def write_record(record: RunRecord, path: str | Path) -> None:
     """Write a record atomically: a reader sees the old file or the whole new one. Non-finite numbers become null.
@@ -54,12 +71,9 @@ def write_record(record: RunRecord, path: str | Path) -> None:
     A checksum goes with the provenance, for `read_record`, which takes it out again.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     content = _finite(dataclasses.asdict(record))
     content["provenance"]["checksum"] = _checksum(content)
-    text = _encode(content)
-    with open_whole(path) as file:
-        file.write(text.encode() + b"\n")
+    write_text(_encode(content) + "\n", path)
 
 
 def read_record(path: str | Path) -> RunRecord:
@@ -86,18 +100,8 @@ def read_record(path: str | Path) -> RunRecord:
         raise PoolscopeError(f"The record {path} has version {content['version']!r}, not {VERSION}; {remedy}.")
     if not _matches_checksum(content):
         raise PoolscopeError(f"The record {path} is damaged (its checksum doesn't fit); {remedy}.")
-    shapes = {
-        "provenance": dict,
-        "seed": int,
-        "status": str,
-        "config": dict,
-        "scalars": dict,
-        "curves": dict,
-        "study": str,
-        "digest": str,
-    }
     try:
-        fits = all(isinstance(content[name], kind) for name, kind in shapes.items())
+        fits = all(type(content[name]) is kind for name, kind in _TYPES.items())
         if not fits or content["status"] not in STATUSES:
             raise TypeError
         content["scalars"] = {name: _number(value) for name, value in content["scalars"].items()}
@@ -105,6 +109,22 @@ def read_record(path: str | Path) -> RunRecord:
     except TypeError as error:
         raise PoolscopeError(f"The record {path} is damaged (a field has the wrong type); {remedy}.") from error
     return RunRecord(**content)
+
+
+def read_placed_record(path: str | Path) -> RunRecord:
+    """Read the record of the run that its path <study>/<digest>/seed-<seed>.json names.
+
+    Raises:
+        PoolscopeError: naming the file, where it is damaged or holds another run than its path says.
+    """
+    path = Path(path)
+    record = read_record(path)
+    if (path.parent.parent.name, path.parent.name, path.name) != (record.study, record.digest, _name(record.seed)):
+        raise PoolscopeError(
+            f"The record {path} is out of place: it holds {record.digest}/{_name(record.seed)} of study "
+            f"{record.study!r}; move it there, or delete it if it is a copy."
+        )
+    return record
 
 
 def pack_bits(bits: Sequence[bool]) -> str:
@@ -121,6 +141,10 @@ def unpack_bits(text: str) -> list[bool]:
     count, _, encoded = text.partition(":")
     octets = base64.b64decode(encoded)
     return [bool(octets[i // 8] >> (7 - i % 8) & 1) for i in range(int(count))]
+
+
+def _name(seed: int) -> str:
+    return f"seed-{seed}.json"
 
 
 def _encode(content: Any) -> str:

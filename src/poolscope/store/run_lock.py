@@ -1,6 +1,6 @@
-"""Who is at a run now: a lock beside its record, held by the process that trains it, and how far that has come.
+"""Run lock: the owner process of a run and its step, in two files beside the run's record.
 
-The lock ends with its holder, however that ends; so one run is never trained twice at a time, whichever sweeps, jobs of
+The lock ends with its owner, however that ends. So one run is never trained twice at a time, whichever sweeps, jobs of
 a cluster or machines that share the folder ask for it.
 """
 
@@ -17,10 +17,12 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from poolscope.store.files import open_whole
+
 
 @dataclass(frozen=True)
-class Heartbeat:
-    """How far a running run is. host and process: who trains it; seconds: since it began."""
+class Owner:
+    """The process that trains a run: its host and id, the optimiser steps taken and planned, seconds since it began."""
 
     host: str
     process: int
@@ -29,46 +31,41 @@ class Heartbeat:
     seconds: float
 
 
-class Holder:
-    """Holds a run and says how far it is."""
+class RunLock:
+    """A lock that this process owns."""
 
-    def __init__(self, path: Path) -> None:
-        self._path, self._began = _beside(path, "running"), time.monotonic()
-        self.beat(0, 0)
+    def __init__(self, record: Path) -> None:
+        self._path, self._began = _beside(record, "running"), time.monotonic()
+        self.update(0, 0)
 
-    def beat(self, step: int, steps: int) -> None:
-        """Say that `step` of `steps` are taken. What can't be written is left unsaid."""
+    def update(self, step: int, steps: int) -> None:
+        """Write that `step` of `steps` optimiser steps are taken; a disk that refuses it is ignored."""
         seconds = round(time.monotonic() - self._began, 1)
         text = json.dumps([socket.gethostname(), os.getpid(), step, steps, seconds])
-        scratch = self._path.with_name(f"{self._path.name}.{os.getpid()}")
-        try:
-            scratch.write_text(text, encoding="utf-8")
-            os.replace(scratch, self._path)
-        except OSError:
-            with suppress(OSError):
-                scratch.unlink()
+        with suppress(OSError), open_whole(self._path, durable=False) as file:
+            file.write(text.encode())
 
 
 @contextmanager
-def hold_run(record: Path, waiting: Callable[[], None]) -> Iterator[Holder]:
-    """Hold the run whose record has this path; where another process holds it, call `waiting` and wait for its end."""
+def lock_run(record: Path, on_wait: Callable[[], None]) -> Iterator[RunLock]:
+    """Own the run whose record has this path; while another process owns it, call `on_wait` once and wait."""
     record.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(_beside(record, "lock"))
     try:
         lock.acquire(timeout=1)
     except Timeout:
-        waiting()
+        on_wait()
         lock.acquire(poll_interval=1)
     try:
-        yield Holder(record)
+        yield RunLock(record)
     finally:
         for kind in ("running", "lock"):
             _beside(record, kind).unlink(missing_ok=True)
         lock.release()
 
 
-def read_heartbeat(record: Path) -> Heartbeat | None:
-    """How far the run is that a process trains now; None where nobody does."""
+def read_owner(record: Path) -> Owner | None:
+    """The process that trains the run whose record has this path; None where nobody does."""
     path = _beside(record, "lock")
     if not path.exists():
         return None
@@ -81,9 +78,9 @@ def read_heartbeat(record: Path) -> Heartbeat | None:
         if not _beside(record, "running").exists():
             return None
     try:
-        return Heartbeat(*json.loads(_beside(record, "running").read_text(encoding="utf-8")))
+        return Owner(*json.loads(_beside(record, "running").read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
-        return Heartbeat("", 0, 0, 0, 0.0)
+        return Owner("", 0, 0, 0, 0.0)
 
 
 def _beside(record: Path, kind: str) -> Path:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import runs_folder
-from poolscope.store.files import open_whole
+from poolscope.store.files import write_text
+from poolscope.store.record import RunKey
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,11 @@ class PlannedRun:
     digest: str
     seed: int
     label: str
+
+    @property
+    def key(self) -> RunKey:
+        """Digest and seed."""
+        return RunKey(self.digest, self.seed)
 
 
 @dataclass(frozen=True)
@@ -53,8 +59,7 @@ def write_sweep(results: str | Path, study: str, runs: Sequence[PlannedRun], com
         "commands": list(dict.fromkeys((*earlier, command))),
         "runs": [[run.digest, run.seed, run.label] for run in runs],
     }
-    with open_whole(path) as file:
-        file.write(json.dumps(content, separators=(",", ":")).encode())
+    write_text(json.dumps(content, separators=(",", ":")), path)
 
 
 def _path(results: str | Path, study: str) -> Path:

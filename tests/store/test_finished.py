@@ -10,10 +10,9 @@ import pytest
 from made_records import make_config, make_record, write_study
 
 from poolscope.cli import main
-from poolscope.spec.config import digest
 from poolscope.spec.errors import PoolscopeError
 from poolscope.statistics.tables import collect, write_tables
-from poolscope.store.inventory import open_inventory
+from poolscope.store.finished import identify, open_finished
 
 QUICK = ["train.steps=2", "model.width=2", "data.train_eval_size=50", "study=mine"]
 
@@ -59,12 +58,12 @@ def test_another_configuration_and_an_unfinished_run_are_not_done_by_the_table(r
     write_study(results, [make_record(config, 0), make_record(config, 1, status="diverged", reason="no")])
     write_tables(collect(results, "made"), results / "made" / "tables")
     shutil.rmtree(results / "runs")
-    inventory = open_inventory(str(results), "made")
-    assert [inventory.lacks(config, seed) for seed in (0, 1, 2)] == [False, True, True]
-    assert inventory.lacks(other, 0)
-    assert open_inventory(str(results), "other").committed == {}
+    finished = open_finished(str(results), "made")
+    assert [finished.lacks(identify(config, seed)) for seed in (0, 1, 2)] == [False, True, True]
+    assert finished.lacks(identify(other, 0))
+    assert open_finished(str(results), "other").committed == {}
     write_study(results, [make_record(config, 0, status="failed", reason="no memory")])
-    assert inventory.lacks(config, 0) and inventory.row(digest(config), 0) is None  # what a report would show
+    assert finished.lacks(identify(config, 0)) and not finished.only_committed(identify(config, 0))
 
 
 @pytest.mark.parametrize(
@@ -98,4 +97,4 @@ def test_a_table_that_is_a_loop_of_links_is_refused(results: Path) -> None:
     path.parent.mkdir(parents=True)
     path.symlink_to(path)
     with pytest.raises(PoolscopeError, match=r"runs\.csv"):
-        open_inventory(str(results), "mine")
+        open_finished(str(results), "mine")

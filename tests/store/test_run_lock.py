@@ -1,0 +1,43 @@
+"""A run has one owner at a time, which others can see and wait for, and which ends with its process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from poolscope.store.run_lock import lock_run, read_owner
+
+
+def test_a_run_that_another_process_holds_is_waited_for_not_trained_twice(results: Path) -> None:
+    path = results / "runs" / "mine" / "0123456789ab" / "seed-0.json"
+    said: list[str] = []
+    assert read_owner(path) is None
+    with lock_run(path, lambda: said.append("wait")) as lock:
+        lock.update(5, 20)
+        owner = read_owner(path)
+        assert owner is not None and (owner.step, owner.steps, owner.process) == (5, 20, os.getpid())
+    assert read_owner(path) is None and list(path.parent.iterdir()) == [] and said == []
+
+
+def test_a_run_that_is_held_elsewhere_is_seen_and_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "seed-0.json"
+    script = (
+        "import sys, time; from pathlib import Path; from poolscope.store.run_lock import lock_run\n"
+        "with lock_run(Path(sys.argv[1]), print) as lock: lock.update(3, 9); print('held', flush=True); time.sleep(4)"
+    )
+    with subprocess.Popen([sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None and other.stdout.readline() == "held\n"
+        owner = read_owner(path)
+        assert owner is not None and (owner.step, owner.steps, owner.process) == (3, 9, other.pid)
+        said: list[str] = []
+        with lock_run(path, lambda: said.append("wait")):
+            assert other.wait(10) == 0 and said == ["wait"]
+    with subprocess.Popen([sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None and other.stdout.readline() == "held\n"
+        other.kill()
+        other.wait()
+        assert read_owner(path) is None  # a killed holder holds nothing, whatever files it left
+        with lock_run(path, lambda: said.append("wait")):
+            assert said == ["wait"]
