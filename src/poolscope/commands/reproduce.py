@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
+import math
 import os
 import statistics
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from poolscope.commands.arguments import add_results, read_count
-from poolscope.spec.config import digest
+from poolscope.spec.config import RunConfig, check_config, digest
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import study_folder
 from poolscope.statistics.tables import collect, tabulate_run
@@ -19,7 +20,11 @@ from poolscope.store.record import RunRecord
 
 SUMMARY = "Rerun a study's runs as recorded, in a temporary folder, and compare."
 TIMES = ("seconds_train", "images_per_second")
-_CONDITIONS = ("git_revision", "processor", "threads", "device", "devices", "machine", "python", "seeds_together")
+_CONDITIONS = {  # part of the provenance, and what it is called
+    "git_revision": "code revision",
+    **{name: name for name in ("processor", "machine", "device", "devices", "threads", "python")},
+    "seeds_together": "seeds trained together",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,55 +39,97 @@ def run(options: argparse.Namespace) -> int:
     return 0 if reproduce_study(options.results, options.study, options.runs, print) else 1
 
 
-@dataclasses.dataclass(frozen=True)
-class Comparison:
-    """One run against its row. alike: as far as the row says, the same code and versions on the same kind of machine.
+@dataclass(frozen=True)
+class RerunCheck:
+    """One run against its row.
 
-    exact: every scalar equal. difference: of test accuracy, new - old. spread: twice the standard deviation of test
-    accuracy over the configuration's seeds, which a run by other code or elsewhere must not be further off than.
+    exact: whether every scalar but times is equal, bit for bit. changed: what differs between the conditions of the
+    two, such as the code revision; empty where a rerun must be exact. old, new: test accuracy. spread: by how much test
+    accuracy differs between two of the configuration's seeds (2 √2 standard deviations); NaN for a single seed.
     """
 
     label: str
-    alike: bool
     exact: bool
-    difference: float
+    changed: tuple[str, ...]
+    old: float
+    new: float
     spread: float
 
     @property
     def agrees(self) -> bool:
-        """Exactly where all is alike, else within the spread."""
-        return self.exact or (not self.alike and abs(self.difference) <= self.spread)
+        """Exactly under the same conditions; under others, rounding may grow in training up to a change of seed."""
+        return self.exact or (bool(self.changed) and abs(self.new - self.old) <= self.spread)
 
 
 def reproduce_study(results: str, study: str, runs: int | None, echo: Callable[[str], object]) -> bool:
-    """Rerun so many of a study's finished runs, spread evenly over its table (None: all); say how they compare.
+    """Rerun so many of a study's finished runs, spread evenly over its table (None: all), and compare.
 
-    Returns whether all agree. Raises PoolscopeError where the table was made by another version of the schema.
+    Every row's configuration is checked against its digest, and the data sets are looked for, before anything is
+    trained. Returns whether all reruns agree.
+
+    Raises:
+        PoolscopeError: where a row was made by another version of the schema, a data set is missing, or a rerun fails.
     """
-    from poolscope.runs.progress import Lines
-    from poolscope.runs.run import run_config
+    from poolscope.data.datasets import check_dataset
 
     rows = _finished_rows(results, study)
+    configs = [_read_checked(row, study) for row in rows]
     count = len(rows) if runs is None else min(runs, len(rows))
-    chosen = [rows[len(rows) * index // count] for index in range(count)]
-    threads = {row.get("provenance.threads", "") for row in chosen}
+    chosen = [len(rows) * index // count for index in range(count)]
+    for data in {str(configs[index].data): configs[index].data for index in chosen}.values():
+        check_dataset(data)
+    threads = {rows[index].get("provenance.threads", "") for index in chosen}
     if len(threads) == 1 and (recorded := threads.pop()):
         os.environ.setdefault("NPROC", recorded)  # read when JAX computes first
-    compared = []
-    with tempfile.TemporaryDirectory() as folder:
-        for row in chosen:
-            config = read_config(row)
-            if digest(config) != row["digest"]:
-                raise PoolscopeError(
-                    f"The row {row['digest']} of study {study} is of another version's schema (its configuration now "
-                    f"has the digest {digest(config)}); check out the revision {row.get('provenance.git_revision')!r}."
-                )
-            config.seeds, config.study, config.results = [int(row["seed"])], study, folder
-            (record,) = run_config(config, Lines())
-            compared.append(_compare(row, record, rows))
-            echo(_describe(compared[-1]))
-    echo(_verdict(study, compared, len(rows)))
-    return all(comparison.agrees for comparison in compared)
+    checks = []
+    for index in chosen:
+        record = _rerun(configs[index], int(rows[index]["seed"]))
+        checks.append(compare_run(rows[index], record, rows))
+        echo(describe_check(checks[-1]))
+    echo(describe_checks(study, checks, len(rows)))
+    return all(check.agrees for check in checks)
+
+
+def compare_run(row: Cells, record: RunRecord, rows: Sequence[Cells]) -> RerunCheck:
+    """Compare a rerun with its row of the runs table; rows: all finished ones, for the spread over seeds."""
+    fresh = {name: float(value) for name, value in record.scalars.items() if name not in TIMES}
+    exact = bool(fresh) and all(_same(row.get(name, ""), value) for name, value in fresh.items())
+    accuracies = [float(other["test_accuracy"]) for other in rows if other["digest"] == row["digest"]]
+    return RerunCheck(
+        label=f"{row['data.name']} {row['pool.name']} seed {row['seed']}",
+        exact=exact,
+        changed=_list_changed(row, record),
+        old=float(row["test_accuracy"]),
+        new=record.scalars["test_accuracy"],
+        spread=2 * math.sqrt(2) * statistics.stdev(accuracies) if len(accuracies) > 1 else math.nan,
+    )
+
+
+def describe_check(check: RerunCheck) -> str:
+    """One line on one rerun."""
+    if check.exact:
+        return f"{check.label}: the same to the last bit"
+    accuracy = f"test accuracy {check.new:.2%} instead of {check.old:.2%}"
+    if not check.changed:
+        return f"{check.label}: {accuracy}, under the same conditions"
+    single = "its configuration has one seed only"
+    seeds = single if math.isnan(check.spread) else f"two seeds differ by {check.spread:.2%}"
+    return f"{check.label}: {accuracy} ({seeds}), under other conditions: {', '.join(check.changed)}"
+
+
+def describe_checks(study: str, checks: Sequence[RerunCheck], total: int) -> str:
+    """One sentence on all reruns of a study."""
+    sample = f"{len(checks)} of {total} runs of {study} were rerun"
+    exact = sum(check.exact for check in checks)
+    rounded = sum(check.agrees and not check.exact for check in checks)
+    unknown = sum(not check.exact and bool(check.changed) and math.isnan(check.spread) for check in checks)
+    wrong = len(checks) - exact - rounded - unknown
+    parts = [f"{exact} came out the same to the last bit"]
+    parts += [f"{rounded} under other conditions within what two seeds differ by"] if rounded else []
+    parts += [f"{unknown} under other conditions can't be judged, with one seed"] if unknown else []
+    parts += [f"{wrong} differ by more than they may"] if wrong else []
+    verdict = "Not reproduced" if wrong else "Not decided" if unknown else "Reproduced"
+    return f"{verdict}: {sample}; {', '.join(parts)}."
 
 
 def _finished_rows(results: str, study: str) -> list[Cells]:
@@ -94,32 +141,50 @@ def _finished_rows(results: str, study: str) -> list[Cells]:
     return [tabulate_run(row) for row in frame.to_dict("records")]
 
 
-def _compare(row: Cells, record: RunRecord, rows: Sequence[Cells]) -> Comparison:
-    fresh = {name: repr(float(value)) for name, value in record.scalars.items() if name not in TIMES}
-    exact = bool(fresh) and all(name in row and repr(float(row[name] or "nan")) == fresh[name] for name in fresh)
+def _read_checked(row: Cells, study: str) -> RunConfig:
+    """The configuration of a row; refused where it isn't what the row's digest stands for."""
+    config = read_config(row)
+    if digest(config) != row["digest"]:
+        revision = row.get("provenance.git_revision")
+        remedy = f"; check out the revision {revision!r}" if revision else ""
+        raise PoolscopeError(
+            f"The row {row['digest']} of study {study} is of another version's schema (its configuration now has the "
+            f"digest {digest(config)}){remedy}."
+        )
+    check_config(config)
+    return config
+
+
+def _rerun(config: RunConfig, seed: int) -> RunRecord:
+    """Train a configuration with one seed into a folder that is thrown away."""
+    from poolscope.runs.progress import Lines
+    from poolscope.runs.run import run_config
+
+    with tempfile.TemporaryDirectory() as folder:
+        config.seeds, config.study, config.results = [seed], "reproduce", folder
+        (record,) = run_config(config, Lines())
+    if record.status != "done":
+        raise PoolscopeError(f"The rerun of {record.digest} seed {seed} {record.status}: {record.reason}.")
+    return record
+
+
+def _list_changed(row: Cells, record: RunRecord) -> tuple[str, ...]:
+    """What differs between the conditions of a row and its rerun; a revision with uncommitted changes always does."""
     versions = record.provenance["versions"]
-    kinds = {f"provenance.{name}": str(record.provenance.get(name, "")) for name in _CONDITIONS}
-    kinds |= {f"provenance.versions.{name}": versions[name] for name in versions if name != "poolscope"}
-    alike = all(row.get(key, "") == value for key, value in kinds.items())
-    same = [float(other["test_accuracy"]) for other in rows if other["digest"] == row["digest"]]
-    label = f"{row['data.name']} {row['pool.name']} seed {row['seed']}"
-    difference = record.scalars.get("test_accuracy", float("nan")) - float(row["test_accuracy"])
-    spread = 2 * statistics.stdev(same) if len(same) > 1 else 0.0
-    return Comparison(label, alike, exact, difference, spread)
+    found = {
+        words: (row.get(f"provenance.{name}", ""), record.provenance.get(name, ""))
+        for name, words in _CONDITIONS.items()
+    }
+    found |= {
+        name: (row.get(f"provenance.versions.{name}", ""), versions[name]) for name in versions if name != "poolscope"
+    }
+    changed = [name for name, (old, new) in found.items() if old != str(new)]
+    revision = str(record.provenance.get("git_revision", ""))
+    if revision.endswith("+") and "code revision" not in changed:
+        changed.insert(0, "code revision")
+    return tuple(changed)
 
 
-def _describe(found: Comparison) -> str:
-    if found.exact:
-        return f"{found.label}: the same to the last bit"
-    conditions = "alike" if found.alike else "with another revision or class of machine"
-    return f"{found.label}: test accuracy {found.difference:+.2%} {conditions} (spread over seeds: {found.spread:.2%})"
-
-
-def _verdict(study: str, compared: Sequence[Comparison], total: int) -> str:
-    exact, agreeing = sum(found.exact for found in compared), sum(found.agrees for found in compared)
-    sample = f"{len(compared)} of {total} runs of {study} were rerun"
-    if agreeing == len(compared):
-        inexact = f", {agreeing - exact} with another revision or class of machine within their seeds' spread"
-        rest = inexact * (agreeing > exact)
-        return f"Reproduced: {sample}; {exact} came out the same to the last bit{rest}."
-    return f"Not reproduced: {sample}; {len(compared) - agreeing} differ by more than they may."
+def _same(text: str, value: float) -> bool:
+    old = float(text or "nan")
+    return old == value or (math.isnan(old) and math.isnan(value))

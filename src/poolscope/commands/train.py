@@ -324,7 +324,7 @@ def _conclude(composed: Composed, finished: FinishedRuns, console: Console) -> i
         console.print(what, style="red", soft_wrap=True)
     if composed.complete:
         from_table = f", {committed} of them by the committed table" if committed else ""
-        console.print(f"{len(runs) - bad} of {len(runs)} runs done{from_table}.", highlight=False)
+        console.print(f"{len(runs) - bad} of {len(runs)} runs done{from_table}.", soft_wrap=True)
     where = "" if finished.results == "results" else f" results={finished.results}"
-    console.print(f"Next: poolscope report {finished.study}{where}", highlight=False)
+    console.print(f"Next: poolscope report {finished.study}{where}", soft_wrap=True)
     return 1 if bad else 0
