@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from poolscope.benchmarks.bench import note_machine
 from poolscope.benchmarks.rounds import Pace
-from poolscope.reports.figures.style import save_figure, save_pdf
+from poolscope.reports.figures.files import save_figure, save_pdf
 from poolscope.spec.errors import PoolscopeError
 from poolscope.store.environment import publish_environment, write_environment
 from poolscope.store.files import open_whole, read_csv, write_csv, write_text
