@@ -1,19 +1,35 @@
-"""Pooling operators as pure functions on feature maps (N, H, W, C), and as layers.
+"""Pooling operators for JAX: pure functions on feature maps (..., H, W, C), and Flax NNX layers.
 
 Every function is `op(x, window, stride=None, padding="VALID", *, dilation=1, **options)`: window and stride a number or
 (h, w), the stride defaulting to the window; padding "VALID", "SAME", a number or ((top, bottom), (left, right)). The
 output's size follows from this geometry alone, its dtype is the input's, and padding never enters a result. A few take
 what they are defined by instead (an output_size, a ratio, a block), and the global ones nothing.
 
-    POOLS         name -> function on a window        make_pool  configuration -> Flax NNX layer
-    anti_aliased  combinator: blur between an operator at stride 1 and its subsampling
+    max_pool, ...           functions             MaxPool, ...   layers, each an nnx.Module
+    POOLS                   name -> function      make_layer     name -> layer
+    anti_aliased            blur between an operator at stride 1 and its subsampling
+    replace_pools           exchange the pools of an NNX model
+    operator                declares an operator of one's own
+
+Example:
+    >>> import jax.numpy as jnp
+    >>> from flax import nnx
+    >>> from poolscope import pooling
+    >>> pooling.max_pool(jnp.arange(16.0).reshape(1, 4, 4, 1), 2)[0, :, :, 0]
+    Array([[ 5.,  7.],
+           [13., 15.]], dtype=float32)
+    >>> pool = pooling.StochasticPool(2, rngs=nnx.Rngs(0))
+    >>> pool.eval()
+    >>> pool(jnp.ones((1, 4, 4, 3))).shape
+    (1, 2, 2, 3)
 """
 
-from poolscope.pooling.averages import avg_pool, haar_pool
-from poolscope.pooling.blends import gated_pool, mixed_pool, random_mixed_pool, tree_pool
-from poolscope.pooling.blur import anti_aliased, blur_pool, max_blur_pool
-from poolscope.pooling.extremes import max_pool, min_pool
-from poolscope.pooling.grids import adaptive_avg_pool, adaptive_max_pool, fractional_max_pool, s3_pool
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from poolscope.pooling.blur import anti_aliased
+from poolscope.pooling.declare import operator
 from poolscope.pooling.heads import (
     global_avg_pool,
     global_avgmax_pool,
@@ -22,61 +38,67 @@ from poolscope.pooling.heads import (
     global_lse_pool,
     global_max_pool,
 )
-from poolscope.pooling.layers import Pool, make_pool
-from poolscope.pooling.learned import lift_pool, lip_pool
-from poolscope.pooling.norms import gem_pool, lp_pool, lse_pool, soft_pool
-from poolscope.pooling.phases import aps_pool, lps_pool, space_to_depth
-from poolscope.pooling.ranks import median_pool, ordinal_pool
-from poolscope.pooling.sampling import stochastic_pool, subsample
-from poolscope.pooling.spectral import diffstride_pool, spectral_pool
-from poolscope.pooling.strided import strided_conv_pool
+from poolscope.pooling.layers import Pool, layer_class, make_layer, make_pool, name_layer
+from poolscope.pooling.phases import space_to_depth
+from poolscope.pooling.replace import replace_pools
 from poolscope.pooling.table import POOLS, find_pool
-from poolscope.pooling.weighted import ada_pool, dpp_pool, edscw_pool, em_pool
+from poolscope.spec.declaration import Choice, Learned, Real, Sizes, Switch, Whole
+from poolscope.spec.operators import OPERATORS
+from poolscope.spec.plugins import import_plugin
+
+if TYPE_CHECKING:
+    from poolscope.pooling.averages import *  # noqa: F403
+    from poolscope.pooling.blends import *  # noqa: F403
+    from poolscope.pooling.blur import *  # noqa: F403
+    from poolscope.pooling.extremes import *  # noqa: F403
+    from poolscope.pooling.grids import *  # noqa: F403
+    from poolscope.pooling.learned import *  # noqa: F403
+    from poolscope.pooling.norms import *  # noqa: F403
+    from poolscope.pooling.phases import *  # noqa: F403
+    from poolscope.pooling.ranks import *  # noqa: F403
+    from poolscope.pooling.sampling import *  # noqa: F403
+    from poolscope.pooling.spectral import *  # noqa: F403
+    from poolscope.pooling.strided import *  # noqa: F403
+    from poolscope.pooling.weighted import *  # noqa: F403
+
+# Derived: the functions and layers of poolscope's own operators, found when they are looked up.
+_FUNCTIONS = {entry.function: entry for entry in OPERATORS.values() if entry.has_layer and not entry.package}
+_LAYERS = {name_layer(name): name for name in POOLS}
 
 __all__ = [
     "POOLS",
+    "Choice",
+    "Learned",
     "Pool",
-    "ada_pool",
-    "adaptive_avg_pool",
-    "adaptive_max_pool",
+    "Real",
+    "Sizes",
+    "Switch",
+    "Whole",
     "anti_aliased",
-    "aps_pool",
-    "avg_pool",
-    "blur_pool",
-    "diffstride_pool",
-    "dpp_pool",
-    "edscw_pool",
-    "em_pool",
     "find_pool",
-    "fractional_max_pool",
-    "gated_pool",
-    "gem_pool",
     "global_avg_pool",
     "global_avgmax_pool",
     "global_catavgmax_pool",
     "global_gem_pool",
     "global_lse_pool",
     "global_max_pool",
-    "haar_pool",
-    "lift_pool",
-    "lip_pool",
-    "lp_pool",
-    "lps_pool",
-    "lse_pool",
+    "make_layer",
     "make_pool",
-    "max_blur_pool",
-    "max_pool",
-    "median_pool",
-    "min_pool",
-    "mixed_pool",
-    "ordinal_pool",
-    "random_mixed_pool",
-    "s3_pool",
-    "soft_pool",
+    "operator",
+    "replace_pools",
     "space_to_depth",
-    "spectral_pool",
-    "stochastic_pool",
-    "strided_conv_pool",
-    "subsample",
-    "tree_pool",
 ]
+__all__ += [name for name in _FUNCTIONS if name.endswith(("_pool", "subsample"))]
+__all__ += _LAYERS
+
+
+def __getattr__(name: str) -> Any:
+    if name in _FUNCTIONS:
+        return getattr(import_plugin(_FUNCTIONS[name].module), name)
+    if name in _LAYERS:
+        return layer_class(_LAYERS[name])
+    raise AttributeError(f"module 'poolscope.pooling' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__]

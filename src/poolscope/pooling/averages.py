@@ -14,11 +14,22 @@ import numpy as np
 from jax import lax
 
 from poolscope.kernels.fusion import compute_apart
+from poolscope.pooling.declare import operator
 from poolscope.pooling.extremes import interleave
 from poolscope.pooling.taps import Size, cell_counts, fit_window, slice_taps, widen
+from poolscope.spec.declaration import Switch
 from poolscope.spec.geometry import Pair, Window
 
 
+@operator(
+    "avg",
+    order=1,
+    family="averages",
+    summary="mean of the window, padding left out",
+    formula="mean x",
+    source="LeCun et al. 1990",
+    options={"count_include_pad": Switch(help="divide by the whole window where it overlaps padding")},
+)
 def avg_pool(
     x: jax.Array,
     window: Size,
@@ -40,6 +51,15 @@ def avg_pool(
     return (total / counts).astype(x.dtype)
 
 
+@operator(
+    "haar",
+    order=24,
+    family="averages",
+    summary="low band of the orthonormal Haar wavelet: a scaled average",
+    formula="sqrt(K) mean x",
+    source="Williams & Li 2018",
+    gain="K^(1/2)",
+)
 def haar_pool(
     x: jax.Array, window: Size, stride: int | Sequence[int] | None = None, padding: Any = "VALID", *, dilation: Any = 1
 ) -> jax.Array:

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from poolscope.pooling.averages import avg_pool
+from poolscope.pooling.declare import operator
 from poolscope.pooling.extremes import max_pool
 from poolscope.pooling.sampling import need_key
 from poolscope.pooling.taps import Size, fit_window, read_taps, widen
+from poolscope.spec.declaration import Learned, Real, Switch, Whole
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Window
 
 
+@operator(
+    "mixed",
+    order=8,
+    family="blends",
+    summary="learned blend of max and average, one number a layer",
+    formula="alpha max + (1 - alpha) avg",
+    source="Lee, Gallagher & Tu 2016",
+    options={
+        "alpha": Real(help="initial share of max", least=0, most=1),
+        "learn": Switch(True, help="learn the operator's own numbers by gradient descent"),
+    },
+    learned={"alpha": Learned(initial="option")},
+)
 def mixed_pool(
     x: jax.Array,
     window: Size,
@@ -33,6 +48,15 @@ def mixed_pool(
     return blend_max_avg(x, fit_window(x, window, stride, padding, dilation), jnp.asarray(alpha, widen(x).dtype))
 
 
+@operator(
+    "gated",
+    order=9,
+    family="blends",
+    summary="blend of max and average that a learned filter gates, window by window",
+    formula="g max + (1 - g) avg, g = sigmoid(sum w x)",
+    source="Lee, Gallagher & Tu 2016",
+    learned={"kernel": Learned(("h", "w"))},
+)
 def gated_pool(
     x: jax.Array,
     window: Size,
@@ -51,6 +75,15 @@ def gated_pool(
     return blend_max_avg(x, fitted, jax.nn.sigmoid(filter_taps("gated", x, fitted, kernel)))
 
 
+@operator(
+    "random_mixed",
+    order=19,
+    family="blends",
+    summary="max or average by a coin for each example and channel; their mean when evaluated",
+    formula="b max + (1 - b) avg, b ~ {0, 1}",
+    source="Yu et al. 2014",
+    stochastic=True,
+)
 def random_mixed_pool(
     x: jax.Array,
     window: Size,
@@ -73,6 +106,20 @@ def random_mixed_pool(
     return blend_max_avg(x, fitted, coin.astype(dtype))
 
 
+@operator(
+    "tree",
+    order=18,
+    family="blends",
+    summary="binary tree of learned filters and gates",
+    formula="g left + (1 - g) right, g = sigmoid(sum w x), leaves sum v x",
+    source="Lee, Gallagher & Tu 2016",
+    options={"depth": Whole(1, help="levels of gates", most=8)},
+    learned={
+        "leaves": Learned(("2^depth", "h", "w"), "draw_near_mean"),
+        "gates": Learned(("2^depth - 1", "h", "w")),
+    },
+    gain="learned",
+)
 def tree_pool(
     x: jax.Array,
     window: Size,
@@ -117,3 +164,9 @@ def filter_taps(operator: str, x: jax.Array, window: Window, kernel: jax.Array) 
     taps = read_taps(x, window)
     weights = kernel.astype(taps.cells[0].dtype).reshape(window.cells, *kernel.shape[2:])
     return taps.sum(weight * cell for weight, cell in zip(weights, taps.cells, strict=True))
+
+
+def draw_near_mean(window: Window, channels: int, options: Mapping[str, Any], key: jax.Array) -> jax.Array:
+    """Initial leaves: filters close to the mean, apart enough to learn different things."""
+    noise = jax.random.normal(key, (2 ** options["depth"], *window.size))
+    return (1 + 0.1 * noise) / window.cells

@@ -17,12 +17,24 @@ from typing import Any
 import jax
 import numpy as np
 
+from poolscope.pooling.declare import operator, take_leading_axes
 from poolscope.pooling.extremes import max_pool
 from poolscope.pooling.sampling import first_cells
 from poolscope.pooling.taps import Size, check_number, dense_window, fit_window, take_positions, widen
+from poolscope.spec.declaration import Whole
 from poolscope.spec.geometry import Pair
 
 
+@operator(
+    "blur",
+    order=14,
+    family="blur",
+    summary="binomial blur, then decimation",
+    formula="(b * x)[::s]",
+    source="Zhang 2019",
+    options={"filter_size": Whole(help="taps of the binomial blur", most=64)},
+    reads_first_cell=True,
+)
 def blur_pool(
     x: jax.Array,
     window: Size,
@@ -41,6 +53,15 @@ def blur_pool(
     return blur(x, filter_size, first_cells(fitted, *x.shape[1:3]), fitted.dilation)
 
 
+@operator(
+    "max_blur",
+    order=15,
+    family="blur",
+    summary="max at stride 1, binomial blur, then decimation",
+    formula="(b * max x)[::s]",
+    source="Zhang 2019",
+    options={"filter_size": Whole(help="taps of the binomial blur", most=64)},
+)
 def max_blur_pool(
     x: jax.Array,
     window: Size,
@@ -54,7 +75,7 @@ def max_blur_pool(
     return anti_aliased(max_pool)(x, window, stride, padding, dilation=dilation, filter_size=filter_size)
 
 
-def anti_aliased(operator: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
+def anti_aliased(function: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
     """The local operator with a binomial blur of `filter_size` taps (default 3) before its subsampling (Zhang 2019)."""
 
     def pool(
@@ -68,11 +89,11 @@ def anti_aliased(operator: Callable[..., jax.Array]) -> Callable[..., jax.Array]
         **options: Any,
     ) -> jax.Array:
         fitted = fit_window(x, window, stride, padding, dilation)
-        dense = operator(x, dense_window(fitted, *x.shape[1:3]), **options)
+        dense = function(x, dense_window(fitted, *x.shape[1:3]), **options)
         kept = tuple(np.arange(0, n, step) for n, step in zip(dense.shape[1:3], fitted.stride, strict=True))
         return blur(dense, filter_size, kept, fitted.dilation)
 
-    return pool
+    return take_leading_axes(pool)
 
 
 def blur(x: jax.Array, filter_size: int, positions: Sequence[np.ndarray], dilation: Pair = (1, 1)) -> jax.Array:

@@ -18,12 +18,21 @@ import numpy as np
 from jax import lax
 
 from poolscope.kernels.fusion import compute_apart
+from poolscope.pooling.declare import operator
 from poolscope.pooling.taps import Size, fit_window, slice_taps
 from poolscope.spec.geometry import Pair, Window
 
 T = TypeVar("T")
 
 
+@operator(
+    "max",
+    order=0,
+    family="extremes",
+    summary="largest value of the window",
+    formula="max x",
+    source="Yamaguchi et al. 1990",
+)
 def max_pool(
     x: jax.Array, window: Size, stride: int | Sequence[int] | None = None, padding: Any = "VALID", *, dilation: Any = 1
 ) -> jax.Array:
@@ -40,6 +49,14 @@ def max_pool(
     )
 
 
+@operator(
+    "min",
+    order=2,
+    family="extremes",
+    summary="smallest value of the window",
+    formula="min x",
+    source="-max(-x) of Yamaguchi et al. 1990",
+)
 def min_pool(
     x: jax.Array, window: Size, stride: int | Sequence[int] | None = None, padding: Any = "VALID", *, dilation: Any = 1
 ) -> jax.Array:

@@ -10,14 +10,26 @@ import jax.numpy as jnp
 import numpy as np
 
 from poolscope.pooling.averages import avg_pool
+from poolscope.pooling.declare import operator
 from poolscope.pooling.extremes import max_pool
 from poolscope.pooling.sampling import need_key
 from poolscope.pooling.spectral import apply_axes, check_output
 from poolscope.pooling.taps import Size, dense_window, fit_window, take_positions, widen
+from poolscope.spec.declaration import Switch, Whole
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Window
 
 
+@operator(
+    "adaptive_avg",
+    order=34,
+    family="grids",
+    summary="mean over bins that cover the map evenly",
+    formula="mean over [i n / o, (i + 1) n / o)",
+    source="Paszke et al. 2019",
+    kind="map",
+    sized=True,
+)
 def adaptive_avg_pool(x: jax.Array, output_size: int | Sequence[int]) -> jax.Array:
     """Mean over bins: bin i of o on an axis of n covers cells floor(i n / o) to ceil((i + 1) n / o) - 1.
 
@@ -32,6 +44,16 @@ def adaptive_avg_pool(x: jax.Array, output_size: int | Sequence[int]) -> jax.Arr
     return apply_axes(x, *matrices)
 
 
+@operator(
+    "adaptive_max",
+    order=35,
+    family="grids",
+    summary="max over bins that cover the map evenly",
+    formula="max over [i n / o, (i + 1) n / o)",
+    source="Paszke et al. 2019",
+    kind="map",
+    sized=True,
+)
 def adaptive_max_pool(x: jax.Array, output_size: int | Sequence[int]) -> jax.Array:
     """Largest cell of each bin of `adaptive_avg_pool`; the gradient goes to the first of equals."""
     for axis, out in enumerate(check_output("adaptive_max", output_size), start=1):
@@ -55,6 +77,21 @@ def first_largest(taps: Sequence[jax.Array]) -> jax.Array:
     return top
 
 
+@operator(
+    "fractional_max",
+    order=28,
+    family="grids",
+    summary="max over regions of random size that average to the stride",
+    formula="max over [a_i, a_(i+1)]",
+    source="Graham 2014",
+    options={
+        "overlapping": Switch(help="regions share their border"),
+        "pseudorandom": Switch(help="evenly spread cuts with a random start, not a random order"),
+    },
+    stochastic=True,
+    kind="map",
+    sized=True,
+)
 def fractional_max_pool(
     x: jax.Array,
     ratio: float | Sequence[float] | None = None,
@@ -105,6 +142,17 @@ def _random_cuts(total: int, output: int, key: jax.Array) -> jax.Array:
     return jnp.concatenate([jnp.zeros(1, steps.dtype), jnp.cumsum(jax.random.permutation(key, steps))])
 
 
+@operator(
+    "s3",
+    order=29,
+    family="grids",
+    summary="max at stride 1, then random rows and columns of a grid; averaged when evaluated",
+    formula="(max x)[rows, columns]",
+    source="Zhai et al. 2017",
+    options={"grid": Whole(help="cells of the grid, a multiple of the stride; null: the stride")},
+    stochastic=True,
+    kind="map",
+)
 def s3_pool(
     x: jax.Array,
     window: Size,

@@ -11,10 +11,27 @@ import numpy as np
 from jax import lax
 
 from poolscope.pooling.averages import sum_window
+from poolscope.pooling.declare import operator
 from poolscope.pooling.taps import Size, fit_window, take_positions, widen
+from poolscope.spec.declaration import Choice, Learned
 from poolscope.spec.errors import PoolscopeError
 
 
+@operator(
+    "lip",
+    order=25,
+    family="learned",
+    summary="mean weighted by a learned importance of each cell",
+    formula="sum e^l x / sum e^l, l = 12 sigmoid(norm(conv x))",
+    source="Gao, Wang & Wu 2019",
+    learned={
+        "kernel": Learned((3, 3, "C", "C")),
+        "scale": Learned(("C",), "ones"),
+        "bias": Learned(("C",)),
+    },
+    kind="map",
+    convolves=True,
+)
 def lip_pool(
     x: jax.Array,
     window: Size,
@@ -43,6 +60,24 @@ def lip_pool(
     return (sum_window(wide * importance, fitted) / sum_window(importance, fitted)).astype(x.dtype)
 
 
+@operator(
+    "lift",
+    order=32,
+    family="learned",
+    summary="learned lifting scheme: even cells, predicted odd ones, updated",
+    formula="even + U(odd - P(even)), by columns and rows",
+    source="Zhao & Snoek 2021",
+    options={"bands": Choice(help="low, or sum of all four bands", choices=("low", "sum"))},
+    learned={
+        "depthwise": Learned((2, 2, 3, "C"), "uniform", bound="3^-0.5"),
+        "depthwise_bias": Learned((2, 2, "C")),
+        "pointwise": Learned((2, 2, "C", "C"), "uniform", bound="C^-0.5"),
+        "pointwise_bias": Learned((2, 2, "C")),
+    },
+    gain="learned",
+    kind="map",
+    stride=2,
+)
 def lift_pool(
     x: jax.Array,
     window: Size,

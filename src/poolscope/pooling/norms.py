@@ -13,10 +13,22 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from poolscope.pooling.declare import operator
 from poolscope.pooling.taps import Size, Taps, check_number, fit_window, reduce_taps
+from poolscope.spec.declaration import Choice, Learned, Real, Switch
 from poolscope.spec.errors import PoolscopeError
 
 
+@operator(
+    "lp",
+    order=3,
+    family="norms",
+    summary="Lp norm of the window",
+    formula="(sum |x|^p)^(1/p)",
+    source="Sermanet et al. 2012",
+    options={"p": Real(help="exponent", least=1, most=1000)},
+    gain="K^(1/p)",
+)
 def lp_pool(
     x: jax.Array,
     window: Size,
@@ -43,6 +55,20 @@ def lp_pool(
     return reduce_taps(jnp.abs(x), fit_window(x, window, stride, padding, dilation), norm, symmetric=True)
 
 
+@operator(
+    "gem",
+    order=4,
+    family="norms",
+    summary="generalised (power) mean, exponent fixed or learned",
+    formula="(mean max(x, eps)^p)^(1/p)",
+    source="Radenovic, Tolias & Chum 2018",
+    options={
+        "p": Real(help="exponent", least=0, open=True, most=1000),
+        "eps": Real(help="smallest value let in", least=0, open=True, most=1e6),
+        "learn": Switch(False, help="learn the operator's own numbers by gradient descent"),
+    },
+    learned={"p": Learned(initial="option", above=1.0)},
+)
 def gem_pool(
     x: jax.Array,
     window: Size,
@@ -69,6 +95,19 @@ def gem_pool(
     return reduce_taps(clamped, fit_window(x, window, stride, padding, dilation), mean, symmetric=True)
 
 
+@operator(
+    "lse",
+    order=5,
+    family="norms",
+    summary="log-mean-exp, between average and max, sharpness fixed or learned",
+    formula="(1/beta) log mean exp(beta x)",
+    source="Boureau, Ponce & LeCun 2010",
+    options={
+        "beta": Real(help="sharpness", least=-1e6, most=1e6, nonzero=True),
+        "learn": Switch(False, help="learn the operator's own numbers by gradient descent"),
+    },
+    learned={"beta": Learned(initial="option", above=0.0)},
+)
 def lse_pool(
     x: jax.Array,
     window: Size,
@@ -93,6 +132,20 @@ def lse_pool(
     return reduce_taps(x, fit_window(x, window, stride, padding, dilation), mean, symmetric=True)
 
 
+@operator(
+    "soft",
+    order=6,
+    family="norms",
+    summary="mean weighted by the softmax of the window",
+    formula="sum softmax(beta x) x",
+    source="Stergiou, Poppe & Kalliatakis 2021",
+    options={
+        "beta": Real(help="sharpness", least=-1e6, most=1e6),
+        "gradient": Choice(
+            help="full, or truncated (constant weights, as the authors' kernels)", choices=("full", "truncated")
+        ),
+    },
+)
 def soft_pool(
     x: jax.Array,
     window: Size,

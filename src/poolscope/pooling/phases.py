@@ -14,8 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from poolscope.pooling.declare import operator
 from poolscope.pooling.sampling import need_key
 from poolscope.pooling.taps import Size, fit_window, take_positions, widen
+from poolscope.spec.declaration import Choice, Learned, Real, Whole
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Window
 
@@ -41,6 +43,16 @@ def space_to_depth(x: jax.Array, block: int | Sequence[int]) -> jax.Array:
     return stack_phases(x, block)
 
 
+@operator(
+    "space_to_depth",
+    order=33,
+    family="phases",
+    summary="every cell kept: blocks become channels",
+    formula="x[i::s, j::s] for all i, j",
+    source="Shi et al. 2016",
+    kind="map",
+    channels="S",
+)
 def stack_phases(
     x: jax.Array, window: Size, stride: int | Sequence[int] | None = None, padding: Any = "VALID", *, dilation: Any = 1
 ) -> jax.Array:
@@ -48,6 +60,16 @@ def stack_phases(
     return jnp.concatenate(split_phases(x, fit_window(x, window, stride, padding, dilation)), axis=3)
 
 
+@operator(
+    "aps",
+    order=30,
+    family="phases",
+    summary="the polyphase component with the largest norm, example by example",
+    formula="x[i::s, j::s], (i, j) = argmax norm",
+    source="Chaman & Dokmanic 2021",
+    options={"norm": Choice(help="l2, l1 or linf", choices=("l2", "l1", "linf"))},
+    kind="map",
+)
 def aps_pool(
     x: jax.Array,
     window: Size,
@@ -69,6 +91,27 @@ def aps_pool(
     return choose_phase(phases, jnp.stack([NORMS[norm](widen(phase)) for phase in phases]))
 
 
+@operator(
+    "lps",
+    order=31,
+    family="phases",
+    summary="polyphase components scored by a small network; mixed in training, the best one when evaluated",
+    formula="sum softmax((f + gumbel) / tau) x[i::s, j::s]",
+    source="Rojas-Gomez et al. 2022",
+    options={
+        "hidden": Whole(8, help="width of the scoring network", most=1000),
+        "tau": Real(help="temperature of the mixture", least=0, open=True, most=1e6),
+    },
+    learned={
+        "kernel1": Learned((3, 3, "C", "hidden"), "he_normal"),
+        "bias1": Learned(("hidden",)),
+        "kernel2": Learned((3, 3, "hidden", "hidden"), "he_normal"),
+        "bias2": Learned(("hidden",)),
+    },
+    stochastic=True,
+    kind="map",
+    convolves=True,
+)
 def lps_pool(
     x: jax.Array,
     window: Size,

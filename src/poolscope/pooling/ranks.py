@@ -6,17 +6,28 @@ their gradient.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from poolscope.pooling.declare import operator
 from poolscope.pooling.taps import Size, Taps, fit_window, reduce_taps
+from poolscope.spec.declaration import Learned
 from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.geometry import Window
 
 
+@operator(
+    "median",
+    order=16,
+    family="ranks",
+    summary="median of the window",
+    formula="median x",
+    source="Tukey 1977",
+)
 def median_pool(
     x: jax.Array, window: Size, stride: int | Sequence[int] | None = None, padding: Any = "VALID", *, dilation: Any = 1
 ) -> jax.Array:
@@ -38,6 +49,15 @@ def median_pool(
     return reduce_taps(x, fit_window(x, window, stride, padding, dilation), median)
 
 
+@operator(
+    "ordinal",
+    order=17,
+    family="ranks",
+    summary="sorted window weighted rank by rank, learned for each channel",
+    formula="sum_r w_r x_(r), w = softmax",
+    source="Deliege et al. 2021",
+    learned={"weights": Learned(("K", "C"), "draw_simplex", value="normalise_ranks")},
+)
 def ordinal_pool(
     x: jax.Array,
     window: Size,
@@ -90,3 +110,13 @@ def comparators(count: int) -> Iterator[tuple[int, int]]:
                         yield low, low + step
             step //= 2
         span *= 2
+
+
+def draw_simplex(window: Window, channels: int, options: Mapping[str, Any], key: jax.Array) -> jax.Array:
+    """Initial weights: logarithms of uniform numbers, which `normalise_ranks` makes add up to 1."""
+    return jnp.log(jax.random.uniform(key, (window.cells, channels), minval=1e-3))
+
+
+def normalise_ranks(parameter: jax.Array) -> jax.Array:
+    """Weights of the ranks, (K, C), above 0 and adding up to 1 in each channel."""
+    return jax.nn.softmax(parameter, axis=0)

@@ -10,11 +10,21 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from poolscope.pooling.declare import operator
 from poolscope.pooling.taps import Size, Taps, fit_window, real_cells, reduce_taps, take_positions, tap_positions
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Window
 
 
+@operator(
+    "subsample",
+    order=10,
+    family="sampling",
+    summary="first cell of the window: plain decimation",
+    formula="x[::s]",
+    source="control without pooling",
+    reads_first_cell=True,
+)
 def subsample(
     x: jax.Array, window: Size, stride: int | Sequence[int] | None = None, padding: Any = "VALID", *, dilation: Any = 1
 ) -> jax.Array:
@@ -34,6 +44,15 @@ def first_cells(window: Window, height: int, width: int) -> tuple[np.ndarray, np
     )
 
 
+@operator(
+    "stochastic",
+    order=7,
+    family="sampling",
+    summary="one cell drawn in proportion to its value; its expectation when evaluated",
+    formula="x_l, l ~ x / sum x; evaluated: sum x^2 / sum x",
+    source="Zeiler & Fergus 2013",
+    stochastic=True,
+)
 def stochastic_pool(
     x: jax.Array,
     window: Size,

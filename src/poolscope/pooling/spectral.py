@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from poolscope.pooling.declare import operator
 from poolscope.pooling.taps import Size, fit_window, widen
+from poolscope.spec.declaration import Learned, Real
 from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.geometry import Window
 
 
+@operator(
+    "spectral",
+    order=26,
+    family="spectral",
+    summary="low frequencies of the Fourier spectrum, scaled to keep the mean",
+    formula="crop of the DFT",
+    source="Rippel, Snoek & Adams 2015",
+    kind="map",
+    sized=True,
+)
 def spectral_pool(x: jax.Array, output_size: int | Sequence[int]) -> jax.Array:
     """Crop of the discrete Fourier spectrum to its low frequencies, scaled to keep the mean (gain 1).
 
@@ -27,6 +40,19 @@ def spectral_pool(x: jax.Array, output_size: int | Sequence[int]) -> jax.Array:
     return apply_axes(x, jnp.asarray(rows, widen(x).dtype), jnp.asarray(columns, widen(x).dtype))
 
 
+@operator(
+    "diffstride",
+    order=27,
+    family="spectral",
+    summary="spectral crop with learned strides, cut to the window's output size",
+    formula="crop of mask(strides) DFT",
+    source="Riad et al. 2022",
+    options={
+        "smoothness": Real(help="width of the mask's ramp, in frequencies", least=0, open=True, most=10_000),
+    },
+    learned={"strides": Learned((2,), "start_above_stride", value="keep_positive")},
+    kind="map",
+)
 def diffstride_pool(
     x: jax.Array,
     window: Size,
@@ -79,3 +105,14 @@ def check_output(operator: str, output_size: int | Sequence[int]) -> tuple[int, 
     if min(height, width) < 1:
         raise PoolscopeError(f"{operator} output_size must be at least 1, not {output_size!r}.")
     return height, width
+
+
+def start_above_stride(window: Window, channels: int, options: Mapping[str, Any], key: jax.Array) -> jax.Array:
+    """Initial strides, a little above the geometry's: at it the whole crop passes the mask and there is no gradient."""
+    strides = 1 + 1.25 * (jnp.asarray(window.stride, jnp.float32) - 1)
+    return strides + jnp.log(-jnp.expm1(-strides))
+
+
+def keep_positive(parameter: jax.Array) -> jax.Array:
+    """Strides above 0, softplus of any number."""
+    return jax.nn.softplus(parameter)

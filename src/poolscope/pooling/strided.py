@@ -9,10 +9,24 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from poolscope.pooling.declare import operator
 from poolscope.pooling.taps import Size, fit_window
+from poolscope.spec.declaration import Learned
 from poolscope.spec.errors import PoolscopeError
 
 
+@operator(
+    "strided_conv",
+    order=11,
+    family="strided",
+    summary="learned convolution with the pool's window and stride, then ReLU",
+    formula="max(0, b + sum w x)",
+    source="Springenberg et al. 2015",
+    learned={"kernel": Learned(("h", "w", "C", "C"), "he_normal"), "bias": Learned(("C",))},
+    gain="learned",
+    kind="layer",
+    convolves=True,
+)
 def strided_conv_pool(
     x: jax.Array,
     window: Size,
@@ -46,3 +60,16 @@ def strided_conv_pool(
         dimension_numbers=lax.conv_dimension_numbers(padded.shape, kernel.shape, ("NHWC", "HWIO", "NHWC")),
     )
     return jax.nn.relu(y if bias is None else y + bias.astype(y.dtype))
+
+
+operator(
+    "conv_stride",
+    order=12,
+    family="strided",
+    summary="no pooling layer: the preceding convolution takes the stride",
+    formula="conv at stride s",
+    source="Springenberg et al. 2015",
+    gain="learned",
+    kind="layer",
+    strides_convolution=True,
+)

@@ -2,35 +2,60 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
 
-from poolscope.pooling.averages import avg_pool, haar_pool
-from poolscope.pooling.blends import gated_pool, mixed_pool, random_mixed_pool, tree_pool
-from poolscope.pooling.blur import blur_pool, max_blur_pool
-from poolscope.pooling.extremes import max_pool, min_pool
-from poolscope.pooling.grids import adaptive_avg_pool, adaptive_max_pool, fractional_max_pool, s3_pool
-from poolscope.pooling.learned import lift_pool, lip_pool
-from poolscope.pooling.norms import gem_pool, lp_pool, lse_pool, soft_pool
-from poolscope.pooling.phases import aps_pool, lps_pool, stack_phases
-from poolscope.pooling.ranks import median_pool, ordinal_pool
-from poolscope.pooling.sampling import stochastic_pool, subsample
-from poolscope.pooling.spectral import diffstride_pool, spectral_pool
-from poolscope.pooling.strided import strided_conv_pool
+from poolscope.pooling.declare import take_leading_axes
 from poolscope.pooling.taps import Size, fit_window
-from poolscope.pooling.weighted import ada_pool, dpp_pool, edscw_pool, em_pool
+from poolscope.spec.declaration import Operator
 from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.operators import OPERATORS
+from poolscope.spec.plugins import import_plugin
 
-Operator = Callable[..., jax.Array]
+Function = Callable[..., jax.Array]
 
 
-def sized_by_window(function: Callable[..., jax.Array]) -> Operator:
+class Pools(Mapping[str, Function]):
+    """name -> function on a window, of every operator that puts a layer into a network; imported when it is looked up.
+
+    All are `op(x, window, stride=None, padding="VALID", *, dilation=1, **options)`.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[str, Function] = {}
+
+    def __getitem__(self, name: str) -> Function:
+        if name not in self._found:
+            operator = OPERATORS[name]
+            if not operator.has_layer:
+                raise KeyError(name)
+            function = getattr(import_plugin(operator.module), operator.function)
+            self._found[name] = size_by_window(function, operator) if operator.sized else function
+        return self._found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, operator in OPERATORS.items() if operator.has_layer)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+POOLS = Pools()
+
+
+def find_pool(name: str) -> Function:
+    """The function of that name; raises PoolscopeError listing the names there are."""
+    if name not in POOLS:
+        raise PoolscopeError(f"pool must be one of {', '.join(POOLS)}, not {name!r}.")
+    return POOLS[name]
+
+
+def size_by_window(function: Function, operator: Operator) -> Function:
     """An operator that takes an output_size, made to take a window whose geometry gives that size."""
 
-    @functools.wraps(function)
     def pool(
         x: jax.Array,
         window: Size,
@@ -43,50 +68,11 @@ def sized_by_window(function: Callable[..., jax.Array]) -> Operator:
         fitted = fit_window(x, window, stride, padding, dilation)
         return function(x, output_size=fitted.output(*x.shape[1:3]), **options)
 
-    return pool
-
-
-# Every entry of catalogue.OPERATORS but `none` and `conv_stride`, which put no layer into the network.
-POOLS: dict[str, Operator] = {
-    "max": max_pool,
-    "avg": avg_pool,
-    "min": min_pool,
-    "lp": lp_pool,
-    "gem": gem_pool,
-    "lse": lse_pool,
-    "soft": soft_pool,
-    "stochastic": stochastic_pool,
-    "mixed": mixed_pool,
-    "gated": gated_pool,
-    "subsample": subsample,
-    "strided_conv": strided_conv_pool,
-    "blur": blur_pool,
-    "max_blur": max_blur_pool,
-    "median": median_pool,
-    "ordinal": ordinal_pool,
-    "tree": tree_pool,
-    "random_mixed": random_mixed_pool,
-    "dpp": dpp_pool,
-    "edscw": edscw_pool,
-    "em": em_pool,
-    "ada": ada_pool,
-    "haar": haar_pool,
-    "lip": lip_pool,
-    "spectral": sized_by_window(spectral_pool),
-    "diffstride": diffstride_pool,
-    "fractional_max": sized_by_window(fractional_max_pool),
-    "s3": s3_pool,
-    "aps": aps_pool,
-    "lps": lps_pool,
-    "lift": lift_pool,
-    "space_to_depth": stack_phases,
-    "adaptive_avg": sized_by_window(adaptive_avg_pool),
-    "adaptive_max": sized_by_window(adaptive_max_pool),
-}
-
-
-def find_pool(name: str) -> Operator:
-    """The function of that name; raises PoolscopeError listing the names there are."""
-    if name not in POOLS:
-        raise PoolscopeError(f"pool must be one of {', '.join(POOLS)}, not {name!r}.")
-    return POOLS[name]
+    own = inspect.signature(function).parameters
+    drawing = ("key", "deterministic") if operator.stochastic else ()
+    keywords = [own[name].replace(kind=inspect.Parameter.KEYWORD_ONLY) for name in (*operator.options, *drawing)]
+    common = [entry for entry in inspect.signature(pool).parameters.values() if entry.kind is not entry.VAR_KEYWORD]
+    pool.__signature__ = inspect.Signature([*common, *keywords])  # type: ignore[attr-defined]
+    pool.__name__ = pool.__qualname__ = f"{operator.name}_pool"
+    pool.__doc__ = f"`{function.__name__}` to the size of a window's output.\n\n{function.__doc__}"
+    return take_leading_axes(pool)

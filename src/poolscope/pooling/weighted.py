@@ -11,12 +11,32 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from poolscope.pooling.declare import operator
 from poolscope.pooling.norms import check_gradient, soft_pool
 from poolscope.pooling.taps import Size, Taps, fit_window, read_taps, reduce_taps, widen
+from poolscope.spec.declaration import Choice, Learned, Real, Switch
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Window
 
 
+@operator(
+    "dpp",
+    order=20,
+    family="weighted",
+    summary="mean that preserves details: cells unlike the smoothed map weigh more",
+    formula="sum w x / sum w, w = (q / mean q)^(e^sharpness / 2) + e^offset",
+    source="Saeedan et al. 2018",
+    options={
+        "full": Switch(False, help="smooth with a learned filter instead of the window's mean"),
+        "asymmetric": Switch(help="preserve bright details only"),
+    },
+    learned={
+        "sharpness": Learned(("C",), "uniform", bound="C^-0.5"),
+        "offset": Learned(("C",), "uniform", bound="C^-0.5"),
+        "kernel": Learned((3, 3, "C"), "uniform", bound="1/3", when="full"),
+        "bias": Learned(("C",), "uniform", bound="1/3", when="full"),
+    },
+)
 def dpp_pool(
     x: jax.Array,
     window: Size,
@@ -78,6 +98,19 @@ def _filter_middle(x: jax.Array, window: Window, kernel: jax.Array, bias: jax.Ar
     return total if bias is None else total + bias.astype(x.dtype)
 
 
+@operator(
+    "edscw",
+    order=21,
+    family="weighted",
+    summary="mean weighted by similarity to the window's mean",
+    formula="sum softmax(DSC(x, mean)) x",
+    source="Stergiou & Poppe 2023",
+    options={
+        "gradient": Choice(
+            help="full, or truncated (constant weights, as the authors' kernels)", choices=("full", "truncated")
+        )
+    },
+)
 def edscw_pool(
     x: jax.Array,
     window: Size,
@@ -111,6 +144,19 @@ def edscw_pool(
     return reduce_taps(x, fit_window(x, window, stride, padding, dilation), mean)
 
 
+@operator(
+    "em",
+    order=22,
+    family="weighted",
+    summary="exponential-maximum half of AdaPool: soft at beta 1",
+    formula="sum softmax(x) x",
+    source="Stergiou & Poppe 2023",
+    options={
+        "gradient": Choice(
+            help="full, or truncated (constant weights, as the authors' kernels)", choices=("full", "truncated")
+        )
+    },
+)
 def em_pool(
     x: jax.Array,
     window: Size,
@@ -124,6 +170,22 @@ def em_pool(
     return soft_pool(x, window, stride, padding, dilation=dilation, gradient=gradient)
 
 
+@operator(
+    "ada",
+    order=23,
+    family="weighted",
+    summary="AdaPool: learned blend of edscw and em",
+    formula="alpha edscw + (1 - alpha) em",
+    source="Stergiou & Poppe 2023",
+    options={
+        "alpha": Real(help="initial share of edscw", least=0, most=1),
+        "learn": Switch(True, help="learn the operator's own numbers by gradient descent"),
+        "gradient": Choice(
+            help="full, or truncated (constant weights, as the authors' kernels)", choices=("full", "truncated")
+        ),
+    },
+    learned={"alpha": Learned(initial="option")},
+)
 def ada_pool(
     x: jax.Array,
     window: Size,

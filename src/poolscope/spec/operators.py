@@ -1,255 +1,157 @@
-"""What pooling operators there are: names, options, defaults and sources, as a table that needs no JAX to be read.
+"""What pooling operators there are, read from their declarations without importing JAX or anybody's package.
 
-`poolscope.pooling.POOLS` holds the functions under the same names; a test holds the two tables together. The order here
-fixes each operator's colour and marker in every figure, so new entries go to the end.
+The declarations stand at the functions, in `poolscope.pooling`, in installed packages that offer the entry point
+`poolscope.operators`, and in files given by `poolscope --plugin FILE`. Operators are listed by their `order`, which fixes
+each one's colour and marker in every figure, then by name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from poolscope.spec.declaration import (
+    KINDS,
+    Choice,
+    Learned,
+    Operator,
+    Option,
+    Real,
+    Sizes,
+    Switch,
+    Whole,
+)
+from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.paths import PACKAGE
+from poolscope.spec.plugins import find_plugins
 
-@dataclass(frozen=True)
-class Operator:
-    """One way to make a feature map smaller.
+__all__ = ["OPERATORS", "Operator", "read_operators"]
 
-    options: the operator's own options and their defaults (window, stride and padding are common to all).
-    learnable: parameters per layer as a formula in K (cells of the window) and C (channels); "0" for none.
-    gain: factor on a constant positive input, "1" for most, else a formula or "learned"; a scale change that
-        normalisation would hide is said here.
-    kind: "local" (a window reduction that composes with blur and dilation), "layer" (the same, by a convolution),
-        "map" (sees the whole map: its spectrum, phases or a grid; no dilation, so no a-trous form), or "none".
-    channels: factor on the number of channels as a formula in S (product of the strides).
-    stride: the only stride that the operator is defined for, where there is one.
+# What composes with every window reduction.
+_COMPOSED = {
+    "filter_size": Whole(None, "taps of a binomial blur before the subsampling (anti-aliasing); null: no blur", 1, 64),
+    "dilation": Sizes(None, "distance between the cells of a window, as a number or [height, width]; null: 1"),
+}
+_WORDS = {word.__name__: word for word in (Real, Whole, Switch, Choice, Sizes, Learned)}
+
+
+def read_operators(path: Path, module: str) -> list[Operator]:
+    """The operators that a Python file declares, read from its source text.
+
+    Raises PoolscopeError naming file and line where a declaration is no literal, or says what no operator can be.
     """
-
-    summary: str
-    formula: str
-    source: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-    learnable: str = "0"
-    stochastic: bool = False
-    gain: str = "1"
-    kind: str = "local"
-    channels: str = "1"
-    stride: int | None = None
-
-
-def evaluate_formula(formula: str, **names: float) -> int:
-    """The whole number that a formula of this table, such as "K*(2^depth - 1)", has for these names."""
-    return int(eval(formula.replace("^", "**"), {"__builtins__": {}}, names))
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, SyntaxError) as error:
+        raise PoolscopeError(f"{path} can't be read as Python ({error}).") from error
+    found = []
+    for node in tree.body:
+        declared = node.decorator_list if isinstance(node, ast.FunctionDef) else [getattr(node, "value", None)]
+        for call in declared:
+            if isinstance(call, ast.Call) and _name(call.func) == "operator":
+                function = node if isinstance(node, ast.FunctionDef) else None
+                found.append(_read_operator(call, function, module, f"{path}, line {call.lineno}"))
+    return found
 
 
-OPERATORS: dict[str, Operator] = {
-    "max": Operator("largest value of the window", "max x", "Yamaguchi et al. 1990"),
-    "avg": Operator(
-        "mean of the window, padding left out", "mean x", "LeCun et al. 1990", {"count_include_pad": False}
-    ),
-    "min": Operator("smallest value of the window", "min x", "-max(-x) of Yamaguchi et al. 1990"),
-    "lp": Operator("Lp norm of the window", "(sum |x|^p)^(1/p)", "Sermanet et al. 2012", {"p": 2.0}, gain="K^(1/p)"),
-    "gem": Operator(
-        "generalised (power) mean, exponent fixed or learned",
-        "(mean max(x, eps)^p)^(1/p)",
-        "Radenovic, Tolias & Chum 2018",
-        {"p": 3.0, "eps": 1e-6, "learn": False},
-        learnable="1",
-    ),
-    "lse": Operator(
-        "log-mean-exp, between average and max, sharpness fixed or learned",
-        "(1/beta) log mean exp(beta x)",
-        "Boureau, Ponce & LeCun 2010",
-        {"beta": 10.0, "learn": False},
-        learnable="1",
-    ),
-    "soft": Operator(
-        "mean weighted by the softmax of the window",
-        "sum softmax(beta x) x",
-        "Stergiou, Poppe & Kalliatakis 2021",
-        {"beta": 1.0, "gradient": "full"},
-    ),
-    "stochastic": Operator(
-        "one cell drawn in proportion to its value; its expectation when evaluated",
-        "x_l, l ~ x / sum x; evaluated: sum x^2 / sum x",
-        "Zeiler & Fergus 2013",
-        stochastic=True,
-    ),
-    "mixed": Operator(
-        "learned blend of max and average, one number a layer",
-        "alpha max + (1 - alpha) avg",
-        "Lee, Gallagher & Tu 2016",
-        {"alpha": 0.5, "learn": True},
-        learnable="1",
-    ),
-    "gated": Operator(
-        "blend of max and average that a learned filter gates, window by window",
-        "g max + (1 - g) avg, g = sigmoid(sum w x)",
-        "Lee, Gallagher & Tu 2016",
-        learnable="K",
-    ),
-    "subsample": Operator("first cell of the window: plain decimation", "x[::s]", "control without pooling"),
-    "strided_conv": Operator(
-        "learned convolution with the pool's window and stride, then ReLU",
-        "max(0, b + sum w x)",
-        "Springenberg et al. 2015",
-        learnable="K*C*C+C",
-        gain="learned",
-        kind="layer",
-    ),
-    "conv_stride": Operator(
-        "no pooling layer: the preceding convolution takes the stride",
-        "conv at stride s",
-        "Springenberg et al. 2015",
-        gain="learned",
-        kind="layer",
-    ),
-    "none": Operator("no pooling: maps keep their size", "x", "control without pooling", kind="none"),
-    "blur": Operator("binomial blur, then decimation", "(b * x)[::s]", "Zhang 2019", {"filter_size": 3}),
-    "max_blur": Operator(
-        "max at stride 1, binomial blur, then decimation", "(b * max x)[::s]", "Zhang 2019", {"filter_size": 3}
-    ),
-    "median": Operator("median of the window", "median x", "Tukey 1977"),
-    "ordinal": Operator(
-        "sorted window weighted rank by rank, learned for each channel",
-        "sum_r w_r x_(r), w = softmax",
-        "Deliege et al. 2021",
-        learnable="K*C",
-    ),
-    "tree": Operator(
-        "binary tree of learned filters and gates",
-        "g left + (1 - g) right, g = sigmoid(sum w x), leaves sum v x",
-        "Lee, Gallagher & Tu 2016",
-        {"depth": 1},
-        learnable="K*(2^(depth + 1) - 1)",
-        gain="learned",
-    ),
-    "random_mixed": Operator(
-        "max or average by a coin for each example and channel; their mean when evaluated",
-        "b max + (1 - b) avg, b ~ {0, 1}",
-        "Yu et al. 2014",
-        stochastic=True,
-    ),
-    "dpp": Operator(
-        "mean that preserves details: cells unlike the smoothed map weigh more",
-        "sum w x / sum w, w = (q / mean q)^(e^sharpness / 2) + e^offset",
-        "Saeedan et al. 2018",
-        {"full": False, "asymmetric": False},
-        learnable="(2 + 10*full)*C",
-    ),
-    "edscw": Operator(
-        "mean weighted by similarity to the window's mean",
-        "sum softmax(DSC(x, mean)) x",
-        "Stergiou & Poppe 2023",
-        {"gradient": "full"},
-    ),
-    "em": Operator(
-        "exponential-maximum half of AdaPool: soft at beta 1",
-        "sum softmax(x) x",
-        "Stergiou & Poppe 2023",
-        {"gradient": "full"},
-    ),
-    "ada": Operator(
-        "AdaPool: learned blend of edscw and em",
-        "alpha edscw + (1 - alpha) em",
-        "Stergiou & Poppe 2023",
-        {"alpha": 0.5, "learn": True, "gradient": "full"},
-        learnable="1",
-    ),
-    "haar": Operator(
-        "low band of the orthonormal Haar wavelet: a scaled average",
-        "sqrt(K) mean x",
-        "Williams & Li 2018",
-        gain="K^(1/2)",
-    ),
-    "lip": Operator(
-        "mean weighted by a learned importance of each cell",
-        "sum e^l x / sum e^l, l = 12 sigmoid(norm(conv x))",
-        "Gao, Wang & Wu 2019",
-        learnable="9*C*C + 2*C",
-        kind="map",
-    ),
-    "spectral": Operator(
-        "low frequencies of the Fourier spectrum, scaled to keep the mean",
-        "crop of the DFT",
-        "Rippel, Snoek & Adams 2015",
-        kind="map",
-    ),
-    "diffstride": Operator(
-        "spectral crop with learned strides, cut to the window's output size",
-        "crop of mask(strides) DFT",
-        "Riad et al. 2022",
-        {"smoothness": 4.0},
-        learnable="2",
-        kind="map",
-    ),
-    "fractional_max": Operator(
-        "max over regions of random size that average to the stride",
-        "max over [a_i, a_(i+1)]",
-        "Graham 2014",
-        {"overlapping": True, "pseudorandom": True},
-        stochastic=True,
-        kind="map",
-    ),
-    "s3": Operator(
-        "max at stride 1, then random rows and columns of a grid; averaged when evaluated",
-        "(max x)[rows, columns]",
-        "Zhai et al. 2017",
-        {"grid": None},
-        stochastic=True,
-        kind="map",
-    ),
-    "aps": Operator(
-        "the polyphase component with the largest norm, example by example",
-        "x[i::s, j::s], (i, j) = argmax norm",
-        "Chaman & Dokmanic 2021",
-        {"norm": "l2"},
-        kind="map",
-    ),
-    "lps": Operator(
-        "polyphase components scored by a small network; mixed in training, the best one when evaluated",
-        "sum softmax((f + gumbel) / tau) x[i::s, j::s]",
-        "Rojas-Gomez et al. 2022",
-        {"hidden": 8, "tau": 1.0},
-        learnable="9*C*hidden + 9*hidden^2 + 2*hidden",
-        stochastic=True,
-        kind="map",
-    ),
-    "lift": Operator(
-        "learned lifting scheme: even cells, predicted odd ones, updated",
-        "even + U(odd - P(even)), by columns and rows",
-        "Zhao & Snoek 2021",
-        {"bands": "low"},
-        learnable="4*(C*C + 5*C)",
-        gain="learned",
-        kind="map",
-        stride=2,
-    ),
-    "space_to_depth": Operator(
-        "every cell kept: blocks become channels",
-        "x[i::s, j::s] for all i, j",
-        "Shi et al. 2016",
-        kind="map",
-        channels="S",
-    ),
-    "adaptive_avg": Operator(
-        "mean over bins that cover the map evenly",
-        "mean over [i n / o, (i + 1) n / o)",
-        "Paszke et al. 2019",
-        kind="map",
-    ),
-    "adaptive_max": Operator(
-        "max over bins that cover the map evenly", "max over [i n / o, (i + 1) n / o)", "Paszke et al. 2019", kind="map"
-    ),
-}
+def _read_operator(call: ast.Call, function: ast.FunctionDef | None, module: str, place: str) -> Operator:
+    try:
+        arguments = [_value(argument) for argument in call.args]
+        keywords = {keyword.arg or "": _value(keyword.value) for keyword in call.keywords}
+        operator = Operator(*arguments, **keywords)
+    except (ValueError, TypeError) as error:
+        raise PoolscopeError(f"{place}: an operator is declared by literals only ({error}).") from error
+    if not isinstance(operator.name, str) or not operator.name.isidentifier():
+        raise PoolscopeError(f"{place}: an operator's name must be an identifier, not {operator.name!r}.")
+    if operator.kind not in KINDS or (operator.kind == "none" and function):
+        raise PoolscopeError(f"{place}: kind must be one of {', '.join(KINDS)}, not {operator.kind!r}.")
+    own = _keyword_defaults(function) if function else {}
+    options = {}
+    for name, option in operator.options.items():
+        if not isinstance(option, Option):
+            raise PoolscopeError(f"{place}: option {name} must be a Real, Whole, Switch, Choice or Sizes.")
+        if option.default is ... and own.get(name, ...) is ...:
+            raise PoolscopeError(f"{place}: option {name} needs a default, since the function's keyword has none.")
+        options[name] = replace(option, default=own[name]) if option.default is ... else option
+        if options[name].default is not None and not options[name].fits(options[name].default):
+            raise PoolscopeError(
+                f"{place}: option {name} must be {option.describe()}, not its default {options[name].default!r}."
+            )
+    if function and operator.kind in ("local", "layer"):
+        options = {**options, **{name: option for name, option in _COMPOSED.items() if name not in options}}
+    found = {"function": function.name, "keywords": tuple(own)} if function else {}
+    return replace(operator, options=options, module=module, **found)
 
-# What composes with every window reduction: a binomial blur before its subsampling (anti-aliasing), and dilation.
-COMPOSED: dict[str, Any] = {"filter_size": None, "dilation": None}
-OPERATORS = {
-    name: replace(
-        operator, options={**operator.options, **{k: v for k, v in COMPOSED.items() if k not in operator.options}}
-    )
-    if operator.kind in ("local", "layer") and name != "conv_stride"
-    else operator
-    for name, operator in OPERATORS.items()
-}
+
+def _value(node: ast.expr) -> Any:
+    """A literal, or one of the declaration's classes with literal arguments."""
+    if isinstance(node, ast.Call):
+        word = _WORDS.get(_name(node.func))
+        if word is None:
+            raise ValueError(f"{ast.unparse(node.func)} is none of {', '.join(_WORDS)}")
+        return word(*map(_value, node.args), **{keyword.arg or "": _value(keyword.value) for keyword in node.keywords})
+    if isinstance(node, ast.Dict):
+        return {_value(key): _value(item) for key, item in zip(node.keys, node.values, strict=True) if key is not None}
+    return ast.literal_eval(node)
+
+
+def _name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def _keyword_defaults(function: ast.FunctionDef) -> dict[str, Any]:
+    """The function's keywords with their defaults, `...` where one is no literal or there is none."""
+    defaults: dict[str, Any] = {}
+    for argument, default in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True):
+        try:
+            defaults[argument.arg] = ... if default is None else ast.literal_eval(default)
+        except ValueError:
+            defaults[argument.arg] = ...
+    return defaults
+
+
+def _own_operators() -> Iterator[Operator]:
+    for path in sorted((PACKAGE / "pooling").glob("*.py")):
+        yield from read_operators(path, f"poolscope.pooling.{path.stem}")
+
+
+def _collect() -> dict[str, Operator]:
+    own = sorted(_own_operators(), key=_rank)
+    others = [
+        replace(operator, order=None, package=plugin.package, version=plugin.version)
+        for plugin in find_plugins("poolscope.operators")
+        for operator in read_operators(plugin.path, plugin.module)
+    ]
+    catalogue: dict[str, Operator] = {}
+    for operator in [*own, *sorted(others, key=_rank)]:
+        if other := catalogue.get(operator.name):
+            raise PoolscopeError(
+                f"{operator.package or operator.module} declares the operator {operator.name!r}, which "
+                f"{other.package or 'poolscope'} has already; give it another name."
+            )
+        catalogue[operator.name] = operator
+    _check_types(catalogue)
+    return catalogue
+
+
+def _rank(operator: Operator) -> tuple[float, str]:
+    return (float("inf") if operator.order is None else operator.order, operator.name)
+
+
+def _check_types(catalogue: Mapping[str, Operator]) -> None:
+    """Refuse an option that has one type with one operator and another with another: it is one key of a run."""
+    types: dict[str, tuple[type, str]] = {}
+    for operator in catalogue.values():
+        for name, option in operator.options.items():
+            first, whose = types.setdefault(name, (type(option), operator.name))
+            if first is not type(option):
+                raise PoolscopeError(
+                    f"Option {name} of operator {operator.name!r} is a {type(option).__name__}, that of {whose!r} a "
+                    f"{first.__name__}; give it another name."
+                )
+
+
+OPERATORS: dict[str, Operator] = _collect()

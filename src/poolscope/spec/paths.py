@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-_PACKAGE = Path(__file__).resolve().parents[1]
-_CHECKOUT = _PACKAGE.parents[1]
+PACKAGE = Path(__file__).resolve().parents[1]
+_CHECKOUT = PACKAGE.parents[1]
 
 
 def shipped(folder: str) -> Path:
     """A folder that ships with poolscope ("configs" or "experiments"): inside the wheel, else at the checkout's top."""
-    inside = _PACKAGE / folder
+    inside = PACKAGE / folder
     return inside if inside.is_dir() else _CHECKOUT / folder
 
 

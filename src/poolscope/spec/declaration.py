@@ -1,0 +1,260 @@
+"""The words in which a pooling operator is declared at its function; they are read without running it.
+
+    @operator("lp", order=3, family="norms", summary="Lp norm of the window", formula="(sum |x|^p)^(1/p)",
+              source="Sermanet et al. 2012", options={"p": Real(help="exponent", least=1, most=1000)}, gain="K^(1/p)")
+    def lp_pool(x, window, stride=None, padding="VALID", *, dilation=1, p=2.0): ...
+
+All arguments are literals or the classes below, so that `spec.operators` can read them from the source text: the
+catalogue of operators is complete where JAX is not installed, and other people's packages are listed without being
+imported. A size in a shape is a number or a formula in h, w, K (the window's height, width and cells), C (channels), S
+(product of the strides) and the operator's own options, such as "2^depth - 1".
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator as arithmetic
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.geometry import Window
+
+KINDS = ("local", "layer", "map", "none")
+
+
+@dataclass(frozen=True)
+class Option:
+    """A keyword of an operator that a configuration sets.
+
+    default: its value where none is given; by default that of the function's own keyword. help: what it is, in a few
+    words.
+    """
+
+    default: Any = ...
+    help: str = ""
+    type: ClassVar[type] = object
+    wanted: ClassVar[str] = "a value"
+
+    def fits(self, value: Any) -> bool:
+        """Whether the operator can work with this value."""
+        return True
+
+    def describe(self) -> str:
+        """What fits, in words that follow "must be"."""
+        return self.wanted
+
+
+@dataclass(frozen=True)
+class Real(Option):
+    """A number from `least` to `most`; above `least` if `open`, and not 0 if `nonzero`."""
+
+    least: float = -math.inf
+    most: float = math.inf
+    open: bool = False
+    nonzero: bool = False
+    type: ClassVar[type] = float
+
+    def fits(self, value: Any) -> bool:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            return False
+        above = value > self.least if self.open else value >= self.least
+        return above and value <= self.most and not (self.nonzero and value == 0)
+
+    def describe(self) -> str:
+        low = f"above {self.least:g} and at most" if self.open else f"from {self.least:g} to"
+        return f"a number {low} {self.most:g}" + (" and not 0" if self.nonzero else "")
+
+
+@dataclass(frozen=True)
+class Whole(Option):
+    """A whole number from `least` to `most`."""
+
+    least: int = 1
+    most: int = 10_000
+    type: ClassVar[type] = int
+
+    def fits(self, value: Any) -> bool:
+        return isinstance(value, int) and not isinstance(value, bool) and self.least <= value <= self.most
+
+    def describe(self) -> str:
+        return f"a whole number from {self.least} to {self.most}"
+
+
+@dataclass(frozen=True)
+class Switch(Option):
+    """True or false."""
+
+    type: ClassVar[type] = bool
+    wanted: ClassVar[str] = "true or false"
+
+    def fits(self, value: Any) -> bool:
+        return isinstance(value, bool)
+
+
+@dataclass(frozen=True)
+class Choice(Option):
+    """One of a few words."""
+
+    choices: tuple[str, ...] = ()
+    type: ClassVar[type] = str
+
+    def fits(self, value: Any) -> bool:
+        return value in self.choices
+
+    def describe(self) -> str:
+        return f"one of {', '.join(self.choices)}"
+
+
+@dataclass(frozen=True)
+class Sizes(Option):
+    """A whole number, or one for the height and one for the width; the window's geometry checks it."""
+
+
+@dataclass(frozen=True)
+class Learned:
+    """How a layer learns one keyword of its operator.
+
+    shape: of the parameter. initial: "option" (the value of the option of that name), "zeros", "ones", "he_normal" (He
+    et al. 2015; axes before the last four are separate filters), "uniform" (between -bound and bound), or the name of a
+    function (window, channels, options, key) -> parameter in the operator's own module. bound: a formula. above: a
+    number that the value stays above, as above + softplus(parameter). value: the name of a function parameter -> value
+    in the operator's own module, where the parameter may take any real number and the value may not. when: a switch
+    without which there is no such parameter.
+    """
+
+    shape: tuple[int | str, ...] = ()
+    initial: str = "zeros"
+    bound: str = "1"
+    above: float | None = None
+    value: str | None = None
+    when: str | None = None
+
+    def sizes(self, window: Window, channels: int, options: Mapping[str, Any]) -> tuple[int, ...]:
+        """The shape in numbers."""
+        names = name_sizes(window, channels, options)
+        return tuple(size if isinstance(size, int) else int(evaluate(size, names)) for size in self.shape)
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One way to make a feature map smaller.
+
+    summary, formula, source: a line on what it gives, its definition, and who described it. family: the heading that it
+    stands under in the gallery. order: its place in every list, which fixes its colour and marker in figures; operators
+    without one follow, by name. options, learned: its keywords that a configuration sets and that a layer learns.
+    gain: factor on a constant positive input, "1" for most, else a formula or "learned"; a scale change that
+    normalisation would hide is declared here. kind: "local" (a window reduction that composes with blur and dilation),
+    "layer" (the same, by a convolution), "map" (sees the whole map: its spectrum, phases or a grid; no dilation, so no
+    a-trous form), or "none". stochastic: it draws at random in training (keywords key and deterministic). channels:
+    factor on the number of channels, a formula in S. stride: the only stride that it is defined for, where there is
+    one. sized: the function takes an output_size instead of a window. convolves: it takes conv_general_dilated, what it
+    convolves with. strides_convolution: no layer, but the preceding convolution takes the stride. reads_first_cell: of
+    a window only the first cell matters, so that it adds nothing to the receptive field.
+
+    The last five are filled in by whoever reads the declaration: the function, its keywords and its module, and the
+    package (with version, or with a digest of the file) that they come from; empty for poolscope's own.
+    """
+
+    name: str
+    summary: str = ""
+    formula: str = ""
+    source: str = ""
+    family: str = ""
+    order: int | None = None
+    options: Mapping[str, Option] = field(default_factory=dict)
+    learned: Mapping[str, Learned] = field(default_factory=dict)
+    gain: str = "1"
+    kind: str = "local"
+    stochastic: bool = False
+    channels: str = "1"
+    stride: int | None = None
+    sized: bool = False
+    convolves: bool = False
+    strides_convolution: bool = False
+    reads_first_cell: bool = False
+    function: str = ""
+    keywords: tuple[str, ...] = ()
+    module: str = ""
+    package: str = ""
+    version: str = ""
+
+    @property
+    def has_layer(self) -> bool:
+        """Whether it puts a layer into a network."""
+        return bool(self.function)
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """Its options and the values that they take where none is given."""
+        return {name: option.default for name, option in self.options.items()}
+
+    @property
+    def learnable(self) -> str:
+        """Parameters of a layer as a formula in K, C and options; "0" for none."""
+        return describe_count(self.learned)
+
+    def learns(self, options: Mapping[str, Any]) -> dict[str, Learned]:
+        """What a layer with these options learns."""
+        if not options.get("learn", True):
+            return {}
+        return {name: rule for name, rule in self.learned.items() if rule.when is None or options[rule.when]}
+
+    def count_parameters(self, window: Window, channels: int, options: Mapping[str, Any]) -> int:
+        """Learnable numbers of one layer."""
+        return sum(math.prod(rule.sizes(window, channels, options)) for rule in self.learns(options).values())
+
+    def count_channels(self, window: Window, channels: int) -> int:
+        """Channels of the output."""
+        return channels * int(evaluate(self.channels, name_sizes(window, channels, {})))
+
+
+def name_sizes(window: Window, channels: int, options: Mapping[str, Any]) -> dict[str, float]:
+    """The numbers that a formula in a declaration may name."""
+    numbers = {name: value for name, value in options.items() if isinstance(value, int | float)}
+    steps = window.stride[0] * window.stride[1]
+    return {**numbers, "h": window.size[0], "w": window.size[1], "K": window.cells, "C": channels, "S": steps}
+
+
+_ARITHMETIC: dict[type, Callable[[Any, Any], Any]] = {
+    ast.Add: arithmetic.add,
+    ast.Sub: arithmetic.sub,
+    ast.Mult: arithmetic.mul,
+    ast.Div: arithmetic.truediv,
+    ast.Pow: arithmetic.pow,
+}
+
+
+def evaluate(formula: str, names: Mapping[str, float]) -> float:
+    """The number that a formula of a declaration has, such as "2^(depth + 1)"; + - * / and ^ with their usual rank."""
+
+    def value(node: ast.expr) -> float:
+        if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
+            return node.value
+        if isinstance(node, ast.Name) and node.id in names:
+            return names[node.id]
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+            return -value(node.operand)
+        if isinstance(node, ast.BinOp) and type(node.op) in _ARITHMETIC:
+            return _ARITHMETIC[type(node.op)](value(node.left), value(node.right))
+        raise PoolscopeError(f"The formula {formula!r} must be made of numbers, + - * / ^ and {', '.join(names)}.")
+
+    return value(ast.parse(formula.replace("^", "**"), mode="eval").body)
+
+
+def describe_count(learned: Mapping[str, Learned]) -> str:
+    """The number of parameters as a formula: a sum of products of sizes; "0" for none."""
+    products: dict[str, int] = {}
+    for rule in learned.values():
+        sizes = [f"({size})" if " " in size else size for size in rule.shape if isinstance(size, str)]
+        if {"h", "w"} <= set(sizes):
+            sizes = ["K", *(size for size in sizes if size not in ("h", "w"))]
+        product = "*".join(sorted([*([rule.when] if rule.when else []), *sizes], key=lambda size: size == "C"))
+        number = math.prod(size for size in rule.shape if isinstance(size, int))
+        products[product] = products.get(product, 0) + number
+    terms = []
+    for product, number in sorted(products.items(), key=lambda item: -item[0].count("*")):
+        terms.append(product if product and number == 1 else "*".join([str(number), *([product] if product else [])]))
+    return " + ".join(terms) or "0"
