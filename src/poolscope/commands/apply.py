@@ -82,7 +82,7 @@ def apply_operators(pools: Sequence[PoolConfig], matrix: np.ndarray, train: bool
         output = jnp.asarray(matrix)[None, :, :, None]
         if OPERATORS[pool.name].kind != "none":
             layer = make_pool(pool, 1, rngs=nnx.Rngs(jax.random.key(seed)))
-            output = layer(output, key=jax.random.key(seed), deterministic=not train)
+            output = layer(output, rngs=jax.random.key(seed), deterministic=not train)
         result = np.asarray(output, np.float32)[0]
         console.print(f"\n{heading}: {result.shape[0]}x{result.shape[1]}")
         for channel in range(result.shape[2]):
@@ -94,8 +94,8 @@ def _describe_pool(pool: PoolConfig, height: int, width: int) -> str:
     kind = OPERATORS[pool.name].kind
     if kind == "none":
         return f"{pool.name}: the matrix as it is"
-    if pool.name == "conv_stride":
-        raise PoolscopeError("pool=conv_stride acts through a convolution, so it can't be applied to a matrix alone.")
+    if OPERATORS[pool.name].strides_convolution:
+        raise PoolscopeError(f"pool={pool.name} acts through a convolution, so it can't be applied to a matrix alone.")
     window = make_window(pool.window, pool.stride, pool.padding, prefix="pool.")
     if min(window.output(height, width)) < 1:
         raise PoolscopeError(

@@ -42,7 +42,7 @@ def _find_rows(what: str, results: str, study: str | None) -> Sequence[Mapping[s
                 "parameters": operator.learnable,
                 "random": "in training" if operator.stochastic else "",
                 "gain": operator.gain,
-                "options": ", ".join(f"{option}={default}" for option, default in operator.options.items()),
+                "options": ", ".join(f"{option}={default}" for option, default in operator.defaults.items()),
                 "source": operator.source,
             }
             for name, operator in OPERATORS.items()

@@ -190,7 +190,7 @@ def _check_devices(config: RunConfig, plan: Plan, train_size: int, tried: set[st
     tried.add(str(config.pool))
     maps = jax.ShapeDtypeStruct((1, *before.output), jax.numpy.float32)
     jax.eval_shape(
-        lambda x, key: make_pool(config.pool, x.shape[3], rngs=key)(x, key=key, deterministic=False),
+        lambda x, key: make_pool(config.pool, x.shape[3], rngs=key)(x, rngs=key, deterministic=False),
         maps,
         jax.random.key(0),
     )

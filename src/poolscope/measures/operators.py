@@ -54,12 +54,6 @@ GALLERY = ("max", "avg", "subsample", "max_blur", "spectral")
 _BATCH = 500
 
 # Where the output's place follows the image, there is no map at stride 1 that it would be a subsampling of.
-_NO_DENSE_FORM = {
-    "aps": "the phase that it keeps depends on the image",
-    "lps": "the phase that it keeps depends on the image",
-    "s3": "the cells that it keeps are drawn",
-    "fractional_max": "its regions are drawn",
-}
 
 
 @dataclass(frozen=True)
@@ -281,8 +275,8 @@ def dense_output(pool: PoolConfig, images: np.ndarray) -> np.ndarray | str:
     at stride 1; it also exists for operators on the whole map whose output moves with the image. Rows and columns that
     the stride doesn't divide are cut off first.
     """
-    if pool.name in _NO_DENSE_FORM:
-        return _NO_DENSE_FORM[pool.name]
+    if OPERATORS[pool.name].no_stride1_form:
+        return OPERATORS[pool.name].no_stride1_form
     step = _window(pool).stride if OPERATORS[pool.name].kind != "none" else (1, 1)
     height, width = (size // s * s for size, s in zip(images.shape[1:3], step, strict=True))
     images = images[:, :height, :width]
@@ -314,7 +308,7 @@ def _window(pool: PoolConfig) -> Window:
 
 
 def _unusual_options(pool: PoolConfig) -> dict[str, Any]:
-    usual = OPERATORS[pool.name].options
+    usual = OPERATORS[pool.name].defaults
     return {key: value for key, value in pool_options(pool).items() if value != usual.get(key)}
 
 

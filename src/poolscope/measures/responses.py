@@ -23,7 +23,7 @@ from sklearn.datasets import load_digits, load_sample_image  # type: ignore[impo
 
 from poolscope.measures.information import Rebuilt, Reconstruction, aliasing_ratio, divide_rows, reconstruction_r2
 from poolscope.measures.information.ridge import fit_ridge
-from poolscope.pooling import POOLS, make_pool
+from poolscope.pooling import make_pool
 from poolscope.spec.config import PoolConfig
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.operators import OPERATORS
@@ -70,12 +70,12 @@ class Exhibit:
     def __init__(self, name: str) -> None:
         self.name = name
         self.config = PoolConfig(name=name)
-        self.step = 1 if name == "none" else int(self.config.window)
+        self.step = int(self.config.window) if OPERATORS[name].has_layer else 1
         self._evaluators: dict[tuple[int, int | None], Any] = {}
 
     def layer(self, channels: int, stride: int | None = None) -> Callable[..., jax.Array]:
         """The layer for that many channels; stride 1 is the operator before its subsampling."""
-        if self.name == "none":
+        if not OPERATORS[self.name].has_layer:
             return lambda x, **_: x
         strides = None if stride is None else (stride, stride)
         return make_pool(self.config, channels, rngs=jax.random.key(0), stride=strides)
@@ -94,7 +94,7 @@ class Exhibit:
     def draw(self, maps: np.ndarray) -> np.ndarray:
         """DRAWS outputs of the training form, (DRAWS, N, H, W, C)."""
         layer = self.layer(maps.shape[3])
-        draw = jax.jit(lambda x, keys: jax.lax.map(lambda key: layer(x, key=key, deterministic=False), keys))
+        draw = jax.jit(lambda x, keys: jax.lax.map(lambda key: layer(x, rngs=key, deterministic=False), keys))
         return np.stack([_to_maps(drawn) for drawn in draw(maps, jax.random.split(jax.random.key(1), DRAWS))])
 
     def on_torus(self, maps: np.ndarray) -> np.ndarray:
@@ -186,7 +186,7 @@ def measure_impulse(apply: Apply, step: int) -> np.ndarray:
 def measure_operator(name: str, images: Images) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]]]:
     """The operator's row of the table of operators, and its rows of the tables response, impulse and maps."""
     row = _describe_operator(name)
-    if name != "none" and name not in POOLS:
+    if OPERATORS[name].strides_convolution:
         return row | {"note": "acts through the convolution before it: there is no layer to measure"}, {}
     op = Exhibit(name)
     pooled, patches, digits = op(images.photo), op(images.patches), op(images.digits)
@@ -268,15 +268,14 @@ def write_gallery(results: str | Path, echo: Callable[[str], None] = lambda sent
 
 
 def _describe_operator(name: str) -> dict[str, Any]:
-    """What the catalogue says, and the family: the module of poolscope.pooling that defines the operator."""
+    """What the operator's declaration says."""
     operator = OPERATORS[name]
-    module = getattr(POOLS.get(name), "__module__", "").rpartition(".")[2]
     return {
         "name": name,
-        "family": module or ("reference" if operator.kind == "none" else "strided"),
+        "family": operator.family,
         "summary": operator.summary,
         "formula": operator.formula,
-        "options": ", ".join(f"{option}={default}" for option, default in operator.options.items()),
+        "options": ", ".join(f"{option}={default}" for option, default in operator.defaults.items()),
         "learnable": operator.learnable,
         "stochastic": operator.stochastic,
         "stated_gain": operator.gain,
@@ -301,7 +300,7 @@ def _count_flops(op: Exhibit, photo: np.ndarray) -> float:
 def _measure_gradient(op: Exhibit, photo: np.ndarray, weights: np.ndarray) -> float:
     """Share of the photograph's numbers that get a gradient in training; NaN where one isn't finite."""
     layer = op.layer(3)
-    drawing = {"key": jax.random.key(2), "deterministic": False} if OPERATORS[op.name].stochastic else {}
+    drawing = {"rngs": jax.random.key(2), "deterministic": False} if OPERATORS[op.name].stochastic else {}
     gradient = np.asarray(jax.jit(jax.grad(lambda x: (layer(x, **drawing) * weights).sum()))(photo))
     return float((gradient != 0).mean()) if np.isfinite(gradient).all() else math.nan
 

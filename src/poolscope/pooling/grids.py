@@ -89,6 +89,7 @@ def first_largest(taps: Sequence[jax.Array]) -> jax.Array:
         "pseudorandom": Switch(help="evenly spread cuts with a random start, not a random order"),
     },
     stochastic=True,
+    no_stride1_form="its regions are drawn",
     kind="map",
     sized=True,
 )
@@ -151,6 +152,7 @@ def _random_cuts(total: int, output: int, key: jax.Array) -> jax.Array:
     source="Zhai et al. 2017",
     options={"grid": Whole(help="cells of the grid, a multiple of the stride; null: the stride")},
     stochastic=True,
+    no_stride1_form="the cells that it keeps are drawn",
     kind="map",
 )
 def s3_pool(

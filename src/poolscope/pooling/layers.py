@@ -19,7 +19,7 @@ from poolscope.pooling.parameters import draws, initial_parameter, learned_value
 from poolscope.pooling.table import find_pool
 from poolscope.spec.declaration import Operator
 from poolscope.spec.errors import PoolscopeError
-from poolscope.spec.geometry import Window, make_window
+from poolscope.spec.geometry import make_window
 from poolscope.spec.operators import OPERATORS
 
 if TYPE_CHECKING:
@@ -35,10 +35,11 @@ class Pool(nnx.Module):
     """
 
     operator: ClassVar[Operator]
+    signature: ClassVar[inspect.Signature]
     deterministic: bool | None
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
-        given = self.__signature__.bind(*arguments, **keywords)
+        given = self.signature.bind(*arguments, **keywords)
         given.apply_defaults()
         options = dict(given.arguments)
         operator = self.operator
@@ -81,10 +82,14 @@ class Pool(nnx.Module):
     def __call__(self, x: jax.Array, *, deterministic: bool | None = None, rngs: Rngs | None = None) -> jax.Array:
         """The pooled maps of x, (..., H, W, C).
 
-        deterministic, rngs: of operators that draw at random, as in nnx.Dropout: the evaluation form instead of the
-        random one, by default what `model.train()` and `model.eval()` set; and where the draws come from (an nnx.Rngs, a
-        stream or a key), by default the layer's own. Raises PoolscopeError where x doesn't fit the window, and where
-        there is nothing to draw from.
+        Args:
+            x: feature maps, floating.
+            deterministic: of an operator that draws at random, its evaluation form instead; by default what
+                `model.train()` and `model.eval()` set, as for nnx.Dropout.
+            rngs: an nnx.Rngs, a stream or a key to draw from; by default the layer's own.
+
+        Raises:
+            PoolscopeError: where x doesn't fit the window, and where there is nothing to draw from.
         """
         options = self.values()
         function = find_pool(self.name)
@@ -99,8 +104,8 @@ class Pool(nnx.Module):
         source = self.rngs if rngs is None else rngs
         if source is None:
             raise PoolscopeError(
-                f"{type(self).__name__} draws at random in training and needs rngs=, given to the layer or to the call; "
-                "or evaluate with model.eval() or deterministic=True."
+                f"{type(self).__name__} draws at random in training and needs rngs=, given to the layer or to the "
+                "call; or evaluate with model.eval() or deterministic=True."
             )
         if isinstance(source, nnx.Rngs):
             return source[self.rng_collection]()
@@ -136,7 +141,7 @@ def make_layer(
     """
     find_pool(name)
     layer = layer_class(name)
-    takes = layer.__signature__.parameters
+    takes = layer.signature.parameters
     for option, value in options.items():
         if option not in takes or option in ("channels", "rngs"):
             raise PoolscopeError(f"{name} takes {', '.join(takes)}; got {option}={value!r}.")
@@ -170,7 +175,7 @@ def make_pool(
 
     find_pool(config.name)
     layer = layer_class(config.name)
-    takes = layer.__signature__.parameters
+    takes = layer.signature.parameters
     window = make_window(
         config.window,
         config.stride if stride is None else stride,
@@ -202,7 +207,12 @@ def layer_class(name: str) -> type[Pool]:
     """The class of an operator's layers, such as MaxPool of "max"."""
     operator = OPERATORS[name]
     signature = _layer_signature(operator)
-    contents = {"operator": operator, "__doc__": _describe_layer(operator, signature), "__signature__": signature}
+    contents = {
+        "operator": operator,
+        "__doc__": _describe_layer(operator, signature),
+        "signature": signature,
+        "__signature__": signature,
+    }
     contents |= {"__module__": "poolscope.pooling"}
     return type(name_layer(name), (Pool,), contents)
 
@@ -225,12 +235,11 @@ def _layer_signature(operator: Operator) -> inspect.Signature:
         names |= {"deterministic": False, "rng_collection": "dropout"}
     if operator.stochastic or operator.learned:
         names["rngs"] = None
-    kinds = [inspect.Parameter.POSITIONAL_OR_KEYWORD] * positional
-    kinds += [inspect.Parameter.KEYWORD_ONLY] * (len(names) - positional)
+    either, keyword = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
     return inspect.Signature(
         [
-            inspect.Parameter(name, kind, default=default)
-            for (name, default), kind in zip(names.items(), kinds, strict=True)
+            inspect.Parameter(name, either if number < positional else keyword, default=default)
+            for number, (name, default) in enumerate(names.items())
         ]
     )
 

@@ -23,9 +23,12 @@ def draws(rule: Learned) -> bool:
 
 
 def initial_parameter(
-    operator: Operator, name: str, window: Window, channels: int, options: Mapping[str, Any], key: jax.Array
+    operator: Operator, name: str, window: Window, channels: int, options: Mapping[str, Any], key: jax.Array | None
 ) -> jax.Array:
-    """The parameter of a learned keyword at the start; raises PoolscopeError where an option leaves no room for it."""
+    """The parameter of a learned keyword at the start; key is needed where it is drawn.
+
+    Raises PoolscopeError where an option leaves no room for it.
+    """
     rule = operator.learned[name]
     shape = rule.sizes(window, channels, options)
     if rule.initial == "option":
@@ -38,6 +41,7 @@ def initial_parameter(
         return jnp.zeros(shape)
     if rule.initial == "ones":
         return jnp.ones(shape)
+    assert key is not None
     if rule.initial == "he_normal":
         return nnx.initializers.he_normal()(key, shape, jnp.float32)
     if rule.initial == "uniform":

@@ -68,6 +68,7 @@ def stack_phases(
     formula="x[i::s, j::s], (i, j) = argmax norm",
     source="Chaman & Dokmanic 2021",
     options={"norm": Choice(help="l2, l1 or linf", choices=("l2", "l1", "linf"))},
+    no_stride1_form="the phase that it keeps depends on the image",
     kind="map",
 )
 def aps_pool(
@@ -109,6 +110,7 @@ def aps_pool(
         "bias2": Learned(("hidden",)),
     },
     stochastic=True,
+    no_stride1_form="the phase that it keeps depends on the image",
     kind="map",
     convolves=True,
 )

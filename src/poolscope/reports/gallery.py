@@ -56,6 +56,7 @@ FAMILIES = {
     "grids": "Bins, random regions and grids",
     "strided": "Convolutions with a stride",
     "heads": "Whole maps",
+    "other": "Others",
 }
 MEASURES = (
     (

@@ -17,9 +17,26 @@ from typing import Any
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from poolscope.spec.errors import PoolscopeError
-from poolscope.spec.geometry import make_window
-from poolscope.spec.operators import OPERATORS
+from poolscope.spec.pool import PoolConfig, check_pool, pool_options
 from poolscope.spec.settings import Range, read_settings, setting
+
+__all__ = [
+    "DataConfig",
+    "MeasureConfig",
+    "ModelConfig",
+    "OptimConfig",
+    "PoolConfig",
+    "Request",
+    "RunConfig",
+    "TrainConfig",
+    "check_config",
+    "check_pool",
+    "digest",
+    "pool_options",
+    "to_config",
+    "to_dict",
+    "to_record",
+]
 
 HEADS = ("flatten", "avg", "max", "grid", "none")
 NORMS = ("none", "batch", "layer", "group")
@@ -31,7 +48,6 @@ PRECISIONS = ("float32", "bfloat16")
 LOOPS = ("auto", "step", "scan")
 SOURCES = ("digits", "synthetic", "tfds")
 MEASURES = ("none", "basic", "quick", "robust", "full")
-COMMON_OPTIONS = ("window", "stride", "padding")  # of every operator
 MOST = 2**31 - 1
 MOST_SEED = 2**32 - 1  # JAX reads 32 bits of a seed: 2^32 would repeat seed 0
 
@@ -80,52 +96,6 @@ class ModelConfig:
     )
     grid: int = setting(2, "side of the fixed grid when head is grid", within=Range(1, 10_000))
     dense: bool = setting(False, "a-trous control: pools at stride 1, later layers dilated instead")
-
-
-@dataclass
-class PoolConfig:
-    """The pooling operator; keys that are null take the operator's default or don't concern it."""
-
-    name: str = setting(
-        MISSING, "the operator; `poolscope list pools` shows them all", choices=lambda: tuple(OPERATORS)
-    )
-    window: Any = setting(2, "cells a window spans, as a number or [height, width]", within=Range(1, 10_000))
-    stride: Any = setting(None, "step from window to window; null: the window", within=Range(1, 10_000))
-    padding: Any = setting("VALID", "VALID, SAME, a number, or [[top, bottom], [left, right]]", within=Range(0, 10_000))
-    p: float | None = setting(None, "lp, gem: exponent", within=Range(0, 1000, open_below=True))
-    eps: float | None = setting(None, "gem: smallest value let in", within=Range(0, 1e6, open_below=True))
-    beta: float | None = setting(None, "lse, soft: sharpness", within=Range(-1e6, 1e6))
-    alpha: float | None = setting(None, "mixed: initial share of max; ada: of edscw", within=Range(0, 1))
-    filter_size: int | None = setting(
-        None,
-        "taps of a binomial blur before the subsampling (anti-aliasing); null: no blur",
-        within=Range(1, 64),
-    )
-    dilation: Any = setting(
-        None, "distance between the cells of a window, as a number or [height, width]; null: 1", within=Range(1, 10_000)
-    )
-    gradient: str | None = setting(
-        None, "soft, edscw, em, ada: full, or truncated (constant weights, as the authors' kernels)"
-    )
-    count_include_pad: bool | None = setting(None, "avg: divide by the whole window where it overlaps padding")
-    learn: bool | None = setting(None, "learn the operator's own numbers by gradient descent")
-    depth: int | None = setting(None, "tree: levels of gates", within=Range(1, 8))
-    full: bool | None = setting(None, "dpp: smooth with a learned filter instead of the window's mean")
-    asymmetric: bool | None = setting(None, "dpp: preserve bright details only")
-    smoothness: float | None = setting(
-        None, "diffstride: width of the mask's ramp, in frequencies", within=Range(0, 10_000, open_below=True)
-    )
-    overlapping: bool | None = setting(None, "fractional_max: regions share their border")
-    pseudorandom: bool | None = setting(
-        None, "fractional_max: evenly spread cuts with a random start, not a random order"
-    )
-    grid: int | None = setting(
-        None, "s3: cells of the grid, a multiple of the stride; null: the stride", within=Range(1, 10_000)
-    )
-    norm: str | None = setting(None, "aps: l2, l1 or linf")
-    hidden: int | None = setting(None, "lps: width of the scoring network", within=Range(1, 1000))
-    tau: float | None = setting(None, "lps: temperature of the mixture", within=Range(0, 1e6, open_below=True))
-    bands: str | None = setting(None, "lift: low, or sum of all four bands")
 
 
 @dataclass
@@ -297,25 +267,6 @@ def check_config(config: RunConfig) -> None:
             f"study must be a folder name of letters, digits, '_', '-' and '.' (not 'runs'), not {config.study!r}."
         )
     check_pool(config.pool)
-
-
-def check_pool(pool: PoolConfig) -> None:
-    """Refuse an unknown operator, an option it doesn't take, and a window that is none."""
-    SETTINGS["pool.name"].check(pool.name)
-    make_window(pool.window, pool.stride, pool.padding, prefix="pool.")
-    takes = OPERATORS[pool.name].options
-    given = pool_options(pool)
-    for option in given:
-        if option not in takes:
-            own = ", ".join((*COMMON_OPTIONS, *takes))
-            raise PoolscopeError(f"pool {pool.name!r} takes {own}; got {option}={given[option]}.")
-
-
-def pool_options(pool: PoolConfig) -> dict[str, Any]:
-    """The options that were given to the operator beside window, stride and padding."""
-    values = {entry.name: getattr(pool, entry.name) for entry in dataclasses.fields(pool)}
-    common = ("name", *COMMON_OPTIONS)
-    return {name: value for name, value in values.items() if name not in common and value is not None}
 
 
 def _last_filters(model: ModelConfig) -> float:

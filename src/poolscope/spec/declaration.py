@@ -21,6 +21,7 @@ from typing import Any, ClassVar
 
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Window
+from poolscope.spec.settings import Range
 
 KINDS = ("local", "layer", "map", "none")
 
@@ -58,14 +59,16 @@ class Real(Option):
     type: ClassVar[type] = float
 
     def fits(self, value: Any) -> bool:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            return False
-        above = value > self.least if self.open else value >= self.least
-        return above and value <= self.most and not (self.nonzero and value == 0)
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return number and value in self.within and not (self.nonzero and value == 0)
 
     def describe(self) -> str:
-        low = f"above {self.least:g} and at most" if self.open else f"from {self.least:g} to"
-        return f"a number {low} {self.most:g}" + (" and not 0" if self.nonzero else "")
+        return f"a number {self.within}" + (" and not 0" if self.nonzero else "")
+
+    @property
+    def within(self) -> Range:
+        """The numbers that fit."""
+        return Range(self.least, self.most, open_below=self.open)
 
 
 @dataclass(frozen=True)
@@ -142,27 +145,32 @@ class Learned:
 class Operator:
     """One way to make a feature map smaller.
 
-    summary, formula, source: a line on what it gives, its definition, and who described it. family: the heading that it
-    stands under in the gallery. order: its place in every list, which fixes its colour and marker in figures; operators
-    without one follow, by name. options, learned: its keywords that a configuration sets and that a layer learns.
+    summary, formula, source: what it gives, its definition, and who described it.
+    family: the heading that it stands under in the gallery.
+    order: its place in every list, which fixes its colour and marker in figures; operators without one follow, by name.
+    options, learned: its keywords that a configuration sets, and those that a layer learns.
     gain: factor on a constant positive input, "1" for most, else a formula or "learned"; a scale change that
-    normalisation would hide is declared here. kind: "local" (a window reduction that composes with blur and dilation),
-    "layer" (the same, by a convolution), "map" (sees the whole map: its spectrum, phases or a grid; no dilation, so no
-    a-trous form), or "none". stochastic: it draws at random in training (keywords key and deterministic). channels:
-    factor on the number of channels, a formula in S. stride: the only stride that it is defined for, where there is
-    one. sized: the function takes an output_size instead of a window. convolves: it takes conv_general_dilated, what it
-    convolves with. strides_convolution: no layer, but the preceding convolution takes the stride. reads_first_cell: of
-    a window only the first cell matters, so that it adds nothing to the receptive field.
-
-    The last five are filled in by whoever reads the declaration: the function, its keywords and its module, and the
-    package (with version, or with a digest of the file) that they come from; empty for poolscope's own.
+        normalisation would hide is declared here.
+    kind: "local" (a window reduction that composes with blur and dilation), "layer" (the same, by a convolution), "map"
+        (sees the whole map: its spectrum, phases or a grid; no dilation, so no a-trous form), or "none".
+    stochastic: it draws at random in training (keywords key and deterministic).
+    channels: factor on the number of channels, a formula in S.
+    stride: the only stride that it is defined for, where there is one.
+    sized: the function takes an output_size instead of a window.
+    convolves: the function takes conv_general_dilated, what it convolves with.
+    strides_convolution: it has no layer, but the preceding convolution takes its stride.
+    reads_first_cell: of a window only the first cell matters, so that it adds nothing to the receptive field.
+    no_stride1_form: why it isn't an operator at stride 1 followed by a fixed subsampling, where it isn't.
+    function, keywords, module, package, version: filled in by whoever reads the declaration: the function, its keywords
+        and its module, and the package (with version, or with a digest of the file) that they come from; the package is
+        empty for poolscope's own.
     """
 
     name: str
     summary: str = ""
     formula: str = ""
     source: str = ""
-    family: str = ""
+    family: str = "other"
     order: int | None = None
     options: Mapping[str, Option] = field(default_factory=dict)
     learned: Mapping[str, Learned] = field(default_factory=dict)
@@ -174,6 +182,7 @@ class Operator:
     sized: bool = False
     convolves: bool = False
     strides_convolution: bool = False
+    no_stride1_form: str = ""
     reads_first_cell: bool = False
     function: str = ""
     keywords: tuple[str, ...] = ()

@@ -1,8 +1,8 @@
 """What pooling operators there are, read from their declarations without importing JAX or anybody's package.
 
 The declarations stand at the functions, in `poolscope.pooling`, in installed packages that offer the entry point
-`poolscope.operators`, and in files given by `poolscope --plugin FILE`. Operators are listed by their `order`, which fixes
-each one's colour and marker in every figure, then by name.
+`poolscope.operators`, and in files given by `poolscope --plugin FILE`. Operators are listed by their `order`, which
+fixes each one's colour and marker in every figure, then by name.
 """
 
 from __future__ import annotations
@@ -68,6 +68,8 @@ def _read_operator(call: ast.Call, function: ast.FunctionDef | None, module: str
         raise PoolscopeError(f"{place}: an operator's name must be an identifier, not {operator.name!r}.")
     if operator.kind not in KINDS or (operator.kind == "none" and function):
         raise PoolscopeError(f"{place}: kind must be one of {', '.join(KINDS)}, not {operator.kind!r}.")
+    if not operator.family.isidentifier():
+        raise PoolscopeError(f"{place}: an operator's family must be an identifier, not {operator.family!r}.")
     own = _keyword_defaults(function) if function else {}
     options = {}
     for name, option in operator.options.items():
@@ -82,8 +84,8 @@ def _read_operator(call: ast.Call, function: ast.FunctionDef | None, module: str
             )
     if function and operator.kind in ("local", "layer"):
         options = {**options, **{name: option for name, option in _COMPOSED.items() if name not in options}}
-    found = {"function": function.name, "keywords": tuple(own)} if function else {}
-    return replace(operator, options=options, module=module, **found)
+    found = replace(operator, options=options, module=module)
+    return replace(found, function=function.name, keywords=tuple(own)) if function else found
 
 
 def _value(node: ast.expr) -> Any:

@@ -12,10 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from poolscope.spec.config import PLACEMENTS, ModelConfig, PoolConfig, RunConfig, pool_options
+from poolscope.spec.config import PLACEMENTS, ModelConfig, PoolConfig, RunConfig
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Pair, Window, make_window, reach
-from poolscope.spec.operators import OPERATORS, evaluate_formula
+from poolscope.spec.operators import OPERATORS
+from poolscope.spec.pool import all_options, find_window
 
 Shape = tuple[int, int, int]
 
@@ -124,23 +125,24 @@ def plan_network(config: RunConfig, shape: Shape, classes: int) -> Plan:
     makes no sense, naming the stage and what would fit.
     """
     model, pool = config.model, config.pool
+    operator = OPERATORS[pool.name]
     pooled = pooled_blocks(model)
     trace = _Trace(shape, model)
-    if 0 in pooled and pool.name == "conv_stride":
+    if 0 in pooled and operator.strides_convolution:
         raise PoolscopeError(
-            "model.pool_after=0 pools the images, where pool=conv_stride has no convolution before it."
+            f"model.pool_after=0 pools the images, where pool={pool.name} has no convolution before it."
         )
-    if 0 in pooled and pool.name != "none":
+    if 0 in pooled and operator.has_layer:
         trace.pool(1, pool)
     for block, count in enumerate(filters(model), start=1):
         stage = pooled.index(block) + 1 if block in pooled else 0
         stride = make_window(pool.window, pool.stride, prefix="pool.").stride
-        takes_stride = bool(stage) and pool.name == "conv_stride"
+        takes_stride = bool(stage) and operator.strides_convolution
         trace.convolve(f"conv{block}", count, stride if takes_stride else (1, 1))
         if model.norm != "none":
             trace.add("norm", f"norm{block}", parameters=2 * count)
         trace.add("relu", f"relu{block}")
-        if stage and pool.name not in ("none", "conv_stride"):
+        if stage and operator.has_layer:
             trace.pool(stage, pool)
     trace.head(classes)
     return Plan(shape, classes, tuple(trace.layers))
@@ -216,7 +218,7 @@ class _Trace:
     def pool(self, stage: int, pool: PoolConfig) -> None:
         height, width = self.coarse
         channels, operator = self.shape[2], OPERATORS[pool.name]
-        window = make_window(pool.window, pool.stride, pool.padding, pool.dilation or 1, prefix="pool.")
+        window = find_window(pool)
         if operator.kind == "map" and self.model.dense:
             raise PoolscopeError(
                 f"model.dense=true needs a pool that reads windows; pool={pool.name} sees the whole map and has no "
@@ -242,10 +244,9 @@ class _Trace:
                 f"pool stage {stage} would see more padding than pixels: pool.window={_size(window.size)} is larger "
                 f"than its {height}x{width} input; use a smaller pool.window or fewer model.pool_stages."
             )
-        factor = evaluate_formula(operator.channels, S=window.stride[0] * window.stride[1])
-        blurred = (pool.filter_size or operator.options.get("filter_size") or 1) - 1
-        seen = _each(lambda k: (1 if pool.name in ("subsample", "blur") else k) + blurred, window.size)
-        applied = self.slide(window, channels * factor, seen)
+        blurred = (all_options(pool).get("filter_size") or 1) - 1
+        seen = _each(lambda k: (1 if operator.reads_first_cell else k) + blurred, window.size)
+        applied = self.slide(window, operator.count_channels(window, channels), seen)
         cells = self.shape[0] * self.shape[1]
         learned = operator.kind == "layer"
         self.add(
@@ -275,13 +276,8 @@ class _Trace:
 
 
 def pool_parameters(pool: PoolConfig, channels: int) -> int:
-    """Learnable numbers of one pooling layer, from the catalogue's formula in K (cells), C (channels) and options."""
-    options = {**OPERATORS[pool.name].options, **pool_options(pool)}
-    if options.get("learn") is False:
-        return 0
-    numbers = {name: value for name, value in options.items() if isinstance(value, (int, float))}
-    cells = make_window(pool.window, pool.stride, pool.padding).cells
-    return evaluate_formula(OPERATORS[pool.name].learnable, K=cells, C=channels, **numbers)
+    """Learnable numbers of one pooling layer for that many channels."""
+    return OPERATORS[pool.name].count_parameters(find_window(pool), channels, all_options(pool))
 
 
 def describe_dropped(dropped: Pair) -> str:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import MISSING
 
-from poolscope.spec.declaration import Operator, Option
+from poolscope.spec.declaration import Operator, Option, Sizes
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Window, make_window
 from poolscope.spec.operators import OPERATORS
+from poolscope.spec.settings import Range, setting
 
 COMMON_OPTIONS = ("window", "stride", "padding")  # of every operator
 
@@ -29,10 +30,12 @@ _FIRST = (
 class PoolKeys:
     """The keys of every pooling operator."""
 
-    name: str = MISSING  # the operator; `poolscope list pools` shows them all
-    window: Any = 2  # cells a window spans, as a number or [height, width]
-    stride: Any = None  # step from window to window; null: the window
-    padding: Any = "VALID"  # VALID, SAME, a number, or [[top, bottom], [left, right]]
+    name: str = setting(
+        MISSING, "the operator; `poolscope list pools` shows them all", choices=lambda: tuple(OPERATORS)
+    )
+    window: Any = setting(2, "cells a window spans, as a number or [height, width]", within=Range(1, 10_000))
+    stride: Any = setting(None, "step from window to window; null: the window", within=Range(1, 10_000))
+    padding: Any = setting("VALID", "VALID, SAME, a number, or [[top, bottom], [left, right]]", within=Range(0, 10_000))
 
 
 if TYPE_CHECKING:
@@ -64,7 +67,7 @@ else:
             (
                 name,
                 Any if _KINDS[name].type is object else _KINDS[name].type | None,
-                dataclasses.field(default=None, metadata={"help": _describe(name)}),
+                setting(None, _describe(name), within=Range(1, 10_000) if isinstance(_KINDS[name], Sizes) else None),
             )
             for name in sorted(_KINDS, key=lambda name: (_FIRST.index(name) if name in _FIRST else len(_FIRST), name))
         ],

@@ -80,7 +80,7 @@ class ConvNet(nnx.Module):
             elif layer.kind == "relu":
                 x = _rectify(x)
             elif layer.kind == "pool":
-                pool = partial(module, key=_part(key, layer.name), deterministic=not train)
+                pool = partial(module, rngs=_part(key, layer.name), deterministic=not train)
                 taps[layer.name] = (x, _pool_torus(x, layer, pool, module.values()) if self.torus else pool(x))
                 x = taps[layer.name][1]
             elif layer.kind == "head_pool":
