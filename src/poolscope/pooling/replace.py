@@ -52,7 +52,8 @@ def replace_pools(
         (1, 4, 4, 4)
     """
     exchanged = 0
-    for path, module in list(nnx.iter_modules(model)):
+    holders = [(path, module) for path, module in nnx.iter_modules(model) if not isinstance(module, nnx.List)]
+    for path, module in holders:
         for place, old in _places(module):
             where = ".".join(map(str, (*path, *place)))
             if isinstance(old, Pool):
