@@ -34,7 +34,7 @@ def test_random_hostile_input_is_taken_or_refused(kind: str, count: int, tmp_pat
         (["optim=" + "1" * 4400], "optim"),
         (["hydra.sweeper.params.pool='max,,'", "hydra.mode=MULTIRUN"], "hydra.sweeper.params.pool"),
         (["seeds=range(0,3000000000)"], "seeds alone takes 3e+09 values"),
-        (["model.width=range(1,200)", "model.blocks=range(1,200)"], "at most 10,000 jobs, not 3.96e+04"),
+        (["model.width=range(1,200)", "model.blocks=range(1,200)"], "This makes 3.96e+04 jobs"),
         (["model.width=range(1,5,0)"], "model.width"),
     ],
 )

@@ -7,7 +7,6 @@ import csv
 import dataclasses
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,7 +32,7 @@ from poolscope.spec.config import (
 )
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.operators import OPERATORS
-from poolscope.spec.paths import record_path, runs_folder, shipped, study_folder
+from poolscope.spec.paths import shipped
 
 
 def leaves(section: Any, prefix: str = "") -> list[str]:
@@ -153,9 +152,9 @@ def test_an_operator_takes_its_own_options_only() -> None:
         ("seeds", [-1], f"from 0 to {MOST_SEED}, as in seeds=[1,2,3], not [-1]"),
         ("seeds", [MOST_SEED + 1], "not [4294967296]"),
         ("seeds", [[0, 1]], "not [[0, 1]]"),
-        ("study", "a b", "study must be a folder name"),
+        ("study", "a b", "study must be a name"),
         ("study", "../up", "'../up'"),
-        ("study", "runs", "not 'runs'"),
+        ("study", "runs", "runs, not 'runs'"),
         ("study", "", "not ''"),
         ("results", " ", "results must name a folder"),
         ("data.name", "mnist", "data.name=mnist is not what data.source=digits reads"),
@@ -212,11 +211,3 @@ def test_any_different_32_bit_seeds_are_taken(seeds: list[int]) -> None:
 def test_what_is_missing_is_named() -> None:
     with pytest.raises(PoolscopeError, match=r"data\.name is not set; .*data=mnist"):
         to_config(OmegaConf.structured(RunConfig))
-
-
-def test_folders() -> None:
-    assert record_path("r", "s", "0123456789ab", 7) == Path("r/runs/s/0123456789ab/seed-7.json")
-    assert record_path("r", "s", "d", 7).parent.parent == runs_folder("r", "s")
-    assert study_folder("r", "s") == Path("r/s")
-    assert (shipped("configs") / "train.yaml").is_file()
-    assert (shipped("experiments") / "pool_type" / "README.md").is_file()

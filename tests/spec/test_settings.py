@@ -10,6 +10,7 @@ import pytest
 
 from poolscope.spec.config import RECORDED_KEYS, RESULT_KEYS, SETTINGS
 from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.operators import OPERATORS
 from poolscope.spec.settings import Range, read_settings, setting
 
 
@@ -80,7 +81,11 @@ def test_what_changes_no_result_is_said_on_the_field() -> None:
 def test_every_number_has_a_range_and_every_key_a_meaning() -> None:
     for key, known in SETTINGS.items():
         assert known.about.strip(), key
-        if known.kind in (int, float, list[int]):
+        if known.kind in (int, float, list[int]) and not key.startswith("pool."):  # an operator's options: see below
             assert known.within, key
             assert math.isfinite(known.within.least), key
             assert math.isfinite(known.within.most), key
+    for operator in OPERATORS.values():
+        for name, option in operator.options.items():
+            for value in (math.nan, math.inf, -math.inf, 1e300, 10**18):
+                assert option.type not in (int, float) or not option.fits(value), (operator.name, name, value)

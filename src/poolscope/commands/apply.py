@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from poolscope.commands.arguments import add_job_flags, add_overrides, read_seed
+from poolscope.commands.arguments import MOST_SHOWN, add_job_flags, add_overrides, check_backend, read_seed
 from poolscope.spec.config import PoolConfig
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import format_size, make_window
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 SUMMARY = "Apply pooling operators to a small matrix and print what comes out, side by side."
+_MOST_CELLS = 1000  # a side
 _TUTORIAL_MATRIX = "1 3 2 4 / 5 6 7 8 / 9 10 11 12 / 13 14 15 16"
 
 
@@ -41,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     """Print the matrix and what each operator makes of it."""
     from poolscope.spec.compose import compose_runs
 
-    configs = compose_runs(options.overrides, True, options.config_dir).configs
+    configs = compose_runs(options.overrides, True, options.config_dir, most_jobs=MOST_SHOWN).configs
     apply_operators([config.pool for config in configs], read_matrix(options.matrix), options.train, options.seed)
     return 0
 
@@ -57,7 +58,11 @@ def read_matrix(text: str | None) -> np.ndarray:
     rows = [line.split() for line in text.replace(",", " ").replace("/", "\n").splitlines() if line.strip()]
     if not rows or len({len(row) for row in rows}) > 1:
         got = f"rows of {', '.join(str(len(row)) for row in rows)} numbers" if rows else "nothing"
-        raise PoolscopeError(f"--matrix must have rows of equal length, separated by '/'; got {got}.")
+        raise PoolscopeError(f"--matrix must have rows of equal length, separated by '/'; got {got[:200]}.")
+    if max(len(rows), len(rows[0])) > _MOST_CELLS:
+        raise PoolscopeError(
+            f"--matrix must have at most {_MOST_CELLS} rows and columns, not {len(rows)}x{len(rows[0])}."
+        )
     try:
         return np.array(rows, dtype=np.float32)
     except ValueError as error:
@@ -69,6 +74,7 @@ def apply_operators(pools: Sequence[PoolConfig], matrix: np.ndarray, train: bool
     """Print the matrix and what each operator makes of it, with the rows and columns that no window reads."""
     height, width = matrix.shape
     headings = [_describe_pool(pool, height, width) for pool in pools]
+    check_backend()
     import jax
     import jax.numpy as jnp
     import numpy as np
@@ -79,12 +85,17 @@ def apply_operators(pools: Sequence[PoolConfig], matrix: np.ndarray, train: bool
     console = open_console()
     console.print(f"input {height}x{width}", _grid(matrix))
     for pool, heading in zip(pools, headings, strict=True):
-        output = jnp.asarray(matrix)[None, :, :, None]
+        output, note = jnp.asarray(matrix)[None, :, :, None], ""
         if OPERATORS[pool.name].kind != "none":
-            layer = make_pool(pool, 1, rngs=nnx.Rngs(jax.random.key(seed)))
+            layer, other = (make_pool(pool, 1, rngs=nnx.Rngs(jax.random.key(draw))) for draw in (seed, seed + 1))
             output = layer(output, rngs=jax.random.key(seed), deterministic=not train)
+            weights, others = (jax.tree.leaves(nnx.state(each, nnx.Param)) for each in (layer, other))
+            if any((mine != theirs).any() for mine, theirs in zip(weights, others, strict=True)):
+                note = f"; its weights are random, as before any training (--seed {seed})"
+            elif weights:
+                note = "; its weights are as before any training"
         result = np.asarray(output, np.float32)[0]
-        console.print(f"\n{heading}: {result.shape[0]}x{result.shape[1]}")
+        console.print(f"\n{heading}: {result.shape[0]}x{result.shape[1]}{note}")
         for channel in range(result.shape[2]):
             console.print(_grid(result[:, :, channel]))
 
@@ -96,7 +107,12 @@ def _describe_pool(pool: PoolConfig, height: int, width: int) -> str:
         return f"{pool.name}: the matrix as it is"
     if OPERATORS[pool.name].strides_convolution:
         raise PoolscopeError(f"pool={pool.name} acts through a convolution, so it can't be applied to a matrix alone.")
-    window = make_window(pool.window, pool.stride, pool.padding, prefix="pool.")
+    window = make_window(pool.window, pool.stride, pool.padding, pool.dilation or 1, prefix="pool.")
+    if any(max(pad) >= k for pad, k in zip(window.pads(height, width), window.size, strict=True)):
+        raise PoolscopeError(
+            f"pool.padding={pool.padding} is as large as pool.window={pool.window}, so that a window would see nothing "
+            "but padding; each side must be smaller than the window."
+        )
     if min(window.output(height, width)) < 1:
         raise PoolscopeError(
             f"pool.window={pool.window} is larger than the {height}x{width} matrix; use a smaller window."

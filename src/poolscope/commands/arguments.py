@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from typing import NoReturn
 
 from poolscope import __version__
 from poolscope.spec.config import SETTINGS
 from poolscope.spec.errors import PoolscopeError
+
+MOST_SHOWN = 100  # jobs of one command that prints something for each
 
 
 class Parser(argparse.ArgumentParser):
@@ -57,3 +60,16 @@ def read_seed(text: str) -> int:
     if not (text.isdecimal() and text.isascii()) or within is None or int(text[:12]) not in within:
         raise argparse.ArgumentTypeError(f"must be a whole number {within}, not {text}")
     return int(text)
+
+
+def check_backend() -> None:
+    """Refuse to compute where JAX finds no device, such as with JAX_PLATFORMS=cuda on a machine without a GPU."""
+    import jax
+
+    try:
+        jax.default_backend()
+    except (RuntimeError, AssertionError) as error:
+        chosen = os.environ.get("JAX_PLATFORMS")
+        reason = " ".join(str(error).split()) or "there is none of its devices"
+        what = f"JAX_PLATFORMS={chosen} can't be used here" if chosen else "JAX finds no device to compute on"
+        raise PoolscopeError(f"{what} ({reason[:200]}); unset JAX_PLATFORMS, or set it to cpu.") from error

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from poolscope.commands.arguments import add_overrides
+from poolscope.commands.arguments import MOST_SHOWN, add_overrides
 from poolscope.reports.figures.files import save_figure
 from poolscope.reports.figures.study import plot_accuracy
 from poolscope.reports.study import make_table
@@ -53,7 +53,7 @@ def compare_strategies(overrides: Sequence[str], delta: float = 1.0, may_run: bo
     PoolscopeError where there is nothing to compare or something isn't recorded and may not be run.
     """
     arguments = ["experiment=compare", *overrides]
-    configs = compose_runs(arguments, True).configs
+    configs = compose_runs(arguments, True, most_jobs=MOST_SHOWN).configs
     if len(configs) < 2:
         raise PoolscopeError("compare needs at least two strategies; give several values, as in pool=max,avg.")
     results, study = configs[0].results, configs[0].study

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from poolscope.commands.arguments import add_results
+from poolscope.commands.arguments import add_results, check_backend
 
 SUMMARY = "Measure every operator on the same images and write the gallery's tables and page."
 
@@ -19,6 +19,7 @@ def run(options: argparse.Namespace) -> int:
     """Measure, write the tables, and build the page from them."""
     from poolscope.measures.responses import write_gallery
 
+    check_backend()
     write_gallery(options.results, echo=lambda name: print(f"measuring {name}", file=sys.stderr))
     from poolscope.reports.gallery import build_page
 

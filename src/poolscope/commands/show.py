@@ -6,7 +6,7 @@ import argparse
 
 from rich.table import Table
 
-from poolscope.commands.arguments import add_job_flags, add_overrides
+from poolscope.commands.arguments import MOST_SHOWN, add_job_flags, add_overrides
 from poolscope.spec.config import RunConfig
 from poolscope.spec.geometry import format_size, make_window
 from poolscope.spec.operators import OPERATORS
@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
     """Print the network of each job."""
     from poolscope.spec.compose import compose_runs
 
-    for config in compose_runs(options.overrides, True, options.config_dir).configs:
+    for config in compose_runs(options.overrides, True, options.config_dir, most_jobs=MOST_SHOWN).configs:
         show_network(config)
     return 0
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
-from poolscope.commands.arguments import add_overrides
+from poolscope.commands.arguments import add_overrides, check_backend
 from poolscope.spec.compose import compose_runs
 from poolscope.spec.config import DataConfig
-from poolscope.spec.paths import study_folder
 from poolscope.spec.terminal import list_rows, make_bars, open_console
 
-STUDY = "operators"
 SUMMARY = "Measure what operators do to raw images, without training; continues results/operators, redraws its figures."
 
 
@@ -42,10 +41,11 @@ def survey_operators(overrides: Sequence[str]) -> int:
     configs = sorted(compose_runs(given, multirun=True).configs, key=lambda config: config.data.name)
     for config in configs:
         check_operator(config)
+    check_backend()
     for data in _distinct([config.data for config in configs]):
         check_dataset(data)
     console = open_console(stderr=True)
-    folder = study_folder(configs[0].results, STUDY)
+    folder = Path(configs[0].results) / "operators"
     began = time.perf_counter()
     bars = make_bars(console)
     with bars:

@@ -23,7 +23,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from poolscope.commands.arguments import Parser, add_overrides
+from poolscope.commands.arguments import Parser, add_overrides, check_backend
 from poolscope.runs.progress import Lines, LiveDisplay, describe_run
 from poolscope.spec.compose import Composed, compose_runs, open_hydra
 from poolscope.spec.config import SETTINGS, RunConfig, to_config
@@ -139,7 +139,7 @@ def train(overrides: Sequence[str], multirun: bool = False, config_dir: str | No
                 launch = hydra.multirun if composed.multirun else hydra.run
                 mode = "MULTIRUN" if composed.multirun else "RUN"
                 launch("train", task, [*given, f"hydra.mode={mode}"])
-        return _conclude(composed, finished, console)
+        return _conclude(composed, finished, console, shown=composed.launcher in ("basic", "local", "joblib"))
 
 
 def check_jobs(configs: Sequence[RunConfig], finished: FinishedRuns, console: Console) -> int:
@@ -147,7 +147,7 @@ def check_jobs(configs: Sequence[RunConfig], finished: FinishedRuns, console: Co
 
     Looks at the data sets' shapes, every network's plan, training-set sizes, and at what is done already.
     """
-    from poolscope.data.datasets import check_dataset
+    from poolscope.data.datasets import check_dataset, check_readable
 
     plans = [_plan_training(config) for config in configs]
     lacking: dict[int, int] = {}
@@ -156,8 +156,12 @@ def check_jobs(configs: Sequence[RunConfig], finished: FinishedRuns, console: Co
             lacking[job] = count
     sizes = {job: check_dataset(configs[job].data) for job in lacking}
     tried: set[str] = set()
+    if lacking:
+        check_backend()
     for job, size in sizes.items():
         _check_devices(configs[job], plans[job], size, tried)
+    for data in {str(configs[job].data): configs[job].data for job in lacking}.values():
+        check_readable(data)
     for sentence in dict.fromkeys(sentence for plan in plans for sentence in plan.remainders):
         console.print(f"note: {sentence}", style="yellow", soft_wrap=True)
     return sum(lacking.values())
@@ -182,8 +186,10 @@ def _check_devices(config: RunConfig, plan: Plan, train_size: int, tried: set[st
 
     from poolscope.pooling import make_pool
     from poolscope.training.devices import make_mesh
+    from poolscope.training.memory import check_memory
 
     make_mesh(config.train, train_size)
+    check_memory(config, plan)
     before = next((before for before, layer in pairwise(plan.layers) if layer.kind == "pool"), None)
     if before is None or str(config.pool) in tried:
         return
@@ -283,6 +289,11 @@ def _sole_writer(results: str, study: str) -> Iterator[None]:
         raise PoolscopeError(
             f"study={study}: another sweep is writing {folder} now; wait for it, or choose another name with study=."
         ) from error
+    except NotImplementedError as error:  # what filelock says of a file system without flock
+        raise PoolscopeError(
+            f"results={results}: the file system of {folder} can't lock files, which keeps two sweeps apart; choose a "
+            "folder on another one with results=."
+        ) from error
     except PoolscopeError:
         if created:
             Path(lock.lock_file).unlink(missing_ok=True)
@@ -310,8 +321,11 @@ def _runs(composed: Composed) -> list[tuple[RunConfig, int]]:
     return [(config, seed) for config in composed.configs for seed in config.seeds]
 
 
-def _conclude(composed: Composed, finished: FinishedRuns, console: Console) -> int:
-    """Say how many runs are done and which are not, and where to look next."""
+def _conclude(composed: Composed, finished: FinishedRuns, console: Console, shown: bool = False) -> int:
+    """Say how many runs are done and which are not, and where to look next.
+
+    shown: whether the outcomes of runs were printed as they ended, with the reason where one failed.
+    """
     runs, bad, committed = _runs(composed), 0, 0
     for config, seed in runs:
         outcome = finished.outcome(identify(config, seed))
@@ -321,10 +335,13 @@ def _conclude(composed: Composed, finished: FinishedRuns, console: Console) -> i
         arm = describe_run(config, seed)
         what = f"{arm}: {outcome.status}: {outcome.reason}" if outcome else f"{arm}: left no record"
         bad += 1
-        console.print(what, style="red", soft_wrap=True)
+        if not (shown and outcome):
+            console.print(what, style="red", soft_wrap=True)
+    where = "" if finished.results == "results" else f" results={finished.results}"
     if composed.complete:
         from_table = f", {committed} of them by the committed table" if committed else ""
         console.print(f"{len(runs) - bad} of {len(runs)} runs done{from_table}.", soft_wrap=True)
-    where = "" if finished.results == "results" else f" results={finished.results}"
+    if bad and shown:
+        console.print(f"Not done: {bad}; the reasons: poolscope list runs {finished.study}{where}", soft_wrap=True)
     console.print(f"Next: poolscope report {finished.study}{where}", soft_wrap=True)
     return 1 if bad else 0

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from omegaconf import OmegaConf
 
+from poolscope.data.memory import check_images
 from poolscope.data.splits import (
     NOISE_STREAM,
     SUBSET_STREAM,
@@ -38,6 +39,7 @@ __all__ = [
     "Source",
     "Split",
     "check_dataset",
+    "check_readable",
     "describe_dataset",
     "list_datasets",
     "load_dataset",
@@ -117,7 +119,16 @@ def check_dataset(config: DataConfig) -> int:
 
     Refuses, without reading an image, all that `load_dataset` would: a data set that isn't there, splits, sizes.
     """
-    return _plan(config)[3]
+    source, _, shape, used = _plan(config)
+    check_images(sum(source.sizes.values()), shape)
+    return used
+
+
+def check_readable(config: DataConfig) -> None:
+    """Read every split once, so that a damaged file or a cache that can't be written is found before the first run."""
+    source, named, _, _ = _plan(config)
+    for base in dict.fromkeys(piece.base for pieces in named.values() for piece in pieces):
+        source.read(base)
 
 
 def open_source(config: DataConfig) -> Source:

@@ -81,11 +81,12 @@ def open_prepared(name: str, folder: str | None = None) -> Source:
         formats = {info.get("fileFormat", "tfrecord"), *info.get("alternativeFileFormats", ())}
         pair = [item["featureKey"] for item in info.get("supervisedKeys", {}).get("tuple", {}).get("items", ())]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise PoolscopeError(f"{home} is no whole prepared data set; prepare {name} again.") from error
+        raise PoolscopeError(f"{home} is no whole prepared data set; {_renew(name)}.") from error
     if "array_record" not in formats:
         raise PoolscopeError(
             f"data.name={name} is prepared as {', '.join(sorted(formats))} in {home}; poolscope reads array_record: "
-            f"prepare it again with `poolscope data prepare {name} --dir FOLDER`, and use data.dir=FOLDER."
+            f"prepare it again with `poolscope data prepare {name} --dir FOLDER`, and use data.dir=FOLDER; a set of "
+            "your own can be written with file_format='array_record'."
         )
     image, label = _choose_features(name, fields, pair)
     shape = _image_shape(name, fields[image]["image"])
@@ -152,6 +153,10 @@ def _count(source: Source) -> str:
     return ", ".join(f"{size:,} {split}" for split, size in source.sizes.items()) + " images"
 
 
+def _renew(name: str) -> str:
+    return f"prepare {name} again, or, if it is one of your own, write it again"
+
+
 def _first_line(error: Exception) -> str:
     return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
@@ -162,7 +167,7 @@ def _read_json(path: Path) -> tuple[Any, str]:
         content = path.read_bytes()
         return json.loads(content), hashlib.sha256(content).hexdigest()[:12]
     except (OSError, ValueError) as error:
-        raise PoolscopeError(f"{path} cannot be read; prepare the data set again.") from error
+        raise PoolscopeError(f"{path} cannot be read; {_renew('the data set')}.") from error
 
 
 def _choose_features(name: str, fields: Mapping[str, Any], pair: list[str]) -> tuple[str, str]:
@@ -217,10 +222,12 @@ def _decode(
     except Exception as error:  # whatever the libraries below make of a damaged or missing file
         raise PoolscopeError(
             f"The {split} records in {home} cannot be read ({_first_line(error)}); the copy is damaged: delete the "
-            "folder and prepare the data set again."
+            f"folder and {_renew('the data set')}."
         ) from error
     if size and not (labels.min() >= 0 and labels.max() < classes):
+        what = "images without a class" if labels.min() < 0 else f"labels from {labels.min()} to {labels.max()}"
         raise PoolscopeError(
-            f"The {split!r} split of {home.parent.name} has images without a class; use another split."
+            f"The {split!r} split of {home.parent.name} has {what}; its {classes} classes must be 0 to {classes - 1}. "
+            "Use another split, or write the set anew."
         )
     return Split(images, labels)

@@ -5,6 +5,7 @@ Hydra does the composing; explain.py turns what it complains of into one sentenc
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,17 +20,20 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, RangeSweep
+from hydra.core.override_parser.types import Override, OverrideType, RangeSweep
 from hydra.core.plugins import Plugins
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
-from poolscope.spec.config import Request, RunConfig, to_config
+from poolscope.spec.config import SETTINGS, RunConfig, make_schema, to_config
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.explain import check_choices, in_one_sentence
+from poolscope.spec.overrides import quote_text
 from poolscope.spec.paths import shipped
 
-_MOST_JOBS = 10_000
+MOST_JOBS = 10_000
 _ENGINES = {  # choices that need an optional package of the same name
     "hydra/launcher=slurm": "hydra_submitit_launcher",
     "hydra/launcher=ray": "hydra_ray_launcher",
@@ -51,18 +55,20 @@ def register_schemas() -> None:
     """Make the dataclasses of config.py Hydra's schema of a run, and our presets stand for the plugins' own."""
     Plugins.instance()  # registers them
     store = ConfigStore.instance()
-    store.store(group="schema", name="run", node=Request, package="_global_")
+    store.store(group="schema", name="run", node=make_schema(), package="_global_")
     for group, name in (choice.split("/")[1].split("=") for choice in _ENGINES):
         store.repo["hydra"].get(group, {}).pop(f"{name}.yaml", None)
 
 
-def compose_runs(overrides: Sequence[str], multirun: bool = False, config_dir: str | None = None) -> Composed:
+def compose_runs(
+    overrides: Sequence[str], multirun: bool = False, config_dir: str | None = None, most_jobs: int = MOST_JOBS
+) -> Composed:
     """Every configuration that `poolscope train` would run for these overrides, each checked.
 
-    Raises PoolscopeError with one sentence for the first one that can't be.
+    Raises PoolscopeError with one sentence for the first one that can't be, or where there are more than most_jobs.
     """
     try:
-        return _compose_runs(overrides, multirun, config_dir)
+        return _compose_runs(overrides, multirun, config_dir, most_jobs)
     except PoolscopeError:
         raise
     except Exception as error:  # whatever else Hydra, OmegaConf and their parsers make of odd input
@@ -77,7 +83,7 @@ def open_hydra(overrides: Sequence[str], config_dir: str | None = None) -> Itera
     Whatever Hydra makes of odd input in the meantime becomes a PoolscopeError of one sentence.
     """
     register_schemas()
-    given = list(overrides)
+    given = [quote_text(word) for word in overrides]
     if config_dir:
         if not Path(config_dir).is_dir():
             raise PoolscopeError(f"--config-dir must be a folder, not {config_dir}.")
@@ -90,11 +96,10 @@ def open_hydra(overrides: Sequence[str], config_dir: str | None = None) -> Itera
         yield GlobalHydra.instance().hydra, given
 
 
-def _compose_runs(overrides: Sequence[str], multirun: bool, config_dir: str | None) -> Composed:
+def _compose_runs(overrides: Sequence[str], multirun: bool, config_dir: str | None, most_jobs: int) -> Composed:
     with open_hydra(overrides, config_dir) as (hydra, given):
         mode = RunMode.MULTIRUN if multirun else RunMode.RUN
-        loader = hydra.config_loader
-        check_choices(OverridesParser.create(config_loader=loader).parse_overrides(given), loader)
+        check_choices(_parse(given), hydra.config_loader)
         first = hydra.compose_config("train", given, run_mode=mode, from_shell=False)
         OmegaConf.set_readonly(first.hydra, False)
         sweeps = multirun or first.hydra.mode == RunMode.MULTIRUN
@@ -106,7 +111,7 @@ def _compose_runs(overrides: Sequence[str], multirun: bool, config_dir: str | No
             return Composed([_checked(first)], False, launcher, True)
         if first.hydra.runtime.choices["hydra/sweeper"] != "basic":
             return Composed([_checked(first)], True, launcher, False)
-        configs = [to_config(compose("train", job)) for job in _jobs(first, given)]
+        configs = [to_config(job) for job in _compose_jobs(_list_jobs(first, given, most_jobs))]
     if not configs:
         raise PoolscopeError(f"{' '.join(overrides)} makes no job, because a sweep in it has no values.")
     return Composed(configs, True, launcher, True)
@@ -138,19 +143,45 @@ def _count_nodes(node: yaml.Node | None, known: dict[int, float]) -> float:
     return known[id(node)]
 
 
-def _jobs(first: DictConfig, overrides: list[str]) -> list[list[str]]:
+def _list_jobs(first: DictConfig, overrides: list[str], most: int) -> list[list[str]]:
     """The overrides of each job, as Hydra's basic sweeper makes them: the command line's over the experiment's grid."""
     grid = [f"{key}={value}" for key, value in (first.hydra.sweeper.params or {}).items()]
-    loader = GlobalHydra.instance().config_loader()
-    parsed = OverridesParser.create(config_loader=loader).parse_overrides([*grid, *overrides])
+    parsed = _parse([*grid, *overrides])
     jobs = {override.key_or_group: _count_values(override) for override in parsed if override.is_sweep_override()}
-    if math.prod(jobs.values()) > _MOST_JOBS:
+    if math.prod(jobs.values()) > most:
         named = max(jobs, key=lambda key: jobs[key])
         raise PoolscopeError(
-            f"A sweep must have at most {_MOST_JOBS:,} jobs, not {math.prod(jobs.values()):.3g}; {named} alone takes "
-            f"{jobs[named]:.3g} values."
+            f"This makes {math.prod(jobs.values()):.4g} jobs, and there may be at most {most:,}; {named} alone takes "
+            f"{jobs[named]:.4g} values."
         )
     return BasicSweeper.split_arguments(parsed, max_batch_size=None)[0]
+
+
+def _compose_jobs(jobs: list[list[str]]) -> Iterator[DictConfig]:
+    """What Hydra composes for each job; jobs that differ in plain values only are composed once and changed."""
+    parsed = {word: _parse([word])[0] for job in jobs for word in job}
+    composed: dict[tuple[str, ...], DictConfig] = {}
+    for job in jobs:
+        values = [word for word in job if parsed[word].type is OverrideType.CHANGE and _key(word) in SETTINGS]
+        rest = tuple(word for word in job if word not in values)
+        try:
+            if rest not in composed:
+                composed[rest] = compose("train", list(rest))
+            config = copy.deepcopy(composed[rest])
+            for word in values:
+                OmegaConf.update(config, parsed[word].key_or_group, parsed[word].value())
+        except (HydraException, OmegaConfBaseException):
+            config = compose("train", job)  # says what is wrong with it
+        yield config
+
+
+def _parse(words: list[str]) -> list[Override]:
+    loader = GlobalHydra.instance().config_loader()
+    return OverridesParser.create(config_loader=loader).parse_overrides(words)
+
+
+def _key(word: str) -> str:
+    return word.partition("=")[0]
 
 
 def _check_engines(first: DictConfig) -> None:

@@ -6,17 +6,18 @@ not convert is a wrong type. `check_config` refuses what types can't, each with 
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import hashlib
 import json
 import math
-import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_type_hints
 
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.paths import check_study
 from poolscope.spec.pool import PoolConfig, check_pool, pool_options
 from poolscope.spec.settings import Range, read_settings, setting
 
@@ -48,6 +49,7 @@ PRECISIONS = ("float32", "bfloat16")
 LOOPS = ("auto", "step", "scan")
 SOURCES = ("digits", "synthetic", "tfds")
 MEASURES = ("none", "basic", "quick", "robust", "full")
+_BOOLEAN_WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}  # as in YAML
 MOST = 2**31 - 1
 MOST_SEED = 2**32 - 1  # JAX reads 32 bits of a seed: 2^32 would repeat seed 0
 
@@ -196,6 +198,25 @@ RESULT_KEYS = tuple(key for key, known in SETTINGS.items() if known.result)  # t
 RECORDED_KEYS = tuple(key for key, known in SETTINGS.items() if known.recorded)  # those that records and tables keep
 
 
+def make_schema() -> type:
+    """What Hydra composes over: `Request`, but with room for any value where a boolean belongs.
+
+    OmegaConf would take a number for a boolean; `to_config` refuses it.
+    """
+    return _loosen(Request)
+
+
+def _loosen(schema: type) -> type:
+    kinds, fields = get_type_hints(schema), []
+    for entry in dataclasses.fields(schema):
+        kind: Any = kinds[entry.name]
+        loose: Any = copy.copy(entry)
+        if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+            loose.default_factory = kind = _loosen(kind)
+        fields.append((entry.name, Any if kind in (bool, bool | None) else kind, loose))
+    return dataclasses.make_dataclass(schema.__name__, fields)
+
+
 def to_config(composed: DictConfig) -> RunConfig:
     """The typed, checked configuration of what Hydra composed.
 
@@ -210,11 +231,29 @@ def to_config(composed: DictConfig) -> RunConfig:
     content = OmegaConf.to_container(composed, resolve=True)
     assert isinstance(content, dict)
     content.pop("rates", None)
-    merged = OmegaConf.merge(OmegaConf.structured(RunConfig), OmegaConf.create(content))
-    config = OmegaConf.to_object(merged)
-    assert isinstance(config, RunConfig)
+    config: RunConfig = _build(RunConfig, content, "")
     check_config(config)
     return config
+
+
+def _build(schema: type, content: Any, prefix: str) -> Any:
+    """An instance of a schema with these values; what is not among them has its default."""
+    if not isinstance(content, dict):
+        raise PoolscopeError(f"{prefix.rstrip('.')} must be a group of keys, not {content!r}.")
+    values = {}
+    kinds = get_type_hints(schema)
+    for name, value in content.items():
+        key = f"{prefix}{name}"
+        if name not in kinds:
+            raise PoolscopeError(f"{key}: there is no such key.")
+        if key not in SETTINGS:
+            value = _build(kinds[name], value, f"{key}.")
+        elif SETTINGS[key].kind is bool and isinstance(value, str):
+            value = _BOOLEAN_WORDS.get(value.lower(), value)
+        elif SETTINGS[key].kind is float and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        values[str(name)] = value
+    return schema(**values)
 
 
 def to_dict(config: RunConfig) -> dict[str, Any]:
@@ -262,10 +301,7 @@ def check_config(config: RunConfig) -> None:
         raise PoolscopeError(f"seeds must be different whole numbers, not {config.seeds}.")
     if not config.results.strip():
         raise PoolscopeError(f"results must name a folder, for instance results=results, not {config.results!r}.")
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", config.study) or config.study == "runs":
-        raise PoolscopeError(
-            f"study must be a folder name of letters, digits, '_', '-' and '.' (not 'runs'), not {config.study!r}."
-        )
+    check_study(config.study)
     check_pool(config.pool)
 
 

@@ -7,8 +7,7 @@ import difflib
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from types import UnionType
-from typing import Any, get_args, get_type_hints
+from typing import get_type_hints
 
 import yaml
 from hydra.core.config_loader import ConfigLoader
@@ -16,8 +15,9 @@ from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, Quoted
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
-from poolscope.spec.config import RunConfig
+from poolscope.spec.config import SETTINGS, RunConfig
 from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.overrides import describe_mistake
 
 
 @contextmanager
@@ -26,12 +26,9 @@ def in_one_sentence(overrides: Sequence[str]) -> Iterator[None]:
     try:
         yield
     except OverrideParseException as error:
-        raise PoolscopeError(
-            f"The override {error.override!r} can't be read ({_first_line(error)}); write key=value, and quote values "
-            "with spaces, commas or brackets for the shell."
-        ) from error
+        raise PoolscopeError(f"{describe_mistake(error.override or '')}.") from error
     except MissingConfigException as error:
-        raise PoolscopeError(_missing_choice(error)) from error
+        raise PoolscopeError(_missing_choice(error, overrides)) from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"{mark.name}, line {mark.line + 1}" if mark else "a configuration file"
@@ -59,12 +56,17 @@ def check_choices(overrides: Sequence[Override], loader: ConfigLoader) -> None:
             raise PoolscopeError(f"{key} must be one of {', '.join(choices)}, not {text}{sweep}.")
 
 
-def _missing_choice(error: MissingConfigException) -> str:
-    group, _, choice = (error.missing_cfg_file or "").rpartition("/")
+def _missing_choice(error: MissingConfigException, overrides: Sequence[str]) -> str:
+    missing = error.missing_cfg_file or ""
+    keys = {text.partition("=")[0].lstrip("+") for text in overrides}
+    group = next((key for key in keys if key and missing.startswith(f"{key}/")), missing.rpartition("/")[0])
+    choice = missing.removeprefix(f"{group}/")
     if not group or not error.options:
         return f"{_first_line(error)}."
     near = difflib.get_close_matches(choice, error.options, n=1)
     hint = f" (did you mean {near[0]}?)" if near else ""
+    if group == "data" and not near:
+        hint = f" (a set of the tensorflow-datasets catalogue is chosen by data=tfds data.name={choice})"
     return f"{group}={choice} is not a choice{hint}; {group} must be one of {', '.join(sorted(error.options))}."
 
 
@@ -79,24 +81,25 @@ def _bad_key_or_value(error: Exception, overrides: Sequence[str]) -> str:
     named = re.search(r"full_key: ([^\[\s]+)", message) or re.search(r"Could not override '([^']+)'", message)
     key = named[1] if named else ""
     value = merging[2] if merging and merging[1] == key else _value(key, overrides, message)
-    if re.search(r"Key '[^']+' not in '\w+Config'", message) and key:
+    if key and key not in SETTINGS and re.search(r"Key '[^']+' not in '\w+Config'|Could not override", message):
         if file and key == "experiment":
             return f"{where}the file must begin with the line '# @package _global_' and set a key."
         section, known = _nearest_section(key)
-        near = difflib.get_close_matches(key.removeprefix(f"{section}.").partition(".")[0], known, n=1)
-        hint = f" (did you mean {near[0]}?)" if near else ""
+        near = _find_near(key, section, known)
+        hint = f" (did you mean {' or '.join(near)}?)" if near else ""
         given = key if value is None else f"{key}={value}"
+        if key.startswith("hydra"):
+            return f"{where}{given}: Hydra has no such key."
         return f"{where}{given}: there is no such key{hint}; {section} takes {', '.join(known)}."
     if "does not support deletion" in message:
         return f"{key} can't be taken away; give it another value."
     if (expected := _expected(key)) and "nterpolation" not in message:
-        return f"{where}{key} must be {expected}, not {'this' if value is None else value}."
+        shown = "this" if value is None else value or "empty"
+        return f"{where}{key} must be {expected}, not {shown}."
     if found := re.search(r"(\w+) is not a subclass of (\w+)Config\. value: (.*)", message):
         return f"{where}{found[2].lower()} must be a group of keys, not {found[3]}."
     if file and "Cannot merge DictConfig with ListConfig" in message:
         return f"{where}the file must hold keys with values, not a list."
-    if "Could not override" in message:
-        return f"{_first_line(error)}; run `poolscope train --help` to see the keys and groups."
     telling = (part for part in _chain(error) if not re.match(r"Error merging override|In '", str(part)))
     return f"{where}{key + ': ' if key else ''}{_first_line(next(telling, error))}."
 
@@ -109,14 +112,17 @@ def _value(key: str, overrides: Sequence[str], message: str) -> str | None:
 
 
 def _expected(key: str) -> str:
-    """What fits a key of a run, from the type in its dataclass; "" for a section and for what is no key."""
-    kind: Any = RunConfig
-    for part in key.split("."):
-        kind = get_type_hints(kind).get(part) if dataclasses.is_dataclass(kind) else None
-    kinds = [part for part in get_args(kind) if part is not type(None)] if isinstance(kind, UnionType) else [kind]
-    words = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
-    word = words.get(kinds[0], f"a list of whole numbers, as in {key}=[1,2,3]" if kinds[0] == list[int] else "")
-    return f"null or {word}" if word and kinds != [kind] else word
+    """What fits a key of a run; "" for a section and for what is no key."""
+    return SETTINGS[key].expected if key in SETTINGS else ""
+
+
+def _find_near(key: str, section: str, known: Sequence[str]) -> list[str]:
+    """Keys that may have been meant: those of that name in any section, else those that are spelt alike."""
+    name = key.rpartition(".")[2]
+    if same := [other for other in SETTINGS if other.rpartition(".")[2] == name]:
+        return same
+    near = difflib.get_close_matches(key.removeprefix(f"{section}.").partition(".")[0], known, n=1)
+    return near or difflib.get_close_matches(key, SETTINGS, n=1, cutoff=0.75)
 
 
 def _nearest_section(key: str) -> tuple[str, list[str]]:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+
+from poolscope.spec.errors import PoolscopeError
+
+# Folders below results that other commands write, and words that `report` takes for a study's name.
+RESERVED = ("all", "benchmarks", "gallery", "latex", "ledger", "operators", "runs")
+_STUDY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 PACKAGE = Path(__file__).resolve().parents[1]
 _CHECKOUT = PACKAGE.parents[1]
@@ -14,13 +21,29 @@ def shipped(folder: str) -> Path:
     return inside if inside.is_dir() else _CHECKOUT / folder
 
 
+def is_study(name: str) -> bool:
+    """Whether a study can have this name: that of a folder, of its own, below results."""
+    return bool(_STUDY.fullmatch(name)) and name.lower() not in RESERVED
+
+
+def check_study(name: str) -> None:
+    """Refuse a name that no study can have; every command that takes one does."""
+    if not is_study(name):
+        raise PoolscopeError(
+            f"study must be a name of at most 100 letters, digits, '_', '-' and '.', and none of "
+            f"{', '.join(RESERVED)}, not {name!r}."
+        )
+
+
 def study_folder(results: str | Path, study: str) -> Path:
     """Committed tables, figures and reports of a study: <results>/<study>."""
+    check_study(study)
     return Path(results) / study
 
 
 def runs_folder(results: str | Path, study: str) -> Path:
     """Raw records of a study, not for git: <results>/runs/<study>."""
+    check_study(study)
     return Path(results) / "runs" / study
 
 

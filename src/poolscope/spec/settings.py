@@ -84,7 +84,7 @@ class Setting:
         if value is None and (self.optional or self.kind is Any):
             return
         if not _is_of(value, self.kind) or (self.names and value not in self.names):
-            raise PoolscopeError(f"{self.key} must be {self.expected}, not {value!r}.")
+            raise PoolscopeError(f"{self.key} must be {self.expected}, not {_shown(value)}.")
         if self.within and not all(number in self.within for number in _numbers(value)):
             raise PoolscopeError(f"{self.key} must be {self.expected}, not {_shown(value)}.")
 
@@ -161,4 +161,7 @@ def _number(value: float) -> str:
 
 
 def _shown(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    """A value as it is written on the command line; texts in quotes."""
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else repr(value)

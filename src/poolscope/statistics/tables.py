@@ -17,7 +17,7 @@ import pandas as pd
 
 from poolscope.spec.config import RECORDED_KEYS
 from poolscope.spec.errors import PoolscopeError
-from poolscope.spec.paths import runs_folder, shipped, study_folder
+from poolscope.spec.paths import is_study, runs_folder, shipped, study_folder
 from poolscope.store import files
 from poolscope.store.cells import CONFIG_KINDS, Cells, flatten, read_cell, to_cell
 from poolscope.store.record import RunRecord, read_placed_record
@@ -137,7 +137,7 @@ def list_studies(results: str | Path) -> pd.DataFrame:
                 "report": (study_folder(results, study) / "report.html").is_file(),
                 "protocol": study in planned,
             }
-            for study in sorted(recorded | committed | planned)
+            for study in sorted(filter(is_study, recorded | committed | planned))
         ],
         columns=["study", "records", "committed", "report", "protocol"],
     )
