@@ -52,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _dispatch(given: list[str]) -> int:
+    given = _take_plugins(given)
     if not given or given[0] in ("-h", "--help", "help"):
         print(_describe_commands())
         return 0
@@ -74,12 +75,27 @@ def _dispatch(given: list[str]) -> int:
     return status
 
 
+def _take_plugins(given: list[str]) -> list[str]:
+    """The words without --plugin FILE; such a file adds operators, data sets or measurements to this command."""
+    from poolscope.spec.plugins import use_files  # before anything else reads what there is
+
+    rest, files = list(given), []
+    while "--plugin" in rest:
+        place = rest.index("--plugin")
+        files += rest[place + 1 : place + 2] or [""]
+        del rest[place : place + 2]
+    if "" in files:
+        raise PoolscopeError("--plugin needs the name of a Python file, as in --plugin my_pools.py.")
+    use_files(files)
+    return rest
+
+
 def _describe_commands() -> str:
     rows = [f"  {name:<9} {about:<48} {example}" for name, (about, example) in _COMMANDS.items()]
     return "\n".join(
         [
             "poolscope - what pooling does to convolutional networks",
-            "\nusage: poolscope COMMAND ...\n",
+            "\nusage: poolscope [--plugin FILE] COMMAND ...\n",
             *rows,
             '\npoolscope COMMAND --help says more. Tab completion in bash: eval "$(poolscope -sc install=bash)"',
         ]
