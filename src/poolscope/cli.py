@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from poolscope import __version__
+from poolscope.kernels.malloc import keep_freed_memory
 from poolscope.spec.errors import PoolscopeError
 
 _COMMANDS = {  # name: what it does, an example
@@ -66,6 +67,7 @@ def _dispatch(given: list[str]) -> int:
         return 0
     if given[0] not in MODULES:
         raise PoolscopeError(f"there is no command {given[0]!r}; it must be one of {', '.join(MODULES)}.")
+    keep_freed_memory()  # before any module starts a thread
     from poolscope.commands.arguments import Parser
 
     module = importlib.import_module(f"poolscope.commands.{MODULES[given[0]]}")

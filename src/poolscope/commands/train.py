@@ -24,6 +24,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from poolscope.commands.arguments import Parser, add_overrides, check_backend
+from poolscope.kernels.malloc import keep_freed_memory
 from poolscope.runs.progress import Lines, LiveDisplay, describe_run
 from poolscope.spec.compose import Composed, compose_runs, open_hydra
 from poolscope.spec.config import SETTINGS, RunConfig, to_config
@@ -208,6 +209,7 @@ def run_job(composed: DictConfig, progress: Lines | None = None) -> tuple[float,
     Returns what a search weighs: mean validation accuracy (to be maximised) and multiply-accumulates (minimised); NaN
     where a seed has no result. The test split has no say in a search.
     """
+    keep_freed_memory()  # a launcher's worker comes in here; no thread of JAX has started yet
     from poolscope.runs.run import run_config
 
     config = to_config(composed)

@@ -25,7 +25,6 @@ import numpy as np
 
 from poolscope.data.cache import cache_folder
 from poolscope.data.datasets import Dataset, load_dataset
-from poolscope.kernels.malloc import keep_freed_memory
 from poolscope.measures.columns import measure_all
 from poolscope.measures.network import Subject
 from poolscope.spec.config import RunConfig, digest, to_record
@@ -60,7 +59,6 @@ def run_config(config: RunConfig, progress: Progress) -> list[RunRecord]:
 
     A seed that only the study's committed table holds is done, and has no record here.
     """
-    keep_freed_memory()
     enable_compilation_cache()
     runs = _Runs(config, progress)
     seeds = [seed for seed in config.seeds if not runs.finished.only_committed(runs.key(seed))]
