@@ -79,6 +79,8 @@ def _dispatch(given: list[str]) -> int:
 
 def _take_plugins(given: list[str]) -> list[str]:
     """The words without --plugin FILE; such a file adds operators, data sets or measurements to this command."""
+    if "--plugin" not in given:
+        return given
     from poolscope.spec.plugins import use_files  # before anything else reads what there is
 
     rest, files = list(given), []

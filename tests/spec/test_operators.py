@@ -64,7 +64,7 @@ def test_defaults_are_the_function_s_and_window_reductions_compose_with_a_blur(t
 @pytest.mark.parametrize(
     ("declaration", "sentence"),
     [
-        ("name", "line 3: an operator is declared by literals only"),
+        ("name", "line 3: @operator takes literals only"),
         ('"f", options={"p": open("x")}', "open is none of Real, Whole, Switch, Choice, Sizes, Learned"),
         ('"f", colour="red"', "unexpected keyword argument 'colour'"),
         ('"two words"', "name must be an identifier, not 'two words'"),

@@ -43,7 +43,7 @@ def _find_rows(what: str, results: str, study: str | None) -> Sequence[Mapping[s
                 "random": "in training" if operator.stochastic else "",
                 "gain": operator.gain,
                 "options": ", ".join(f"{option}={default}" for option, default in operator.defaults.items()),
-                "source": operator.source,
+                "source": operator.source + (f" ({operator.package} {operator.version})" if operator.package else ""),
             }
             for name, operator in OPERATORS.items()
         ]

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from omegaconf import OmegaConf
@@ -31,6 +32,7 @@ from poolscope.data.splits import (
 from poolscope.data.tfds import find_prepared, open_prepared, prepare_dataset
 from poolscope.spec.config import DataConfig
 from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.extensions import find_datasets
 from poolscope.spec.paths import shipped
 
 __all__ = [
@@ -220,17 +222,16 @@ DATASETS: dict[str, Callable[[DataConfig], Source]] = {
     "digits": open_digits,
     "synthetic": open_synthetic,
     "tfds": lambda config: open_prepared(config.name, config.dir),
+    **{name: lambda config, found=found: found.load()(config) for name, found in find_datasets().items()},  # type: ignore[misc]
 }
 
 
 def list_datasets(folder: str | None = None) -> list[dict[str, object]]:
     """A row for each choice of data=: what it is, its shape, classes and images, and where it is; reads no image."""
     rows: list[dict[str, object]] = []
-    for path in sorted((shipped("configs") / "data").glob("*.yaml")):
-        values = OmegaConf.load(path)
-        summary = path.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ")
+    for name, summary, values in _list_choices():
         row: dict[str, object] = {
-            "data=": path.stem,
+            "data=": name,
             "what": summary,
             "shape": "",
             "classes": "",
@@ -244,6 +245,15 @@ def list_datasets(folder: str | None = None) -> list[dict[str, object]]:
             row |= _state(config)
         rows.append(row)
     return rows
+
+
+def _list_choices() -> Iterator[tuple[str, str, Any]]:
+    """Name, summary and keys of each choice of data=: poolscope's own, then those of plugins."""
+    for path in sorted((shipped("configs") / "data").glob("*.yaml")):
+        yield path.stem, path.read_text(encoding="utf-8").partition("\n")[0].lstrip("# "), OmegaConf.load(path)
+    for name, found in find_datasets().items():
+        keys = {"name": name, "source": name, "train": found.train, "val": found.val, "test": found.test}
+        yield name, f"{found.summary} ({found.package} {found.version})", OmegaConf.create(keys)
 
 
 def _state(config: DataConfig) -> dict[str, str]:

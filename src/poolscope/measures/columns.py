@@ -14,6 +14,7 @@ from poolscope.measures import network
 from poolscope.measures.information import Estimate
 from poolscope.measures.network import Subject, Values
 from poolscope.spec.config import MeasureConfig
+from poolscope.spec.extensions import find_measurements
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,12 @@ class Measurement:
     measure: Callable[[Subject], Values]
     columns: tuple[Column, ...]
     cost: str = "nothing"
+    summary: str = ""
 
     @property
     def what(self) -> str:
-        """The first line of its documentation."""
-        return (self.measure.__doc__ or "").strip().splitlines()[0]
+        """Its summary, else the first line of its documentation."""
+        return self.summary or (self.measure.__doc__ or "").strip().splitlines()[0]
 
 
 _NEVER = "the training loss did not pass this level between two evaluations"
@@ -164,6 +166,16 @@ MEASUREMENTS: dict[str, Measurement] = {
     ),
 }
 
+MEASUREMENTS |= {
+    name: Measurement(
+        lambda subject, found=found: found.load()(subject),  # type: ignore[misc]
+        tuple(Column(*column) for column in found.columns),
+        found.cost,
+        f"{found.summary} ({found.package} {found.version})",
+    )
+    for name, found in find_measurements().items()
+}
+
 _HEAD = ("measurement", "in measure=", "cost")
 _BASIC = ("accuracy", "overfitting", "cost")
 SETS: dict[str, tuple[str, ...]] = {
@@ -180,6 +192,7 @@ SETS: dict[str, tuple[str, ...]] = {
         "robustness",
         "effective_field",
     ),
+    **{name: (*_BASIC, name) for name in find_measurements()},  # a plugin's measurement, beside the basic ones
 }
 
 

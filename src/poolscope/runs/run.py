@@ -28,6 +28,7 @@ from poolscope.data.datasets import Dataset, load_dataset
 from poolscope.measures.columns import measure_all
 from poolscope.measures.network import Subject
 from poolscope.spec.config import RunConfig, digest, to_record
+from poolscope.spec.extensions import describe_origin
 from poolscope.spec.paths import record_path
 from poolscope.spec.plan import plan_network
 from poolscope.store.environment import read_processor
@@ -108,6 +109,8 @@ class _Runs:
         if not locks:
             return
         seeds, began, provenance = list(locks), time.monotonic(), _provenance(datetime.now(UTC))
+        if plugins := describe_origin(self.config.pool.name, self.config.data.source, self.config.measure.name):
+            provenance["plugins"] = plugins
         try:
             datasets = [load_dataset(self.config.data, seed) for seed in seeds]
             provenance |= {"data_version": datasets[0].version, "data": datasets[0].description}

@@ -30,6 +30,8 @@ from omegaconf.errors import OmegaConfBaseException
 from poolscope.spec.config import SETTINGS, RunConfig, make_schema, to_config
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.explain import check_choices, in_one_sentence
+from poolscope.spec.extensions import find_datasets, find_measurements
+from poolscope.spec.operators import OPERATORS
 from poolscope.spec.overrides import quote_text
 from poolscope.spec.paths import shipped
 
@@ -56,8 +58,22 @@ def register_schemas() -> None:
     Plugins.instance()  # registers them
     store = ConfigStore.instance()
     store.store(group="schema", name="run", node=make_schema(), package="_global_")
+    for group, name, keys in _plugin_choices():
+        store.store(group=group, name=name, node=keys)
     for group, name in (choice.split("/")[1].split("=") for choice in _ENGINES):
         store.repo["hydra"].get(group, {}).pop(f"{name}.yaml", None)
+
+
+def _plugin_choices() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Choices of pool=, data= and measure= that plugins add: what the YAML files are for our own."""
+    for name, operator in OPERATORS.items():
+        if operator.package:
+            yield "pool", name, {"name": name} | {k: v for k, v in operator.defaults.items() if v is not None}
+    for name, data in find_datasets().items():
+        splits = {"train": data.train, "val": data.val, "test": data.test}
+        yield "data", name, {"name": name, "source": name, **splits}
+    for name in find_measurements():
+        yield "measure", name, {"name": name}
 
 
 def compose_runs(

@@ -17,8 +17,9 @@ from typing import Any, get_type_hints
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.extensions import find_datasets, find_measurements
 from poolscope.spec.paths import check_study
-from poolscope.spec.pool import PoolConfig, check_pool, pool_options
+from poolscope.spec.pool import PLUGIN_KEYS, PoolConfig, check_pool, pool_options
 from poolscope.spec.settings import Range, read_settings, setting
 
 __all__ = [
@@ -59,7 +60,9 @@ class DataConfig:
     """A data set, its splits and what is done to its images."""
 
     name: str = setting(MISSING, "the data set; with source tfds, a name of the tensorflow-datasets catalogue")
-    source: str = setting("tfds", "reader: digits, synthetic or tfds", choices=SOURCES)
+    source: str = setting(
+        "tfds", "reader: digits, synthetic, tfds or a plugin's", choices=lambda: (*SOURCES, *find_datasets())
+    )
     train: str = setting("train[:90%]", "images to train on, as a TFDS split string")
     val: str = setting("train[90%:]", "images for curves and choices; never trained on")
     test: str = setting("test", "images read once, when a run ends")
@@ -168,7 +171,9 @@ class TrainConfig:
 class MeasureConfig:
     """What is measured on a trained network beyond accuracy and loss."""
 
-    name: str = setting("basic", "the set of measurements (poolscope list measures)", choices=MEASURES)
+    name: str = setting(
+        "basic", "the set of measurements (poolscope list measures)", choices=lambda: (*MEASURES, *find_measurements())
+    )
 
 
 @dataclass
@@ -262,8 +267,13 @@ def to_dict(config: RunConfig) -> dict[str, Any]:
 
 
 def to_record(config: RunConfig) -> dict[str, Any]:
-    """The sections of the configuration as a record keeps them: the keys in RECORDED_KEYS."""
-    return _keep(to_dict(config), RECORDED_KEYS)
+    """The sections of the configuration as a record keeps them: the keys in RECORDED_KEYS.
+
+    Options that only plugins' operators take are left out where they are null: installing one changes no record.
+    """
+    kept = _keep(to_dict(config), RECORDED_KEYS)
+    kept["pool"] = {key: value for key, value in kept["pool"].items() if value is not None or key not in PLUGIN_KEYS}
+    return kept
 
 
 def digest(config: RunConfig) -> str:

@@ -7,11 +7,9 @@ fixes each one's colour and marker in every figure, then by name.
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from poolscope.spec.declaration import (
     KINDS,
@@ -27,6 +25,7 @@ from poolscope.spec.declaration import (
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import PACKAGE
 from poolscope.spec.plugins import find_plugins
+from poolscope.spec.reader import Declared, read_declarations
 
 __all__ = ["OPERATORS", "Operator", "read_operators"]
 
@@ -43,34 +42,21 @@ def read_operators(path: Path, module: str) -> list[Operator]:
 
     Raises PoolscopeError naming file and line where a declaration is no literal, or says what no operator can be.
     """
-    try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, SyntaxError) as error:
-        raise PoolscopeError(f"{path} can't be read as Python ({error}).") from error
-    found = []
-    for node in tree.body:
-        declared = node.decorator_list if isinstance(node, ast.FunctionDef) else [getattr(node, "value", None)]
-        for call in declared:
-            if isinstance(call, ast.Call) and _name(call.func) == "operator":
-                function = node if isinstance(node, ast.FunctionDef) else None
-                found.append(_read_operator(call, function, module, f"{path}, line {call.lineno}"))
-    return found
+    return [_make_operator(declared, module) for declared in read_declarations(path, "operator", _WORDS)]
 
 
-def _read_operator(call: ast.Call, function: ast.FunctionDef | None, module: str, place: str) -> Operator:
+def _make_operator(declared: Declared, module: str) -> Operator:
+    place, own = declared.place, declared.defaults
     try:
-        arguments = [_value(argument) for argument in call.args]
-        keywords = {keyword.arg or "": _value(keyword.value) for keyword in call.keywords}
-        operator = Operator(*arguments, **keywords)
-    except (ValueError, TypeError) as error:
-        raise PoolscopeError(f"{place}: an operator is declared by literals only ({error}).") from error
+        operator = Operator(*declared.arguments, **declared.keywords)
+    except TypeError as error:
+        raise PoolscopeError(f"{place}: {error}.") from error
     if not isinstance(operator.name, str) or not operator.name.isidentifier():
         raise PoolscopeError(f"{place}: an operator's name must be an identifier, not {operator.name!r}.")
-    if operator.kind not in KINDS or (operator.kind == "none" and function):
+    if operator.kind not in KINDS or (operator.kind == "none" and declared.function):
         raise PoolscopeError(f"{place}: kind must be one of {', '.join(KINDS)}, not {operator.kind!r}.")
     if not operator.family.isidentifier():
         raise PoolscopeError(f"{place}: an operator's family must be an identifier, not {operator.family!r}.")
-    own = _keyword_defaults(function) if function else {}
     options = {}
     for name, option in operator.options.items():
         if not isinstance(option, Option):
@@ -82,37 +68,9 @@ def _read_operator(call: ast.Call, function: ast.FunctionDef | None, module: str
             raise PoolscopeError(
                 f"{place}: option {name} must be {option.describe()}, not its default {options[name].default!r}."
             )
-    if function and operator.kind in ("local", "layer"):
+    if declared.function and operator.kind in ("local", "layer"):
         options = {**options, **{name: option for name, option in _COMPOSED.items() if name not in options}}
-    found = replace(operator, options=options, module=module)
-    return replace(found, function=function.name, keywords=tuple(own)) if function else found
-
-
-def _value(node: ast.expr) -> Any:
-    """A literal, or one of the declaration's classes with literal arguments."""
-    if isinstance(node, ast.Call):
-        word = _WORDS.get(_name(node.func))
-        if word is None:
-            raise ValueError(f"{ast.unparse(node.func)} is none of {', '.join(_WORDS)}")
-        return word(*map(_value, node.args), **{keyword.arg or "": _value(keyword.value) for keyword in node.keywords})
-    if isinstance(node, ast.Dict):
-        return {_value(key): _value(item) for key, item in zip(node.keys, node.values, strict=True) if key is not None}
-    return ast.literal_eval(node)
-
-
-def _name(node: ast.expr) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
-
-
-def _keyword_defaults(function: ast.FunctionDef) -> dict[str, Any]:
-    """The function's keywords with their defaults, `...` where one is no literal or there is none."""
-    defaults: dict[str, Any] = {}
-    for argument, default in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True):
-        try:
-            defaults[argument.arg] = ... if default is None else ast.literal_eval(default)
-        except ValueError:
-            defaults[argument.arg] = ...
-    return defaults
+    return replace(operator, options=options, module=module, function=declared.function, keywords=tuple(own))
 
 
 def _own_operators() -> Iterator[Operator]:

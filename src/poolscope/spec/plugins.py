@@ -12,7 +12,7 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -45,11 +45,10 @@ def find_plugins(group: str) -> tuple[Plugin, ...]:
     return (*installed, *_files())
 
 
-def use_files(paths: list[str]) -> None:
-    """Make files plugins of this process and of those that it starts."""
-    if paths:
-        given = [str(Path(path).resolve()) for path in paths]
-        os.environ[VARIABLE] = os.pathsep.join([*filter(None, [os.environ.get(VARIABLE)]), *given])
+def use_files(paths: Sequence[str]) -> None:
+    """Make Python files plugins of this process and of those that it starts."""
+    known = filter(None, [os.environ.get(VARIABLE)])
+    os.environ[VARIABLE] = os.pathsep.join([*known, *(str(Path(path).resolve()) for path in paths)])
 
 
 def import_plugin(module: str) -> ModuleType:

@@ -25,6 +25,11 @@ _FIRST = (
     *("full", "asymmetric", "smoothness", "overlapping", "pseudorandom", "grid", "norm", "hidden", "tau", "bands"),
 )
 
+# Options that only plugins' operators take.
+PLUGIN_KEYS = {option for operator in OPERATORS.values() for option in operator.options} - {
+    option for operator in OPERATORS.values() if not operator.package for option in operator.options
+}
+
 
 @dataclass
 class PoolKeys:
