@@ -8,7 +8,7 @@ from poolscope.reports.sections import Analysis, Section, analyse_sweep
 from poolscope.reports.texts import show_interval
 from poolscope.spec.operators import OPERATORS
 from poolscope.statistics.arms import add_arms, find_baselines
-from poolscope.statistics.inference import contrast_arms, judge, pair_by_seed
+from poolscope.statistics.inference import contrast_arms, pair_by_seed, summarise
 from poolscope.statistics.tables import Tables
 
 LARGE_ENOUGH = {"cifar10": 1.0, "mnist": 0.3}  # percentage points of test accuracy that matter
@@ -61,8 +61,8 @@ def decide(runs: pd.DataFrame) -> pd.DataFrame:
         rows += _decide_worst(chosen, str(setting))
         for arm in ("conv_stride", "strided_conv"):
             if arm in accuracy.index:
-                verdict = judge(100 * pair_by_seed(chosen, arm, "max", "test_accuracy"), EQUAL)
-                decision = "shown" if verdict.verdict == "refuted-negligible" else "not shown"
+                within = summarise(100 * pair_by_seed(chosen, arm, "max", "test_accuracy"), 0.90)
+                decision = "shown" if within.low > -EQUAL and within.high < EQUAL else "not shown"
                 claim = f"H4: {arm} is within {EQUAL:g} point"
                 rows.append(_row(claim, setting, f"{arm} - max", accuracy.loc[arm].to_dict(), decision))
     return pd.DataFrame(sorted(rows, key=lambda row: row["hypothesis"]))

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from poolscope.commands.compare import find_first, judge_strategies, say_verdict
-from poolscope.statistics.inference import judge
+from poolscope.statistics.rule import judge
 
 
 def made(**accuracies: list[float]) -> pd.DataFrame:
@@ -30,18 +30,19 @@ def test_differences_are_paired_with_the_first_strategy() -> None:
     assert table.loc["max", "difference"] == pytest.approx(5.25)
     half = 3.182446305284263 * 0.5 / 2  # t of 3 degrees of freedom, sd 0.5, 4 seeds
     assert table.loc["max", "difference_high"] - table.loc["max", "difference"] == pytest.approx(half)
-    assert table.loc["max", "verdict"] == "better"
+    assert table.loc["max", "verdict"] == "too few seeds (needs 6)"
     assert find_first(runs, ["d-max", "d-avg"])["digits", "avg"] == "max"
 
 
 @pytest.mark.parametrize(
     ("differences", "said"),
     [
-        ([4.9, 5.0, 5.1, 5.0], "better"),
-        ([-4.9, -5.0, -5.1, -5.0], "worse"),
-        ([0.1, -0.1, 0.0, 0.05], "equal within δ"),
-        ([-3.0, 0.0, -1.5, -0.5], "not better by δ"),
-        ([-9.0, 9.0, 3.0, -2.0], "undecided"),
+        ([4.9, 5.0, 5.1, 5.0, 5.2, 5.0], "better"),
+        ([-4.9, -5.0, -5.1, -5.0, -5.2, -5.0], "worse"),
+        ([0.1, -0.1, 0.0, 0.05, 0.02, -0.03], "equal within δ"),
+        ([-1.5, 0.3, -0.9, -0.2, -1.4, -0.4], "not better by δ"),
+        ([-9.0, 9.0, 3.0, -2.0, 5.0, -4.0], "undecided"),
+        ([5.0, 5.1], "too few seeds (needs 6)"),
     ],
 )
 def test_a_verdict_is_said_without_a_claimed_direction(differences: list[float], said: str) -> None:

@@ -14,7 +14,7 @@ import poolscope.statistics.claims
 from poolscope.reports.figures.ledger import LOOKS, find_look, plot_verdicts
 from poolscope.reports.study import Report, build_report
 from poolscope.reports.texts import show_p
-from poolscope.reports.verdicts import say_verdicts, show_verdicts
+from poolscope.reports.verdicts import say_registration, say_unresolved, say_verdicts, show_verdicts
 from poolscope.statistics.claims import read_contrasts
 from poolscope.statistics.tables import collect
 from poolscope.statistics.verdicts import judge_contrasts
@@ -90,12 +90,13 @@ def test_effects_are_written_with_as_many_digits_as_delta_needs(promised: tuple[
     verdicts = judge_contrasts(collect(results, "made").runs, read_contrasts(write_contrasts(tmp_path, *CONTRASTS)))
     shown = show_verdicts(verdicts).set_index("contrast")
     row = verdicts.set_index("id").loc["3c"]
-    half = (row["high"] - row["low"]) / 2
-    assert shown.loc["3a", "effect"] == f"{row['effect']:+.2f} ± {shown.loc['3a', 'effect'].split()[2]} points"
-    assert shown.loc["3c", "effect"] == f"{row['effect']:+.3f} ± {half:.3f} points"
+    assert (
+        shown.loc["3c", "effect (interval)"] == f"{row['effect']:+.3f} points ({row['low']:.3f} to {row['high']:.3f})"
+    )
+    assert shown.loc["3a", "effect (interval)"].startswith(f"{row['effect']:+.2f} points (")
     assert shown["δ"].tolist() == ["1", "-1", "±0.02", "1", ""]
     assert shown["n"].tolist() == ["6 of 10", "6 of 10", "6 of 10", "0", "6 of 6"]
-    assert shown.loc["3d", "effect"] == ""
+    assert shown.loc["3d", "effect (interval)"] == ""
     assert any("have none" in sentence for sentence in say_verdicts(verdicts))
 
 
@@ -112,6 +113,30 @@ def test_nothing_is_called_interim_once_all_planned_seeds_are_there(
 @pytest.mark.parametrize(("p", "text"), [(float("nan"), ""), (0.00004, "< 0.0001"), (0.03125, "0.0312")])
 def test_p_in_words(p: float, text: str) -> None:
     assert show_p(p) == text
+
+
+def test_what_was_added_or_analysed_otherwise_is_marked(promised: tuple[Path, Report], tmp_path: Path) -> None:
+    results, _ = promised
+    verdicts = judge_contrasts(collect(results, "made").runs, read_contrasts(write_contrasts(tmp_path, *CONTRASTS)))
+    verdicts["registration"] = ["added after the runs", "as registered", "changed: rule", "", "no hash recorded"]
+    verdicts["revisions"] = [1, 2, 1, 0, 1]
+    assert show_verdicts(verdicts)["contrast"].tolist() == ["3a†", "3b", "3c", "3d", "4a"]
+    sentences = say_registration(verdicts)
+    assert [sentence.split()[0] for sentence in sentences] == ["†", "The", "Analysed", "Runs"]
+    assert "3a" in sentences[0]
+    assert "1 registered contrasts" in sentences[1]
+    assert "3c (changed: rule)" in sentences[2]
+    assert sentences[3].endswith("3b.")
+
+
+def test_delta_below_what_the_seeds_resolve_is_said(promised: tuple[Path, Report], tmp_path: Path) -> None:
+    results, _ = promised
+    tiny = {**MNIST, "delta": 0.001}
+    verdicts = judge_contrasts(collect(results, "made").runs, read_contrasts(write_contrasts(tmp_path, tiny)))
+    (sentence,) = say_unresolved(verdicts)
+    assert "3a (" in sentence
+    assert "against 0.001" in sentence
+    assert say_unresolved(verdicts.assign(delta=1e6)) == say_unresolved(verdicts.assign(verdict="described")) == ()
 
 
 def test_every_verdict_has_a_look_and_a_reversal_its_own() -> None:

@@ -11,7 +11,7 @@ from made_contrasts import FULL, write_contrasts
 
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import shipped
-from poolscope.statistics.claims import Ladder, find_contrasts, list_contrasts, read_claims, read_contrasts
+from poolscope.statistics.claims import Condition, Ladder, find_contrasts, list_contrasts, read_claims, read_contrasts
 
 SLOPE = {**FULL, "kind": "slope", "over": {"column": "pool.stride", "values": [1, 2, 4]}, "baseline": None}
 
@@ -113,11 +113,52 @@ def test_a_claim_needs_a_rule_that_there_is(tmp_path: Path) -> None:
     path = tmp_path / "claims.yaml"
     entry = {"number": 3, "statement": "max is better", "source": "tutorial 3", "rule": "mostly"}
     path.write_text(yaml.safe_dump([entry]), encoding="utf-8")
-    with pytest.raises(PoolscopeError, match="rule must be one of all, often, any, exact, not 'mostly'"):
+    with pytest.raises(PoolscopeError, match="rule must be one of all, often, not 'mostly'"):
         read_claims(path)
     path.write_text(yaml.safe_dump([{**entry, "rule": "often"}] * 2), encoding="utf-8")
     with pytest.raises(PoolscopeError, match="number 3 is there twice"):
         read_claims(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"facts": ["3a"]}, "facts must be of the form"),
+        ({"premise": {"measure": "gap"}}, "premise must be of the form"),
+        ({"premise": [{"measure": "test_loss", "unit": "nats"}]}, "premise of claim 1 of claims.yaml lacks above"),
+        ({"premise": [{"measure": "test_loss", "unit": "m", "above": 1}]}, "unit must be one of points"),
+        ({"premise": [{"measure": "test_loss", "unit": "nats", "above": "1"}]}, "above must be a number, not '1'"),
+        ({"lack": "a part"}, "there is no key 'lack'"),
+    ],
+)
+def test_a_wrong_claim_is_refused(tmp_path: Path, change: dict[str, Any], sentence: str) -> None:
+    entry = {"number": 3, "statement": "max is better", "source": "tutorial 3", "rule": "all", **change}
+    (tmp_path / "claims.yaml").write_text(yaml.safe_dump([entry]), encoding="utf-8")
+    with pytest.raises(PoolscopeError, match=sentence):
+        read_claims(tmp_path / "claims.yaml")
+
+
+def test_a_familys_size_is_the_number_of_contrasts_that_decide_the_claim_over_all_studies(tmp_path: Path) -> None:
+    write_contrasts(tmp_path, FULL, {**FULL, "id": "3b"}, {**FULL, "id": "4a", "claim": 4}, study="this")
+    added = write_contrasts(tmp_path, {**FULL, "id": "3c"}, study="that").rename(tmp_path / "that" / "added.yaml")
+    premise = [{"measure": "generalisation_gap", "unit": "points", "above": 15}]
+    entry = {"number": 3, "statement": "max is better", "source": "tutorial 3", "rule": "often", "premise": premise}
+    text = yaml.safe_dump([{**entry, "facts": {"3b": "about something else"}}])
+    (tmp_path / "claims.yaml").write_text(text, encoding="utf-8")
+    contrasts = {contrast.id: contrast for contrast in list_contrasts(tmp_path)}
+    assert {name: contrast.family for name, contrast in contrasts.items()} == {"3a": 2, "3b": 1, "3c": 2, "4a": 1}
+    assert contrasts["3b"].because == "about something else"
+    assert contrasts["3a"].premise == (Condition("generalisation_gap", "points", 15),)
+    assert contrasts["4a"].premise == ()
+    assert [name for name, contrast in contrasts.items() if not contrast.registered] == ["3c"]
+    assert added.is_file()
+
+
+def test_how_unlearned_runs_enter_is_registered(tmp_path: Path) -> None:
+    (contrast,) = read_contrasts(write_contrasts(tmp_path, FULL, unlearned="left_out"))
+    assert contrast.unlearned == "left_out"
+    with pytest.raises(PoolscopeError, match="unlearned must be one of kept, left_out, not 'dropped'"):
+        read_contrasts(write_contrasts(tmp_path, FULL, unlearned="dropped"))
 
 
 def test_the_shipped_claims_and_contrasts_can_be_read_and_belong_together() -> None:

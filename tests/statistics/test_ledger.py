@@ -11,71 +11,51 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poolscope.reports.verdicts import say_pooled, show_claims
+from poolscope.reports.verdicts import say_facts, say_pooled, say_where, show_claims
 from poolscope.statistics.claims import RULES, Claim
-from poolscope.statistics.inference import pool_contexts
+from poolscope.statistics.contexts import pool_contexts
 from poolscope.statistics.ledger import decide_claim, make_ledger, pool_claim
 from poolscope.statistics.verdicts import COLUMNS
 
-YES, STRONG, MAYBE, NO, BACK, NEVER = (
-    *("supported", "strongly supported", "inconclusive"),
-    *("refuted-negligible", "refuted-reversed", "not reached"),
-)
-
 
 @pytest.mark.parametrize(
-    ("rule", "verdicts", "low", "verdict"),
+    ("rule", "holds", "fails", "contrasts", "verdict"),
     [
-        ("all", [YES, STRONG], math.nan, "supported"),
-        ("all", [YES, MAYBE], math.nan, "conditional"),
-        ("all", [YES, NEVER], math.nan, "conditional"),
-        ("all", [NO, BACK], math.nan, "refuted"),
-        ("all", [NO, MAYBE], math.nan, "inconclusive"),
-        ("all", [NO, NEVER], math.nan, "refuted"),
-        ("any", [NO, NEVER], math.nan, "inconclusive"),
-        ("all", [NEVER, NEVER], math.nan, "not reached"),
-        ("all", [], math.nan, "not reached"),
-        ("exact", [YES, YES], math.nan, "supported"),
-        ("exact", [YES, "refuted-unequal"], math.nan, "conditional"),
-        ("any", [NO, YES, MAYBE], math.nan, "supported"),
-        ("any", [NO, MAYBE], math.nan, "inconclusive"),
-        ("any", [NO, NO], math.nan, "refuted"),
-        ("often", [YES, YES, NO], 0.1, "supported"),
-        ("often", [YES, YES, NO], -0.1, "conditional"),
-        ("often", [YES, YES, NO], math.nan, "conditional"),
-        ("often", [YES, YES, BACK], 0.1, "conditional"),
-        ("often", [YES, NO], 0.1, "conditional"),
-        ("often", [YES, YES, NEVER, NEVER], 0.1, "conditional"),
+        ("all", 3, 0, 3, "supported"),
+        ("all", 2, 0, 3, "open"),
+        ("all", 2, 1, 3, "refuted"),  # one is enough to deny what all must hold
+        ("all", 0, 0, 3, "open"),
+        ("all", 0, 0, 0, "open"),
+        ("often", 3, 0, 4, "supported"),
+        ("often", 2, 0, 4, "open"),  # half is not more than half
+        ("often", 2, 1, 4, "open"),
+        ("often", 2, 2, 4, "refuted"),
+        ("often", 0, 4, 4, "refuted"),
     ],
 )
-def test_the_rules(rule: str, verdicts: list[str], low: float, verdict: str) -> None:
-    assert decide_claim(rule, verdicts, low) == verdict
+def test_the_rules(rule: str, holds: int, fails: int, contrasts: int, verdict: str) -> None:
+    assert decide_claim(rule, holds, fails, contrasts, pooled_low=0.1) == verdict
 
 
-@pytest.mark.parametrize(
-    ("proofs", "guards", "verdict"),
-    [
-        ([YES], [YES], "supported"),
-        ([YES], [MAYBE], "conditional"),
-        ([YES], [NEVER], "conditional"),
-        ([NO, BACK], [YES, YES], "refuted"),
-        ([MAYBE], [YES], "inconclusive"),
-    ],
-)
-def test_that_nothing_got_worse_proves_nothing_alone(proofs: list[str], guards: list[str], verdict: str) -> None:
-    assert decide_claim("all", proofs, guards=guards) == verdict
+def test_what_keeps_a_claim_from_being_supported() -> None:
+    assert decide_claim("all", 3, 0, 3, lacks=True) == "open"
+    assert decide_claim("often", 3, 0, 4, pooled_low=-0.1) == "open"
+    assert decide_claim("often", 3, 0, 4, pooled_low=math.nan) == "open"
+    assert decide_claim("often", 3, 0, 4, pooled_low=0.1, reversals=1) == "open"
 
 
-@given(st.sampled_from(sorted(RULES)), st.lists(st.sampled_from([YES, STRONG, MAYBE, NO, BACK, NEVER]), max_size=6))
-def test_order_does_not_matter_and_nothing_is_supported_without_support(rule: str, verdicts: list[str]) -> None:
-    decided = decide_claim(rule, verdicts, 1.0)
-    assert decided == decide_claim(rule, verdicts[::-1], 1.0)
-    if not {YES, STRONG} & set(verdicts):
-        assert decided not in ("supported", "conditional")
+@given(st.sampled_from(sorted(RULES)), st.integers(0, 6), st.integers(0, 6))
+def test_both_verdicts_can_be_reached_and_never_at_once(rule: str, holds: int, contrasts: int) -> None:
+    holds = min(holds, contrasts)
+    assert decide_claim(rule, contrasts, 0, contrasts, 0.1) == ("supported" if contrasts else "open")
+    assert decide_claim(rule, 0, contrasts, contrasts) == ("refuted" if contrasts else "open")
+    if contrasts - holds > contrasts / 2:
+        assert decide_claim(rule, holds, contrasts - holds, contrasts, 0.1) == "refuted"
 
 
 def make_verdicts(*rows: dict[str, object]) -> pd.DataFrame:
-    start = {"kind": "difference", "direction": "higher", "delta": 1.0, "n": 10, "study": "made", "equal": math.nan}
+    start = {"kind": "difference", "direction": "higher", "delta": 1.0, "n": 10, "study": "made"}
+    start |= {"p_hold": 1.0, "p_fail": 1.0, "because": "", "image_error": math.nan, "verdict": "inconclusive"}
     return pd.DataFrame([{**dict.fromkeys(COLUMNS, math.nan), **start, **row} for row in rows])
 
 
@@ -90,37 +70,59 @@ def test_effects_are_pooled_in_units_of_delta_and_in_the_claimed_direction() -> 
     assert dataclasses.astuple(pool_claim(verdicts)) == pytest.approx(dataclasses.astuple(expected), nan_ok=True)
 
 
+YES, STRONG, NEVER = "supported", "strongly supported", "not reached"
 CLAIMS = (
-    Claim(1, "Fewer parameters.", "tutorial 1", "all"),
+    Claim(1, "Fewer parameters.", "tutorial 1", "all", facts={"1.3": "written to fail", "1.5": "written to fail"}),
     Claim(3, "Max is often better.", "tutorial 3", "often"),
     Claim(4, "Max is robust.", "tutorial 4", "all"),
+    Claim(9, "No parameters, no loss.", "tutorial 9", "all", facts={"9.2": "written to fail"}, lacks="no loss"),
 )
+SURE = {"p_hold": 1e-4, "p_fail": 1.0, "context": "CIFAR-10"}
 STUDIED = make_verdicts(
-    {"claim": 3, "id": "3b", "effect": 2.2, "sd": 1.0, "verdict": STRONG},
-    {"claim": 3, "id": "3a", "effect": 2.0, "sd": 1.0, "verdict": YES},
-    {"claim": 3, "id": "3c", "effect": 2.1, "sd": 1.0, "verdict": YES},
+    {"claim": 3, "id": "3b", "effect": 2.2, "sd": 1.0, "verdict": STRONG, **SURE},
+    {"claim": 3, "id": "3a", "effect": 2.0, "sd": 1.0, "verdict": YES, **SURE},
+    {"claim": 3, "id": "3c", "effect": 2.1, "sd": 1.0, "verdict": YES, **SURE},
+    {"claim": 3, "id": "3d", "effect": 0.1, "sd": 9.0, "verdict": "inconclusive", "context": "MNIST"},
     {"claim": 4, "id": "4a", "n": 0, "verdict": NEVER},
+    {"claim": 4, "id": "4b", "verdict": "refuted-reversed", "p_fail": 1e-4, "context": "MNIST"},
 )
 
 
 def test_a_ledger_of_studied_and_counted_contrasts() -> None:
     ledger = make_ledger(CLAIMS, [STUDIED])
     claims = ledger.claims.set_index("number")
-    assert claims["verdict"].to_dict() == {1: "conditional", 3: "supported", 4: "not reached"}
-    assert claims.loc[3, ["contrasts", "supported", "refuted"]].tolist() == [3, 3, 0]
-    assert claims.loc[3, "pooled"] == pytest.approx(2.1)
+    assert claims["verdict"].to_dict() == {1: "supported", 3: "supported", 4: "refuted", 9: "open"}
+    assert claims.loc[3, ["contrasts", "holds", "fails"]].tolist() == [4, 3, 0]
+    assert claims.loc[1, ["contrasts", "holds", "fails", "described"]].tolist() == [3, 3, 0, 2]
+    assert claims.loc[4, ["contrasts", "fails", "not_reached"]].tolist() == [2, 1, 1]
+    assert claims.loc[3, "pooled"] == pytest.approx(2.1, abs=0.02)
     assert math.isnan(claims.loc[4, "pooled"])
     ids = ledger.verdicts["id"].tolist()
     assert ids[:5] == ["1.1", "1.2", "1.3", "1.4", "1.5"]
-    assert [identity for identity in ids if identity.startswith("3")] == ["3a", "3b", "3c"]
+    assert [identity for identity in ids if identity.startswith("3")] == ["3a", "3b", "3c", "3d"]
     assert ids[-2:] == ["13.1", "13.2"]
+    counted = ledger.verdicts.set_index("id")
+    assert counted.loc["1.3", ["verdict", "p_fail", "because"]].tolist() == ["described", 1.0, "written to fail"]
+
+
+def test_a_claim_without_any_run_is_not_reached() -> None:
+    ledger = make_ledger(CLAIMS, [STUDIED[STUDIED["id"] == "4a"]])
+    assert ledger.claims.set_index("number").loc[[3, 4], "verdict"].tolist() == ["not reached", "not reached"]
 
 
 def test_the_ledger_in_words() -> None:
     ledger = make_ledger(CLAIMS, [STUDIED])
     shown = show_claims(ledger).set_index("claim")
-    assert shown.loc["1", "contrasts"] == "3 supported, 2 refuted"
-    assert shown.loc["4", "contrasts"] == "1 not reached"
+    assert shown["contrasts"].to_dict() == {
+        "1": "holds in all 3",
+        "3": "holds in at least 3 of 4",
+        "4": "fails in at least 1 of 2, 1 not reached",
+        "9": "holds in the only one",
+    }
+    assert say_where(ledger, 3) == "Holds: 3a, 3b, 3c (CIFAR-10); Not shown either way: 3d (MNIST)."
+    assert say_where(ledger, 4) == "Reversed: 4b (MNIST); Not reached: 4a."
+    assert say_where(ledger, 9) == "Holds: 9.1; Not decided: no loss."
+    assert say_facts(ledger, 9) == ("9.2 is only described: written to fail.",)
     (sentence,) = say_pooled(ledger.claims)
-    assert sentence.startswith("Claim 3, over its contexts (random effects, in units of δ): +2.10")
-    assert "a new context's effect is expected from" in sentence
+    assert sentence.startswith("Claim 3, over its 4 contexts (random effects, in units of δ): the mean effect is +2.0")
+    assert "in a new context like these it is expected from" in sentence

@@ -12,13 +12,15 @@ from poolscope.commands.arguments import MOST_SHOWN, add_overrides
 from poolscope.reports.figures.files import save_figure
 from poolscope.reports.figures.study import plot_accuracy
 from poolscope.reports.study import make_table
+from poolscope.reports.texts import show_mean
 from poolscope.spec.compose import compose_runs
 from poolscope.spec.config import digest
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import study_folder
 from poolscope.spec.terminal import open_console
 from poolscope.statistics.arms import add_arms
-from poolscope.statistics.inference import Verdict, judge, pair_by_seed, summarise
+from poolscope.statistics.inference import pair_by_seed, summarise
+from poolscope.statistics.rule import TOO_FEW, Verdict, count_needed_seeds, judge
 from poolscope.statistics.tables import collect, write_csv
 from poolscope.store.finished import identify, open_finished
 
@@ -102,7 +104,7 @@ def judge_strategies(done: pd.DataFrame, baselines: dict[tuple[str, str], str], 
     for (setting, arm), first in baselines.items():
         runs = done[done["setting"] == setting]
         own = runs[runs["arm"] == arm]
-        accuracy = summarise(100 * own["test_accuracy"].to_numpy(dtype=float))
+        accuracy = summarise(100 * own["test_accuracy"].to_numpy(dtype=float), bounds=(0, 100))
         row = {"setting": setting, "arm": arm, "n": len(own), "test_accuracy": accuracy.mean}
         row |= {"test_accuracy_low": accuracy.low, "test_accuracy_high": accuracy.high, "against": first}
         if arm != first:
@@ -117,8 +119,10 @@ def judge_strategies(done: pd.DataFrame, baselines: dict[tuple[str, str], str], 
 
 
 def say_verdict(verdict: Verdict) -> str:
-    """The verdict on a difference that nobody claimed a direction for, in a word or two."""
+    """Say the verdict on a difference that nobody claimed a direction for, in a word or two."""
     said = verdict.verdict
+    if said == TOO_FEW:
+        return f"{TOO_FEW} (needs {count_needed_seeds(verdict.family)})"
     if said == "refuted-negligible":
         return "equal within δ"
     if said.endswith("supported"):
@@ -132,14 +136,13 @@ def _print(table: pd.DataFrame, delta: float, picture: Path) -> None:
     texts = []
     for row in table.to_dict("records"):
         first = row["arm"] == row["against"]
-        half = (row["test_accuracy_high"] - row["test_accuracy_low"]) / 2
         spread = "" if first else f" ± {(row['difference_high'] - row['difference_low']) / 2:.2f}"
         texts.append(
             {
                 "data set": row["setting"],
                 "strategy": row["arm"],
                 "n": str(row["n"]),
-                "test accuracy (%)": f"{row['test_accuracy']:.2f} ± {half:.2f}",
+                "test accuracy (%)": show_mean(row, "test_accuracy", 1),
                 "difference (points)": "first" if first else f"{row['difference']:+.2f}{spread}",
                 "verdict": "" if first else row["verdict"],
                 "detectable": "" if first else f"{row['detectable']:.2f}",
@@ -149,7 +152,6 @@ def _print(table: pd.DataFrame, delta: float, picture: Path) -> None:
                 "images/s": f"{row['images_per_second']:,.0f}",
             }
         )
-    open_console().print(
-        make_table(pd.DataFrame(texts), f"Against the first strategy, paired by seed; δ = {delta:g} points")
-    )
+    title = f"Against the first strategy, paired by seed; δ = {delta:g} points; 95 % intervals, of differences jointly"
+    open_console().print(make_table(pd.DataFrame(texts), title))
     print(f"Small networks, trained briefly: the protocol is experiment=compare. Figure: {picture}")

@@ -18,7 +18,18 @@ from poolscope.reports.figures.ledger import find_look, plot_verdicts
 from poolscope.reports.latex import make_article, make_tabular
 from poolscope.reports.sections import Section
 from poolscope.reports.study import Report, build_report, inline_svg, make_environment
-from poolscope.reports.verdicts import RULE, say_interim, say_pooled, show_claims, show_verdicts
+from poolscope.reports.verdicts import (
+    RULE,
+    say_counts,
+    say_facts,
+    say_interim,
+    say_pooled,
+    say_registration,
+    say_unresolved,
+    say_where,
+    show_claims,
+    show_verdicts,
+)
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import shipped
 from poolscope.statistics.claims import find_contrasts, list_contrasts, read_claims
@@ -67,7 +78,8 @@ def build_ledger(results: str | Path) -> Ledger:
     judged = []
     for study in sorted({contrast.study for contrast in list_contrasts()}):
         with suppress(PoolscopeError):  # a study without runs
-            judged.append(judge_contrasts(collect(results, study).runs, find_contrasts(study)))
+            tables = collect(results, study)
+            judged.append(judge_contrasts(tables.runs, find_contrasts(study), tables.curves))
     ledger = _judge_all(judged)
     _write_ledger(Path(results) / "ledger", ledger)
     return ledger
@@ -106,11 +118,22 @@ def _write_ledger(folder: Path, ledger: Ledger) -> list[Path]:
     write_csv(ledger.verdicts, files[0])
     write_csv(ledger.claims, files[1])
     files += save_figure(plot_verdicts(ledger.verdicts, ledger.claims), folder, "ledger")
-    sections = [(claim, _of_claim(ledger, claim["number"])) for claim in ledger.claims.to_dict("records")]
+    sections = [(claim, _of_claim(ledger, claim["number"]), *_say_claim(ledger, claim)) for claim in _list(ledger)]
     text = make_environment().get_template("ledger.md.j2")
     facts = {"claims": show_claims(ledger), "sections": sections, "rule": RULE, "notes": _say_notes(ledger)}
     write_text(text.render(facts), files[2])
     return files
+
+
+def _list(ledger: Ledger) -> list[dict[str, Any]]:
+    return ledger.claims.to_dict("records")
+
+
+def _say_claim(ledger: Ledger, claim: dict[str, Any]) -> tuple[str, tuple[str, ...]]:
+    """Where a claim holds and fails, and why some of its contrasts decide nothing."""
+    counts = say_counts(claim)
+    where = f"{counts[0].upper()}{counts[1:]}. {say_where(ledger, claim['number'])}"
+    return where, say_facts(ledger, claim["number"])
 
 
 def _write_page(results: Path, ledger: Ledger, reports: list[Report]) -> Path:
@@ -192,12 +215,18 @@ def _of_claim(ledger: Ledger, number: int) -> pd.DataFrame:
 def _narrow(verdicts: pd.DataFrame) -> pd.DataFrame:
     """The columns of the verdicts that a page has room for."""
     shown = show_verdicts(verdicts)
-    columns = ["contrast", "hypothesis", "n", "effect", "δ", "p (Holm)", "verdict", "detectable"]
+    columns = ["contrast", "hypothesis", "n", "effect (interval)", "δ", "p holds", "p fails", "verdict", "detectable"]
     return shown.reindex(columns=columns)
 
 
 def _say_notes(ledger: Ledger) -> tuple[str, ...]:
-    return (*say_interim(ledger.verdicts), *say_pooled(ledger.claims))
+    verdicts = ledger.verdicts
+    return (
+        *say_registration(verdicts),
+        *say_interim(verdicts),
+        *say_unresolved(verdicts),
+        *say_pooled(ledger.claims),
+    )
 
 
 def _render(block: str) -> Markup:

@@ -33,6 +33,7 @@ from poolscope.reports.texts import (
     say_factors,
     say_missing,
     say_protocol,
+    say_unlearned,
     show_comparison,
     show_contrasts,
 )
@@ -90,7 +91,9 @@ def analyse_sweep(tables: Tables, baseline: str = "max") -> Analysis:
     everything = add_arms(tables.runs)
     missing = list_missing(everything)
     comparison = compare_arms(everything, baseline)
-    sections = [Section("Comparison", (say_factors(tables.runs),), show_comparison(comparison))]
+    sections = [
+        Section("Comparison", (say_factors(tables.runs), *say_unlearned(comparison)), show_comparison(comparison))
+    ]
     extra = {"comparison": comparison}
     done = everything[everything["status"] == "done"]
     if len(done) and "test_accuracy" in done:
@@ -115,13 +118,14 @@ def analyse_sweep(tables: Tables, baseline: str = "max") -> Analysis:
 
 
 def add_verdicts(analysis: Analysis, tables: Tables, contrasts: Sequence[Contrast]) -> Analysis:
-    """The same analysis with what its study's promised contrasts say first; unchanged where it promised none."""
+    """The same analysis with what its study's contrasts say first; unchanged where it has none."""
     if not contrasts:
         return analysis
-    verdicts = judge_contrasts(tables.runs, contrasts)
+    verdicts = judge_contrasts(tables.runs, contrasts, tables.curves)
     caption = (
         "Effect of each contrast in the direction that its hypothesis claims, in units of the smallest effect that "
-        "matters (δ), with its simultaneous interval; the band is (-δ, δ); detect.: the effect that n seeds find with "
+        "matters (δ), with its 95 % interval, simultaneous over all contrasts that decide the claim (alone for those "
+        "that are only described); the band is (-δ, δ); detect.: the effect that n seeds find with "
         f"probability 0.8. {say_protocol(add_arms(tables.runs[tables.runs['status'] == 'done']))}"
     )
     plot = Plot("verdicts", plot_verdicts(verdicts), caption)

@@ -27,9 +27,10 @@ def show_comparison(comparison: pd.DataFrame) -> pd.DataFrame:
                 "data set": row["setting"],
                 "arm": row["arm"],
                 "n": str(row["n"]) if row["n"] == row["seeds"] else f"{row['n']} of {row['seeds']}",
-                "test accuracy (%)": _show_mean(row, "test_accuracy"),
-                "train accuracy (%)": _show_mean(row, "train_eval_accuracy"),
-                "gap (points)": _show_mean(row, "generalisation_gap"),
+                "at chance": str(row["unlearned"]) if row["unlearned"] else "",
+                "test accuracy (%)": show_mean(row, "test_accuracy"),
+                "train accuracy (%)": show_mean(row, "train_eval_accuracy"),
+                "gap (points)": show_mean(row, "generalisation_gap"),
                 "against": "" if is_baseline or single else row["baseline"],
                 difference: "baseline" if is_baseline else show_interval(row, "difference"),
                 "p (Holm)": show_p(row["p_holm"]),
@@ -64,6 +65,20 @@ def show_contrasts(contrasts: pd.DataFrame) -> pd.DataFrame:
             ]
         )
     )
+
+
+def show_mean(row: Mapping[str, float], name: str, scale: float = 100) -> str:
+    """Format the mean of columns <name>, <name>_low and <name>_high: 97.42 ± 0.31, or 99.07 (97.63 to 100.00).
+
+    The second form is for an interval that was cut where the mean could not lie.
+    """
+    if _absent(row[name]):
+        return ""
+    mean, low, high = (scale * row[key] for key in (name, f"{name}_low", f"{name}_high"))
+    if _absent(low):
+        return f"{mean:.2f}"
+    symmetric = abs((high - mean) - (mean - low)) < 1e-6 * max(scale, 1)
+    return f"{mean:.2f} ± {(high - low) / 2:.2f}" if symmetric else f"{mean:.2f} ({low:.2f} to {high:.2f})"
 
 
 def show_interval(row: Mapping[str, float], name: str) -> str:
@@ -135,6 +150,17 @@ def say_factors(runs: pd.DataFrame) -> str:
     return text + (f" With them vary: {', '.join(also)}." if also else "")
 
 
+def say_unlearned(comparison: pd.DataFrame) -> tuple[str, ...]:
+    """Say which arms have runs that finished without having learned, and that these are in the means."""
+    arms = comparison[comparison["unlearned"] > 0]
+    if arms.empty:
+        return ()
+    listed = "; ".join(
+        f"{row['setting']}, {row['arm']}: {row['unlearned']} of {row['n']}" for row in arms.to_dict("records")
+    )
+    return (f"Finished with the loss and accuracy of guessing, and counted in every mean: {listed}.",)
+
+
 def say_missing(missing: pd.DataFrame) -> str:
     """How many runs `list_missing` lists, of which kind, and what that does to the means."""
     if missing.empty:
@@ -152,13 +178,6 @@ def _list_values(values: pd.Series) -> str:
     if len(different) == 1 and isinstance(different[0], (int, float)) and different[0] >= 1000:
         return f"{different[0]:,.0f}"
     return ", ".join(show_value(value) for value in different if value != "")
-
-
-def _show_mean(row: Mapping[str, float], name: str) -> str:
-    if _absent(row[name]):
-        return ""
-    half = 50 * (row[f"{name}_high"] - row[f"{name}_low"])
-    return f"{100 * row[name]:.2f}" + ("" if _absent(half) else f" ± {half:.2f}")
 
 
 def _show_signed(value: float) -> str:

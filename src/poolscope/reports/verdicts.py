@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
 from poolscope.reports.texts import show_p
 from poolscope.statistics.ledger import Ledger
-from poolscope.statistics.verdicts import NOT_REACHED
+from poolscope.statistics.verdicts import DESCRIBED, NOT_REACHED, is_refuted, is_supported
 
 UNIT_NAMES = {"points": "points", "log_error": "log error ratio", "fraction": ""}
 RULE = (
-    "Contrasts, smallest effects that matter (δ) and rules were written down before the runs. Effects are arm minus "
-    "baseline, paired by seed, with t intervals that hold together for the contrasts that share an error level "
-    "(Bonferroni). In the order in which the rule asks: refuted-negligible where the 90 % interval lies within "
-    "(-δ, δ); refuted-reversed where the interval excludes 0 and the mean is -δ or beyond; supported where it excludes "
-    "0 and the mean is at least δ (strongly where all of it is beyond δ); refuted-too-small where it stays below δ; "
-    "else inconclusive. Non-inferior: its one-sided 95 % bound is above -δ. Equivalent: the 90 % interval lies within "
-    "(-δ, δ). p: exact sign flips, then Holm; for non-inferior and equivalent, against their bounds."
+    "Effects are arm minus baseline, paired by seed. A contrast's interval is the hull of Student's t and the "
+    "studentised bootstrap interval, widened by the error of the test images where each image's result is known; it is "
+    "at 95 %, simultaneous (Bonferroni) over all contrasts that decide the claim. With δ the smallest effect that "
+    "matters, a contrast is supported where the interval lies above 0 and the mean is at least δ (strongly where all "
+    "of it is beyond δ), refuted where it lies below δ: reversed where it is below 0 and the mean -δ or beyond, "
+    "negligible where it lies above -δ, else too small; otherwise inconclusive. Non-inferior: supported above -δ, "
+    "refuted-inferior below it. Equivalent: supported within (-δ, δ). A claim: how many of its contrasts hold and how "
+    "many fail at least, by partial conjunction (Benjamini & Heller 2008, Simes) of one-sided p values at 2.5 % each "
+    "way; that can be more than the contrasts that are shown one by one. Described: decides nothing, interval of 95 % "
+    "alone."
 )
-REACH = (
+RESOLUTION = (
     "Detectable: the effect that so many seeds find with probability 0.8 (the margin, for non-inferior and "
     "equivalent); seeds for δ: how many would find an effect of δ (a margin of δ) with that probability, at the spread "
     "that was seen."
@@ -28,18 +33,18 @@ REACH = (
 
 
 def show_verdicts(verdicts: pd.DataFrame) -> pd.DataFrame:
-    """The verdicts as texts: hypothesis, n, effect ± half of its interval, δ, p, verdict, and what n could show."""
+    """Format the verdicts: hypothesis, n, effect with its interval, δ, p, verdict, and what n could show."""
     return pd.DataFrame(
         [
             {
-                "contrast": row["id"],
+                "contrast": row["id"] + ("" if row["registration"] != "added after the runs" else "†"),
                 "hypothesis": row["hypothesis"] + (f" (expected: {row['expected']})" if row["expected"] else ""),
                 "n": _show_n(row),
-                "effect": _show_effect(row),
+                "effect (interval)": _show_effect(row),
                 "δ": _show_delta(row),
-                "p": show_p(row["p"]),
-                "p (Holm)": show_p(row["p_holm"]),
-                "p (Wilcoxon)": show_p(row["p_wilcoxon"]),
+                "p holds": _show_side(row, "p_hold"),
+                "p fails": _show_side(row, "p_fail"),
+                "p (signs)": show_p(row["p"]),
                 "verdict": row["verdict"],
                 "detectable": _show_size(row["detectable"], row["delta"]),
                 "seeds for δ": _show_whole(row["needed"]),
@@ -49,13 +54,106 @@ def show_verdicts(verdicts: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def show_claims(ledger: Ledger) -> pd.DataFrame:
+    """Format the claims: number, statement, verdict, and how many of the contrasts hold and fail at least."""
+    return pd.DataFrame(
+        [
+            {
+                "claim": str(row["number"]),
+                "statement": row["statement"],
+                "verdict": row["verdict"],
+                "contrasts": say_counts(row),
+            }
+            for row in ledger.claims.to_dict("records")
+        ]
+    )
+
+
+def say_counts(claim: Mapping[str, Any]) -> str:
+    """Say of how many of a claim's contrasts it is shown that they hold, and that they fail."""
+    if not claim["contrasts"]:
+        return "none decides it"
+    k, holds, fails = claim["contrasts"], claim["holds"], claim["fails"]
+    if holds == k:
+        text = "holds in the only one" if k == 1 else f"holds in all {k}"
+    elif fails == k:
+        text = "fails in the only one" if k == 1 else f"fails in all {k}"
+    else:
+        shown = [f"{word} in at least {count}" for word, count in (("holds", holds), ("fails", fails)) if count]
+        text = f"{', '.join(shown) or 'nothing is shown'} of {k}"
+    return text + (f", {claim['not_reached']} not reached" if claim["not_reached"] else "")
+
+
+def say_where(ledger: Ledger, number: int) -> str:
+    """Say where a claim holds and where it fails: the contrasts that show it one by one, each group by its context."""
+    verdicts = ledger.verdicts[ledger.verdicts["claim"] == number]
+    claim = ledger.claims[ledger.claims["number"] == number].iloc[0]
+    groups = {
+        "Holds": verdicts[verdicts["verdict"].map(is_supported).astype(bool)],
+        "Reversed": verdicts[verdicts["verdict"] == "refuted-reversed"],
+        "Fails": verdicts[
+            verdicts["verdict"].map(is_refuted).astype(bool) & (verdicts["verdict"] != "refuted-reversed")
+        ],
+        "Not shown either way": verdicts[verdicts["verdict"].isin(["inconclusive", "too few seeds"])],
+        "Premise not met": verdicts[verdicts["verdict"] == "premise not met"],
+        "Not reached": verdicts[verdicts["verdict"] == NOT_REACHED],
+    }
+    parts = [f"{name}: {_list_contexts(group)}" for name, group in groups.items() if len(group)]
+    parts += [f"Not decided: {claim['lacks']}"] if claim["lacks"] else []
+    return "; ".join(parts) + "."
+
+
+def say_facts(ledger: Ledger, number: int) -> tuple[str, ...]:
+    """Say why each contrast of a claim that is only described decides nothing."""
+    described = ledger.verdicts[(ledger.verdicts["claim"] == number) & (ledger.verdicts["verdict"] == DESCRIBED)]
+    return tuple(f"{row['id']} is only described: {row['because']}." for row in described.to_dict("records"))
+
+
+def say_pooled(claims: pd.DataFrame) -> tuple[str, ...]:
+    """Say for each claim whose effect was pooled over contexts what the mean is, and what a new context may show."""
+    sentences = []
+    for row in claims[claims["pooled_low"].notna()].to_dict("records"):
+        new = (
+            f"; in a new context like these it is expected from {row['prediction_low']:+.2f} to "
+            f"{row['prediction_high']:+.2f} (95 %)"
+            if row["prediction_low"] == row["prediction_low"]
+            else ""
+        )
+        sentences.append(
+            f"Claim {row['number']}, over its {row['contrasts']} contexts (random effects, in units of δ): the mean "
+            f"effect is {row['pooled']:+.2f}, 95 % interval {row['pooled_low']:+.2f} to {row['pooled_high']:+.2f}{new}."
+        )
+    return tuple(sentences)
+
+
 def say_verdicts(verdicts: pd.DataFrame) -> tuple[str, ...]:
-    """The rule, what the columns mean, and whether the planned seeds are all there."""
-    return (RULE, REACH, *say_interim(verdicts), *say_unpaired(verdicts))
+    """Say the rule, what the columns mean, whether the planned seeds are all there, and what n can't resolve."""
+    sentences = (RULE, RESOLUTION, *say_registration(verdicts), *say_interim(verdicts))
+    return (*sentences, *say_unresolved(verdicts), *say_unpaired(verdicts))
+
+
+def say_registration(verdicts: pd.DataFrame) -> tuple[str, ...]:
+    """Say which contrasts were added after the runs, and which were analysed under another registration."""
+    sentences = []
+    added = verdicts[verdicts["registration"] == "added after the runs"]
+    if len(added):
+        sentences.append(f"† added after the runs, on which day and why is in DEVIATIONS.md: {', '.join(added['id'])}.")
+    trained = verdicts[verdicts["registration"].fillna("") != ""]
+    if len(bare := trained[trained["registration"] == "no hash recorded"]):
+        sentences.append(
+            f"The runs of {len(bare)} registered contrasts are from before runs recorded a hash of what was "
+            "registered; the order of registration and runs rests on the times in git and in the records."
+        )
+    if len(changed := trained[trained["registration"].str.startswith("changed")]):
+        listed = "; ".join(f"{row['id']} ({row['registration']})" for row in changed.to_dict("records"))
+        sentences.append(f"Analysed under another registration than the runs recorded: {listed}.")
+    if len(mixed := verdicts[verdicts["revisions"].astype(float) > 1]):
+        sentences.append(f"Runs of more than one revision of the code are paired in {', '.join(mixed['id'])}.")
+    return tuple(sentences)
 
 
 def say_interim(verdicts: pd.DataFrame) -> tuple[str, ...]:
-    """A sentence where contrasts have fewer seeds than were planned, or lost runs."""
+    """Say where contrasts have fewer seeds than were planned, lost runs, or runs that never learned."""
     sentences = []
     short = verdicts[verdicts["n"] < verdicts["planned"]]
     if len(short):
@@ -69,11 +167,27 @@ def say_interim(verdicts: pd.DataFrame) -> tuple[str, ...]:
     if failed := int(verdicts["failed"].max() if len(verdicts) else 0):
         lost = ", ".join(verdicts.loc[verdicts["failed"] > 0, "id"])
         sentences.append(f"Runs failed or diverged in contrasts {lost} (up to {failed}); their seeds are in no effect.")
+    if len(stuck := verdicts[verdicts["unlearned"].fillna(0) > 0]):
+        listed = ", ".join(f"{row['id']} ({row['unlearned']:.0f})" for row in stuck.to_dict("records"))
+        sentences.append(f"Runs that finished at chance, without having learned, in contrasts {listed}.")
     return tuple(sentences)
 
 
+def say_unresolved(verdicts: pd.DataFrame) -> tuple[str, ...]:
+    """Say in which deciding contrasts the seeds can't resolve an effect of δ."""
+    deciding = verdicts[verdicts["verdict"] != DESCRIBED]
+    weak = deciding[deciding["detectable"].astype(float) > deciding["delta"].astype(float)]
+    if weak.empty:
+        return ()
+    listed = "; ".join(
+        f"{row['id']} ({_show_size(row['detectable'], row['delta'])} against {row['delta']:g})"
+        for row in weak.to_dict("records")
+    )
+    return (f"δ is smaller than what n seeds resolve (detectable against δ): {listed}.",)
+
+
 def say_unpaired(verdicts: pd.DataFrame) -> tuple[str, ...]:
-    """A sentence where pairing by seed bought little, with Welch's interval of the unpaired arms."""
+    """Say where pairing by seed bought little, with Welch's interval of the unpaired arms."""
     weak = verdicts[verdicts["rho"].astype(float) < 0.1]
     weak = weak[weak["unpaired_low"].notna()]
     if weak.empty:
@@ -88,45 +202,19 @@ def say_unpaired(verdicts: pd.DataFrame) -> tuple[str, ...]:
     )
 
 
-def show_claims(ledger: Ledger) -> pd.DataFrame:
-    """The claims as texts: number, statement, verdict, and how many of the contrasts fell which way."""
-    return pd.DataFrame(
-        [
-            {
-                "claim": str(row["number"]),
-                "statement": row["statement"],
-                "verdict": row["verdict"],
-                "contrasts": ", ".join(
-                    f"{row[key]} {key.replace('_', ' ')}"
-                    for key in ("supported", "refuted", "inconclusive", "not_reached")
-                    if row[key]
-                )
-                or "none promised",
-            }
-            for row in ledger.claims.to_dict("records")
-        ]
-    )
-
-
-def say_pooled(claims: pd.DataFrame) -> tuple[str, ...]:
-    """A sentence for each claim whose effect was pooled over contexts."""
-    sentences = []
-    for row in claims[claims["pooled_low"].notna()].to_dict("records"):
-        new = (
-            f"; a new context's effect is expected from {row['prediction_low']:+.2f} to {row['prediction_high']:+.2f}"
-            if row["prediction_low"] == row["prediction_low"]
-            else ""
-        )
-        sentences.append(
-            f"Claim {row['number']}, over its contexts (random effects, in units of δ): {row['pooled']:+.2f}, 95 % "
-            f"interval {row['pooled_low']:+.2f} to {row['pooled_high']:+.2f}{new}."
-        )
-    return tuple(sentences)
-
-
 def name_unit(unit: str) -> str:
-    """The unit as it is written behind a number."""
+    """Name the unit as it is written behind a number."""
     return UNIT_NAMES.get(unit, unit)
+
+
+def _list_contexts(verdicts: pd.DataFrame) -> str:
+    """The contrasts by context: 3a, 3d (CIFAR-10, 3,000 images); 3e (MNIST, 3,000 images)."""
+    by_context: dict[str, list[str]] = {}
+    for row in verdicts.to_dict("records"):
+        context = row["context"] if row["context"] == row["context"] and row["context"] else ""
+        by_context.setdefault(context, []).append(row["id"])
+    listed = [(", ".join(ids), f" ({context})" if context else "") for context, ids in by_context.items()]
+    return ", ".join(ids + context for ids, context in listed)
 
 
 def _show_n(row: dict) -> str:
@@ -136,13 +224,13 @@ def _show_n(row: dict) -> str:
 
 
 def _show_effect(row: dict) -> str:
-    if row["verdict"] == NOT_REACHED:
+    if row["verdict"] == NOT_REACHED or row["effect"] != row["effect"]:
         return ""
-    half = (row["high"] - row["low"]) / 2
-    text = _show_size(row["effect"], row["delta"], sign=True)
-    return (
-        text + ("" if half != half else f" ± {_show_size(half, row['delta'])}") + f" {name_unit(row['unit'])}".rstrip()
-    )
+    text = f"{_show_size(row['effect'], row['delta'], sign=True)} {name_unit(row['unit'])}".rstrip()
+    if row["low"] != row["low"]:
+        return text
+    low, high = (_show_size(row[end], row["delta"]) for end in ("low", "high"))
+    return f"{text} ({low} to {high})"
 
 
 def _show_delta(row: dict) -> str:
@@ -150,6 +238,11 @@ def _show_delta(row: dict) -> str:
     if row["kind"] == "noninferior" and row["direction"] == "lower":
         sign = "+"
     return "" if row["kind"] == "exact" else f"{sign}{row['delta']:g}"
+
+
+def _show_side(row: dict, side: str) -> str:
+    """A one-sided p of a contrast that decides; nothing where it can't be below 1."""
+    return "" if row["kind"] == "exact" or row[side] == 1 else show_p(row[side])
 
 
 def _show_size(size: float, delta: float, sign: bool = False) -> str:

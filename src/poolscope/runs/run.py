@@ -31,6 +31,7 @@ from poolscope.spec.config import RunConfig, digest, to_record
 from poolscope.spec.extensions import describe_origin
 from poolscope.spec.paths import record_path
 from poolscope.spec.plan import plan_network
+from poolscope.spec.registration import hash_registration
 from poolscope.store.environment import read_processor
 from poolscope.store.finished import open_finished
 from poolscope.store.record import RunKey, RunRecord, pack_bits, write_record
@@ -111,6 +112,8 @@ class _Runs:
         seeds, began, provenance = list(locks), time.monotonic(), _provenance(datetime.now(UTC))
         if plugins := describe_origin(self.config.pool.name, self.config.data.source, self.config.measure.name):
             provenance["plugins"] = plugins
+        if registration := hash_registration(self.config.study):
+            provenance["registration"] = registration
         try:
             datasets = [load_dataset(self.config.data, seed) for seed in seeds]
             provenance |= {"data_version": datasets[0].version, "data": datasets[0].description}

@@ -1,8 +1,10 @@
-"""The claims, and the contrasts by which each study has promised, before its runs, to decide them.
+"""The claims, and the pre-registered contrasts by which the studies decide them.
 
-experiments/claims.yaml lists the claims; experiments/<study>/claims.yaml lists a study's contrasts:
+experiments/claims.yaml lists the claims; experiments/<study>/claims.yaml lists the contrasts that a study registered
+before its runs, experiments/<study>/added.yaml, of the same form, those that were added afterwards:
 
     seeds: 10                                  # how many are planned for each configuration
+    unlearned: kept                            # or left_out: how a run that never learned enters a mean
     contrasts:
       - id: 3a
         claim: 3
@@ -11,11 +13,11 @@ experiments/claims.yaml lists the claims; experiments/<study>/claims.yaml lists 
         where: {data.name: cifar10}            # equality filters on columns of the runs table; null: an empty cell
         arm: {pool.name: max, pool.window: 2}  # selects one configuration within `where`
         baseline: {pool.name: avg}
-        measure: test_accuracy                 # a column of the runs table
+        measure: test_accuracy                 # a column of the runs table, or one of quantities.DERIVED or PAIRED
         unit: points                           # UNITS says what each unit is
         direction: higher                      # claimed sign of arm - baseline: higher or lower
         delta: 1.0                             # the smallest effect that matters, in the unit
-        family: 4                              # how many contrasts share the error level
+        family: 4                              # as registered; a verdict is over all that decide the claim
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +50,11 @@ UNITS = {
 }
 DIRECTIONS = ("higher", "lower")
 RULES = {
-    "all": "supported where every contrast is",
-    "often": "supported where more than half of the contrasts are, none is reversed and the pooled effect is above 0",
-    "any": "supported where one contrast is",
-    "exact": "supported where every equality holds",
+    "all": "supported where every contrast holds, refuted where one fails",
+    "often": "supported where more than half of the contrasts hold, none is reversed and the pooled effect is above 0; "
+    "refuted where half of them fail or more",
 }
+UNLEARNED = ("kept", "left_out")
 Filters = Mapping[str, Any]
 
 
@@ -65,8 +67,21 @@ class Ladder:
 
 
 @dataclass(frozen=True)
+class Condition:
+    """What a premise asks of a contrast's baseline: a measure whose mean is shown to be above a number."""
+
+    measure: str
+    unit: str
+    above: float
+
+
+@dataclass(frozen=True)
 class Contrast:
-    """One comparison that was promised before the runs; keys as in claims.yaml, `planned` seeds each."""
+    """One comparison; keys as in claims.yaml, `planned` seeds each.
+
+    family: from `list_contrasts`, how many contrasts decide the claim. because: why it decides nothing; empty where it
+    does. registered: whether it was fixed before the study's runs. premise: what its baseline must be shown to meet.
+    """
 
     study: str
     id: str
@@ -86,6 +101,10 @@ class Contrast:
     equals: float | None = None
     expected: str = ""
     planned: int = 10
+    unlearned: str = "kept"
+    registered: bool = True
+    because: str = ""
+    premise: tuple[Condition, ...] = ()
 
     @property
     def sign(self) -> int:
@@ -95,17 +114,24 @@ class Contrast:
 
 @dataclass(frozen=True)
 class Claim:
-    """A statement about pooling, where it was made, and the rule by which its contrasts decide it."""
+    """A statement about pooling, where it was made, and the rule by which its contrasts decide it.
+
+    facts: {id of a contrast that decides nothing: why}. lacks: a part of the statement that no contrast is about, for
+    want of which it can't be supported. premise: what the baseline of each contrast must be shown to meet.
+    """
 
     number: int
     statement: str
     source: str
     rule: str
     note: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    lacks: str = ""
+    premise: tuple[Condition, ...] = ()
 
 
 def read_claims(path: str | Path | None = None) -> tuple[Claim, ...]:
-    """The claims of experiments/claims.yaml by number. Raises PoolscopeError where the file can't be understood."""
+    """Read the claims of experiments/claims.yaml, by number. Raises PoolscopeError where the file is wrong."""
     path = Path(path) if path else shipped("experiments") / "claims.yaml"
     entries = _load(path)
     if not isinstance(entries, list):
@@ -116,27 +142,39 @@ def read_claims(path: str | Path | None = None) -> tuple[Claim, ...]:
         _check_keys(entry, Claim, where)
         _check_choice(entry["rule"], RULES, "rule", where)
         _check_whole(entry["number"], "number", where)
-        claims.append(Claim(**entry))
+        facts = entry.get("facts") or {}
+        if not isinstance(facts, dict):
+            raise PoolscopeError(f"{where}: facts must be of the form {{3a: why it decides nothing}}, not {facts!r}.")
+        read = {"facts": {str(name): str(why) for name, why in facts.items()}}
+        claims.append(Claim(**{**entry, **read, "premise": _read_premise(entry.get("premise") or [], where)}))
     _check_unique([claim.number for claim in claims], "number", path.name)
     return tuple(sorted(claims, key=lambda claim: claim.number))
 
 
 def find_contrasts(study: str) -> tuple[Contrast, ...]:
-    """The contrasts that a shipped study promised; none where it has no claims.yaml."""
-    path = shipped("experiments") / study / "claims.yaml"
-    return read_contrasts(path) if path.is_file() else ()
+    """List the contrasts of a shipped study; none where it has no claims.yaml and no added.yaml."""
+    return tuple(contrast for contrast in list_contrasts() if contrast.study == study)
 
 
 def list_contrasts(folder: str | Path | None = None) -> tuple[Contrast, ...]:
-    """The contrasts of every study below experiments, by claim and id, which no two studies may share."""
+    """List the contrasts of every study below experiments, by claim and id, each with what its claim says of it."""
     folder = Path(folder) if folder else shipped("experiments")
-    contrasts = [contrast for path in sorted(folder.glob("*/claims.yaml")) for contrast in read_contrasts(path)]
-    _check_unique([contrast.id for contrast in contrasts], "id", "experiments/*/claims.yaml")
-    return tuple(sorted(contrasts, key=lambda contrast: (contrast.claim, contrast.id)))
+    paths = [path for name in ("claims.yaml", "added.yaml") for path in sorted(folder.glob(f"*/{name}"))]
+    contrasts = [contrast for path in paths for contrast in read_contrasts(path)]
+    _check_unique([contrast.id for contrast in contrasts], "id", "experiments/*/claims.yaml and added.yaml")
+    claims = (
+        {claim.number: claim for claim in read_claims(folder / "claims.yaml")}
+        if (folder / "claims.yaml").is_file()
+        else {}
+    )
+    resolved = [_apply_claim(contrast, claims.get(contrast.claim)) for contrast in contrasts]
+    deciding = [contrast.claim for contrast in resolved if not contrast.because]
+    resolved = [replace(c, family=1 if c.because else deciding.count(c.claim)) for c in resolved]
+    return tuple(sorted(resolved, key=lambda contrast: (contrast.claim, contrast.id)))
 
 
 def read_contrasts(path: str | Path) -> tuple[Contrast, ...]:
-    """The contrasts of a claims.yaml; the study has the folder's name.
+    """Read the contrasts of a claims.yaml or added.yaml; the study has the folder's name.
 
     Raises PoolscopeError with one sentence that names the contrast, the key, the value and what would fit.
     """
@@ -145,22 +183,42 @@ def read_contrasts(path: str | Path) -> tuple[Contrast, ...]:
     name = f"{path.parent.name}/{path.name}"
     if not isinstance(content, dict) or not isinstance(content.get("contrasts"), list):
         raise PoolscopeError(f"{name} must have a list `contrasts`.")
-    if spare := set(content) - {"contrasts", "seeds"}:
-        raise PoolscopeError(f"{name}: there is no key {sorted(spare)[0]!r}; it has contrasts and seeds.")
-    planned = content.get("seeds", 10)
-    _check_whole(planned, "seeds", name)
+    if spare := set(content) - {"contrasts", "seeds", "unlearned"}:
+        raise PoolscopeError(f"{name}: there is no key {sorted(spare)[0]!r}; it has contrasts, seeds and unlearned.")
+    shared = {"planned": content.get("seeds", 10), "unlearned": content.get("unlearned", "kept")}
+    _check_whole(shared["planned"], "seeds", name)
+    _check_choice(shared["unlearned"], UNLEARNED, "unlearned", name)
+    shared |= {"study": path.parent.name, "registered": path.name != "added.yaml"}
     contrasts = [
-        _read_contrast(entry, path.parent.name, planned, f"contrast {place} of {name}")
+        _read_contrast(entry, shared, f"contrast {place} of {name}", name)
         for place, entry in enumerate(content["contrasts"], start=1)
     ]
     _check_unique([contrast.id for contrast in contrasts], "id", name)
     return tuple(contrasts)
 
 
-def _read_contrast(entry: Any, study: str, planned: int, where: str) -> Contrast:
-    _check_keys(entry, Contrast, where, given=("study", "planned"))
-    where = f"contrast {entry['id']} of {study}/claims.yaml"
-    values = dict(entry) | {"study": study, "planned": planned, "id": str(entry["id"])}
+def _apply_claim(contrast: Contrast, claim: Claim | None) -> Contrast:
+    if claim is None:
+        return contrast
+    return replace(contrast, because=claim.facts.get(contrast.id, ""), premise=claim.premise)
+
+
+def _read_premise(conditions: Any, where: str) -> tuple[Condition, ...]:
+    form = "[{measure: generalisation_gap, unit: points, above: 15}]"
+    if not isinstance(conditions, list):
+        raise PoolscopeError(f"{where}: premise must be of the form {form}, not {conditions!r}.")
+    for condition in conditions:
+        _check_keys(condition, Condition, f"premise of {where}")
+        _check_choice(condition["unit"], UNITS, "unit", f"premise of {where}")
+        if isinstance(condition["above"], bool) or not isinstance(condition["above"], (int, float)):
+            raise PoolscopeError(f"premise of {where}: above must be a number, not {condition['above']!r}.")
+    return tuple(Condition(**condition) for condition in conditions)
+
+
+def _read_contrast(entry: Any, shared: Mapping[str, Any], where: str, name: str) -> Contrast:
+    _check_keys(entry, Contrast, where, given=(*shared, "because", "premise"))
+    where = f"contrast {entry['id']} of {name}"
+    values = {**entry, **shared, "id": str(entry["id"])}
     kind = values.get("kind", "difference")
     for key, kinds in (("direction", ("equivalent", "exact")), ("delta", ("exact",))):
         if values.get(key) is None and kind not in kinds:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import pandas as pd
 
 from poolscope.statistics.arms import find_baselines
-from poolscope.statistics.inference import contrast_arms, summarise
+from poolscope.statistics.inference import contrast_arms, find_bounds, summarise
+from poolscope.statistics.learning import find_unlearned
 
 
 def compare_arms(labelled: pd.DataFrame, baseline: str = "max") -> pd.DataFrame:
     """A row per setting and arm, best mean test accuracy first; means over finished runs, in units of the runs table.
 
-    Columns: setting, arm, n, seeds (of the setting), <metric>, <metric>_low and _high, baseline, difference (points),
-    difference_low and _high, p, p_holm, cost.
+    Columns: setting, arm, n, seeds (of the setting), unlearned (finished at chance, and in the means), <metric>,
+    <metric>_low and _high, baseline, difference (points), difference_low and _high, p, p_holm, cost.
     """
     done = labelled[labelled["status"] == "done"]
     baselines = find_baselines(done, baseline) if len(done) else {}
@@ -25,8 +26,9 @@ def compare_arms(labelled: pd.DataFrame, baseline: str = "max") -> pd.DataFrame:
     for (setting, arm), runs in labelled.groupby(["setting", "arm"], sort=False):
         finished = runs[runs["status"] == "done"]
         row: dict[str, object] = {"setting": setting, "arm": arm, "n": len(finished), "seeds": seeds[setting]}
+        row["unlearned"] = int(find_unlearned(finished).sum())
         for column in ("test_accuracy", "train_eval_accuracy", "generalisation_gap"):
-            summary = summarise(finished[column].to_numpy() if column in runs else [])
+            summary = summarise(finished[column].to_numpy() if column in runs else [], bounds=find_bounds(column))
             row |= {column: summary.mean, f"{column}_low": summary.low, f"{column}_high": summary.high}
         row["baseline"] = baselines.get((str(setting), str(arm)), "")
         contrast = differences.loc[(setting, arm)] if (setting, arm) in differences.index else None

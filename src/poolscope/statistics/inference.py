@@ -1,4 +1,4 @@
-"""Summaries, paired contrasts, intervals, corrections and verdicts, on arrays and tidy frames.
+"""Summaries, paired contrasts, intervals, corrections and power, on arrays and tidy frames.
 
 The unit of replication is the seed. Intervals are Student t intervals (with few seeds a bootstrap interval is too
 narrow); contrasts are paired by seed, because arms share initial weights, data order and subsets by seed.
@@ -31,36 +31,13 @@ class Summary:
     high: float
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What the paired differences of one contrast say about an effect of at least delta in the claimed direction.
+def summarise(
+    values: Sequence[float] | np.ndarray, level: float = LEVEL, bounds: tuple[float, float] = (-math.inf, math.inf)
+) -> Summary:
+    """Summarise the values that are not NaN: mean ± t_{(1+level)/2, n-1} sd / sqrt(n) (Student 1908).
 
-    verdict: supported, strongly supported, refuted-reversed, refuted-negligible, refuted-too-small or inconclusive.
-    mean, sd, low, high: of the n differences, with the simultaneous interval (Bonferroni over the family).
+    bounds: what the true mean can't leave; an interval that does is cut there, which costs no coverage.
     """
-
-    verdict: str
-    n: int
-    mean: float
-    sd: float
-    low: float
-    high: float
-    delta: float
-    family: int = 1
-
-    @property
-    def detectable(self) -> float:
-        """The smallest true effect that n seeds find with probability 0.8; NaN for fewer than 2."""
-        return self.sd * find_detectable(self.n, self.family) if self.n >= 2 else math.nan
-
-    @property
-    def needed(self) -> int | None:
-        """How many seeds find an effect of delta with probability 0.8; None where that can't be told."""
-        return find_needed(self.delta / self.sd, self.family) if self.sd > 0 else None
-
-
-def summarise(values: Sequence[float] | np.ndarray, level: float = LEVEL) -> Summary:
-    """mean ± t_{(1+level)/2, n-1} sd / sqrt(n) of the values that are not NaN (Student 1908)."""
     given = np.asarray(values, dtype=float)
     given = given[~np.isnan(given)]
     n = len(given)
@@ -69,7 +46,7 @@ def summarise(values: Sequence[float] | np.ndarray, level: float = LEVEL) -> Sum
         return Summary(n, mean, math.nan, math.nan, math.nan)
     sd = float(given.std(ddof=1))
     half = _t_quantile((1 + level) / 2, n - 1) * sd / math.sqrt(n)
-    return Summary(n, mean, sd, mean - half, mean + half)
+    return Summary(n, mean, sd, max(mean - half, bounds[0]), min(mean + half, bounds[1]))
 
 
 def summarise_runs(runs: pd.DataFrame, columns: Sequence[str], by: Sequence[str] = ("setting", "arm")) -> pd.DataFrame:
@@ -77,10 +54,16 @@ def summarise_runs(runs: pd.DataFrame, columns: Sequence[str], by: Sequence[str]
     rows = []
     for key, group in runs.groupby(list(by), sort=False):
         for column in columns:
-            rows.append(
-                {**dict(zip(by, key, strict=True)), "metric": column, **vars(summarise(group[column].to_numpy()))}
-            )
+            summary = summarise(group[column].to_numpy(), bounds=find_bounds(column))
+            rows.append({**dict(zip(by, key, strict=True)), "metric": column, **vars(summary)})
     return pd.DataFrame(rows, columns=[*by, "metric", "n", "mean", "sd", "low", "high"])
+
+
+def find_bounds(column: str) -> tuple[float, float]:
+    """The smallest and the largest value that a mean of this column of the runs table can have."""
+    if column == "generalisation_gap":
+        return -1.0, 1.0
+    return (0.0, 1.0) if "accuracy" in column and not column.startswith("relative") else (-math.inf, math.inf)
 
 
 def permute_signs(differences: Sequence[float] | np.ndarray, alternative: str = "two-sided") -> float:
@@ -161,93 +144,6 @@ def contrast_arms(
     for _, family in contrasts.groupby("setting", sort=False):
         contrasts.loc[family.index, "p_holm"] = adjust_holm(family["p"].to_numpy(dtype=float))
     return contrasts
-
-
-def judge(differences: Sequence[float] | np.ndarray, delta: float, family: int = 1) -> Verdict:
-    """The verdict on a claimed positive effect of at least delta, from paired differences; `family` contrasts share it.
-
-    With D the mean and [L, U] its interval at level 1 - 0.05 / family, in this order: refuted-negligible where the 90 %
-    interval lies inside (-delta, delta) (two one-sided tests, Schuirmann 1987); refuted-reversed where U < 0 and
-    D <= -delta; supported where L > 0 and D >= delta (strongly where L > delta); refuted-too-small where U < delta;
-    else inconclusive. Needs at least 2 differences for any other verdict than inconclusive.
-    """
-    wide, narrow = summarise(differences, 1 - 0.05 / family), summarise(differences, 0.90)
-    if wide.n < 2:
-        verdict = "inconclusive"
-    elif -delta < narrow.low and narrow.high < delta:
-        verdict = "refuted-negligible"
-    elif wide.high < 0 and wide.mean <= -delta:
-        verdict = "refuted-reversed"
-    elif wide.low > 0 and wide.mean >= delta:
-        verdict = "strongly supported" if wide.low > delta else "supported"
-    elif wide.high < delta:
-        verdict = "refuted-too-small"
-    else:
-        verdict = "inconclusive"
-    return Verdict(verdict, wide.n, wide.mean, wide.sd, wide.low, wide.high, delta, family)
-
-
-def judge_noninferior(differences: Sequence[float] | np.ndarray, delta: float, family: int = 1) -> Verdict:
-    """The verdict on the claim that a positive effect is, if anything, the right way: not below -delta.
-
-    With [L, U] of level 1 - 0.1 / family, so that each end is a one-sided bound at 0.05 / family: supported where
-    L > -delta, refuted-inferior where U < -delta, else inconclusive.
-    """
-    wide = summarise(differences, 1 - 0.10 / family)
-    verdict = "supported" if wide.low > -delta else "refuted-inferior" if wide.high < -delta else "inconclusive"
-    return Verdict(verdict, wide.n, wide.mean, wide.sd, wide.low, wide.high, delta, family)
-
-
-def judge_equivalent(differences: Sequence[float] | np.ndarray, delta: float, family: int = 1) -> Verdict:
-    """The verdict on the claim that the effect is within (-delta, delta), by its 90 % interval (Schuirmann 1987).
-
-    supported where the interval lies inside, refuted-different where it lies wholly outside, else inconclusive. Two
-    one-sided tests at 0.05; `family` is kept but widens nothing, as in `judge`'s refuted-negligible.
-    """
-    narrow = summarise(differences, 0.90)
-    if -delta < narrow.low and narrow.high < delta:
-        verdict = "supported"
-    else:
-        verdict = "refuted-different" if narrow.low >= delta or narrow.high <= -delta else "inconclusive"
-    return Verdict(verdict, narrow.n, narrow.mean, narrow.sd, narrow.low, narrow.high, delta, family)
-
-
-@dataclass(frozen=True)
-class Pooled:
-    """The mean effect over contexts, its 95 % interval, and how much contexts differ (standard deviation tau).
-
-    prediction_low, prediction_high: where the effect in a new context lies with probability 0.95; NaN below 3 contexts.
-    """
-
-    contexts: int
-    mean: float
-    low: float
-    high: float
-    tau: float
-    prediction_low: float
-    prediction_high: float
-
-
-def pool_contexts(effects: Sequence[float] | np.ndarray, errors: Sequence[float] | np.ndarray) -> Pooled:
-    """Random-effects mean of effects with their standard errors, one for each context (DerSimonian & Laird 1986).
-
-    tau² = max(0, (Q - k + 1) / (Σw - Σw² / Σw)) with w = 1 / error² and Q = Σ w (effect - mean_w)²; then weights
-    v = 1 / (error² + tau²), interval mean_v ± t_{k-1} se with se² = Σ v (effect - mean_v)² / ((k - 1) Σv), but at least
-    1 / Σv (Hartung & Knapp 2001); prediction mean_v ± t_{k-2} sqrt(tau² + se²) (Higgins et al. 2009). NaN below 2.
-    """
-    y, variance = np.asarray(effects, dtype=float), np.asarray(errors, dtype=float) ** 2
-    k, nan = len(y), math.nan
-    if k < 2:
-        return Pooled(k, float(y[0]) if k else nan, nan, nan, nan, nan, nan)
-    w = 1 / np.maximum(variance, 1e-12)
-    excess = float(w @ (y - w @ y / w.sum()) ** 2) - k + 1
-    tau2 = max(0.0, excess / float(w.sum() - w @ w / w.sum()))
-    v = 1 / (np.maximum(variance, 1e-12) + tau2)
-    mean = float(v @ y / v.sum())
-    error = math.sqrt(max(float(v @ (y - mean) ** 2) / (k - 1), 1.0) / float(v.sum()))
-    half = _t_quantile(0.975, k - 1) * error
-    reach = _t_quantile(0.975, k - 2) * math.sqrt(tau2 + error**2) if k > 2 else nan
-    return Pooled(k, mean, mean - half, mean + half, math.sqrt(tau2), mean - reach, mean + reach)
 
 
 def find_power(effect: float, n: int, family: float = 1) -> float:

@@ -1,4 +1,4 @@
-"""From a study's runs and its promised contrasts to verdicts: paired effects, intervals, p values, what n could show.
+"""From a study's runs and its contrasts to verdicts: paired effects, intervals, p values, what n could show.
 
 Effects are arm - baseline in the contrast's unit; the verdict looks at them in the claimed direction.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,71 +15,61 @@ import pandas as pd
 from scipy import stats
 
 from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.registration import hash_registration
 from poolscope.statistics.arms import find_varying
 from poolscope.statistics.claims import Contrast, Filters
-from poolscope.statistics.inference import (
-    Verdict,
-    adjust_holm,
-    find_detectable,
-    find_needed,
-    judge,
-    judge_equivalent,
-    judge_noninferior,
-    permute_signs,
-    summarise,
-)
+from poolscope.statistics.context import describe_context
+from poolscope.statistics.images import find_image_variance, read_correct
+from poolscope.statistics.inference import find_detectable, find_needed, permute_signs, summarise
+from poolscope.statistics.learning import find_unlearned
+from poolscope.statistics.quantities import PAIRED, find_column, find_common_fit, pair_arms
+from poolscope.statistics.rule import Verdict, judge, judge_equivalent, judge_noninferior
 
-NOT_REACHED = "not reached"
+NOT_REACHED, UNMET, DESCRIBED = "not reached", "premise not met", "described"
 COLUMNS = (
-    *("claim", "id", "study", "hypothesis", "kind", "measure", "unit", "direction", "delta", "family"),
-    *("n", "planned", "effect", "low", "high", "sd", "p", "p_holm", "p_wilcoxon", "verdict", "detectable", "needed"),
-    *("arm_mean", "baseline_mean", "rho", "unpaired_low", "unpaired_high", "hedges_g", "improvement", "equal"),
-    *("failed", "expected"),
+    *("claim", "id", "study", "hypothesis", "context", "kind", "measure", "unit", "direction", "delta", "family"),
+    *("n", "planned", "effect", "low", "high", "sd", "p_hold", "p_fail", "verdict", "because"),
+    *("p", "p_wilcoxon", "detectable", "needed", "image_error", "fit", "arm_mean", "baseline_mean", "rho"),
+    *("unpaired_low", "unpaired_high", "hedges_g", "improvement", "equal", "failed", "unlearned"),
+    *("revisions", "registration", "expected"),
 )
+_JUDGES = {"noninferior": judge_noninferior, "equivalent": judge_equivalent}
 
 
-def judge_contrasts(runs: pd.DataFrame, contrasts: Iterable[Contrast]) -> pd.DataFrame:
-    """A row per contrast, in COLUMNS; contrasts without a paired seed are `not reached`.
+def judge_contrasts(
+    runs: pd.DataFrame, contrasts: Iterable[Contrast], curves: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Judge each contrast from the runs of its study: a row in COLUMNS; one without a paired seed is `not reached`.
 
-    effect, low, high: mean paired difference and its interval (simultaneous over the family, as the kind demands), in
-    the unit. p: exact sign flips (noninferior, equivalent: against their bound); p_holm: over the study's contrasts on
-    one claim, at least `family` of them. detectable, needed: effect and seeds at power 0.8. rho: correlation of the two
-    arms over seeds; unpaired_*: Welch's interval; hedges_g: standardised by the arms' mean variance; improvement: share
-    of seeds whose effect has the claimed sign. equal: seeds where an equality holds. failed: runs that did not finish.
+    effect, low, high: mean paired difference and its interval at level 1 - 0.05 / family, in the unit. p_hold, p_fail:
+    one-sided, that the contrast doesn't hold or doesn't fail; 1 where it decides nothing, which `because` explains.
+    p, p_wilcoxon: exact sign flips and signed ranks (noninferior, equivalent: against their bound). detectable,
+    needed: effect and seeds at power 0.8. image_error: the share of the standard error that test images add. fit: the
+    train loss or accuracy at which an effect at equal fit was read. rho:
+    correlation of the two arms over seeds; unpaired_*: Welch's interval; hedges_g: standardised by the arms' mean
+    variance; improvement: share of seeds whose effect has the claimed sign. equal: seeds where an equality holds.
+    failed: runs that did not finish. unlearned: runs that finished at chance. revisions: of the code, in its runs.
+    registration: what was registered when they were trained, compared with now.
     """
-    rows = [_judge_contrast(runs, contrast) for contrast in contrasts]
-    verdicts = pd.DataFrame(rows, columns=list(COLUMNS))
-    for (_, _, size), family in verdicts.groupby(["study", "claim", "family"], sort=False):
-        p = family["p"].astype(float)
-        adjusted = adjust_holm([*p.fillna(1.0), *[1.0] * (int(size) - len(p))])
-        verdicts.loc[family.index, "p_holm"] = np.where(p.isna(), math.nan, adjusted[: len(p)])
-    return verdicts
+    rows = [_judge_contrast(runs, contrast, _given(curves)) for contrast in contrasts]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def measure_effect(runs: pd.DataFrame, contrast: Contrast) -> pd.Series:
+def measure_effect(runs: pd.DataFrame, contrast: Contrast, curves: pd.DataFrame | None = None) -> pd.Series:
     """The contrast's effect for each seed that has all of its runs, in its unit; indexed by seed.
 
     Raises PoolscopeError where filters select several configurations or the measure isn't there.
     """
-    within = contrast.where
-    if contrast.kind == "slope":
-        assert contrast.over is not None
-        steps = [
-            _measure(runs, contrast, {**within, **contrast.arm, contrast.over.column: value})
-            for value in contrast.over.values
-        ]
-        seeds = pd.concat(steps, axis=1, join="inner").dropna()
-        doublings = np.log2(np.asarray(contrast.over.values, dtype=float))
-        centred = doublings - doublings.mean()
-        return pd.Series(seeds.to_numpy() @ centred / (centred @ centred), index=seeds.index)
-    effect = _pair(runs, contrast, within)
-    if contrast.kind == "interaction":
-        effect = effect - _pair(runs, contrast, {**within, **contrast.minus})
-    return effect.dropna().sort_index()
+    if contrast.measure in PAIRED:
+        effects = pair_arms(contrast.measure, *_select_both(runs, contrast), _given(curves))
+        return _scale(contrast) * effects.dropna().sort_index()
+    terms = [coefficient * _measure(runs, contrast, filters) for coefficient, filters in _list_terms(contrast)]
+    values = pd.concat(terms, axis=1, join="inner").dropna()
+    return values.sum(axis=1).sort_index() if len(values) else pd.Series(dtype="float64")
 
 
 def select_runs(runs: pd.DataFrame, filters: Filters) -> pd.DataFrame:
-    """The runs whose cells equal all filters: numbers as numbers, lists as their text, None as an empty cell."""
+    """The runs whose columns equal the filters' values: numbers as numbers, None as an empty cell or no column."""
     chosen = pd.Series(True, index=runs.index)
     for column, value in filters.items():
         chosen &= _match(runs[column], value) if column in runs else pd.Series(value is None, index=runs.index)
@@ -96,54 +86,130 @@ def is_refuted(verdict: str) -> bool:
     return verdict.startswith("refuted")
 
 
-def _judge_contrast(runs: pd.DataFrame, contrast: Contrast) -> dict[str, Any]:
+def _judge_contrast(runs: pd.DataFrame, contrast: Contrast, curves: pd.DataFrame) -> dict[str, Any]:
     row: dict[str, Any] = dict.fromkeys(COLUMNS, math.nan)
     row |= {name: getattr(contrast, name) for name in COLUMNS if hasattr(contrast, name)}
-    row |= {"n": 0, "verdict": NOT_REACHED, "failed": _count_failed(runs, contrast)}
+    row |= {"n": 0, "verdict": NOT_REACHED, "p_hold": 1.0, "p_fail": 1.0, **_describe_runs(runs, contrast)}
+    if contrast.unlearned == "left_out":
+        runs = runs[~find_unlearned(runs)]
     if contrast.kind == "exact":
-        return row | _judge_equality(runs, contrast)
-    effect = measure_effect(runs, contrast).to_numpy(dtype=float)
-    if not len(effect):
-        return row
+        row |= _judge_equality(runs, contrast)
+    else:
+        row |= _judge_effect(runs, contrast, curves)
+    if row["n"] and contrast.because:
+        return row | {"verdict": DESCRIBED, "p_hold": 1.0, "p_fail": 1.0}
+    if row["n"] and not _meets_premise(runs, contrast):
+        return row | {"verdict": UNMET, "p_hold": 1.0, "p_fail": 1.0}
+    return row
+
+
+def _judge_effect(runs: pd.DataFrame, contrast: Contrast, curves: pd.DataFrame) -> dict[str, Any]:
+    effects = measure_effect(runs, contrast, curves)
+    if effects.empty:
+        return {}
+    effect = effects.to_numpy(dtype=float)
     signed = contrast.sign * effect
-    judges = {"noninferior": judge_noninferior, "equivalent": judge_equivalent}
-    verdict = judges.get(contrast.kind, judge)(signed, contrast.delta, contrast.family)
+    images = _find_image_variance(runs, contrast, effects.index)
+    known = 0.0 if math.isnan(images) else images
+    verdict = _JUDGES.get(contrast.kind, judge)(signed, contrast.delta, contrast.family, known)
     ends = sorted((contrast.sign * verdict.low, contrast.sign * verdict.high))
-    row |= {"n": verdict.n, "verdict": verdict.verdict, "effect": contrast.sign * verdict.mean}
-    row |= {"low": ends[0], "high": ends[1], "sd": verdict.sd, "p": _test(permute_signs, signed, contrast)}
-    row |= {"p_wilcoxon": _test(_rank_signs, signed, contrast), **_find_reach(verdict, contrast.kind)}
-    if contrast.kind != "slope":
+    row: dict[str, Any] = {"n": verdict.n, "verdict": verdict.verdict, "sd": verdict.sd}
+    row |= {"effect": contrast.sign * verdict.mean, "low": ends[0], "high": ends[1]}
+    row |= {"p_hold": verdict.p_hold, "p_fail": verdict.p_fail}
+    row |= {"p": _test(permute_signs, signed, contrast), "p_wilcoxon": _test(_rank_signs, signed, contrast)}
+    row |= _find_resolution(verdict)
+    if verdict.sd > 0:
+        row["image_error"] = math.sqrt(1 + images * verdict.n / verdict.sd**2) - 1
+    if contrast.measure in PAIRED:
+        row["fit"] = find_common_fit(contrast.measure, *_select_both(runs, contrast), _given(curves))
+    if contrast.kind != "slope" and contrast.measure not in PAIRED:
         row |= _compare_arms(runs, contrast, effect)
     return row
 
 
 def _judge_equality(runs: pd.DataFrame, contrast: Contrast) -> dict[str, Any]:
     """Seed by seed: equal to the baseline, or to a number."""
-    values = _measure(runs, contrast, {**contrast.where, **contrast.arm})
     if contrast.equals is None:
-        effect = values - _measure(runs, contrast, {**contrast.where, **contrast.baseline})
+        effect = measure_effect(runs, contrast)
     else:
-        effect = values - (100 if contrast.unit == "points" else 1) * contrast.equals
+        effect = _measure(runs, contrast, {**contrast.where, **contrast.arm}) - _scale(contrast) * contrast.equals
     effect = effect.dropna()
     if effect.empty:
         return {}
     equal, summary = int(np.isclose(effect, 0, atol=1e-9).sum()), summarise(effect.to_numpy())
-    verdict = "supported" if equal == len(effect) else "refuted-unequal"
-    return {"n": len(effect), "verdict": verdict, "equal": equal, "effect": summary.mean, "sd": summary.sd} | {
-        "low": summary.low,
-        "high": summary.high,
-    }
+    holds = equal == len(effect)
+    row: dict[str, Any] = {"n": len(effect), "verdict": "supported" if holds else "refuted-unequal", "equal": equal}
+    row |= {"effect": summary.mean, "sd": summary.sd, "low": summary.low, "high": summary.high}
+    return row | {"p_hold": float(not holds), "p_fail": float(holds)}
 
 
-def _find_reach(verdict: Verdict, kind: str) -> dict[str, float | None]:
+def _given(curves: pd.DataFrame | None) -> pd.DataFrame:
+    return pd.DataFrame({"digest": [], "seed": [], "epoch": []}) if curves is None else curves
+
+
+def _select_both(runs: pd.DataFrame, contrast: Contrast) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The finished runs of the arm and of the baseline."""
+    arm, baseline = (_select_one(runs, contrast, filters) for _, filters in _list_terms(contrast)[:2])
+    return arm, baseline
+
+
+def _list_terms(contrast: Contrast) -> list[tuple[float, Filters]]:
+    """The effect as a sum of coefficients times the measure of one configuration each."""
+    if contrast.kind == "slope":
+        assert contrast.over is not None
+        doublings = np.log2(np.asarray(contrast.over.values, dtype=float))
+        centred = doublings - doublings.mean()
+        within = {**contrast.where, **contrast.arm}
+        weights = (centred / (centred @ centred)).tolist()
+        return [
+            (weight, {**within, contrast.over.column: value})
+            for weight, value in zip(weights, contrast.over.values, strict=True)
+        ]
+    terms: list[tuple[float, Filters]] = [
+        (1.0, {**contrast.where, **contrast.arm}),
+        (-1.0, {**contrast.where, **contrast.baseline}),
+    ]
+    if contrast.kind == "interaction":
+        terms += [(-coefficient, {**filters, **contrast.minus}) for coefficient, filters in terms]
+    return terms
+
+
+def _find_image_variance(runs: pd.DataFrame, contrast: Contrast, seeds: pd.Index) -> float:
+    """The variance of the mean effect that the test images add, in squared units; NaN where it isn't known."""
+    if contrast.measure != "test_accuracy" or "test_correct" not in runs:
+        return math.nan
+    total: np.ndarray | float = 0.0
+    for coefficient, filters in _list_terms(contrast):
+        texts = _select_one(runs, contrast, filters).set_index("seed").loc[seeds, "test_correct"].astype(str)
+        if not texts.str.contains(":").all() or texts.str.partition(":")[0].nunique() > 1:
+            return math.nan
+        correct = read_correct(texts.tolist())
+        errors = float((1 - correct).mean())
+        if (
+            contrast.unit == "log_error"
+        ):  # linearised: -ln(errors) changes by the change of accuracy over the error rate
+            correct = correct / max(errors, 0.5 / correct.shape[1])
+        total = total + coefficient * (100 if contrast.unit == "points" else 1) * correct
+    return find_image_variance(np.asarray(total))
+
+
+def _meets_premise(runs: pd.DataFrame, contrast: Contrast) -> bool:
+    """Whether each mean that the premise is about lies above its bound, by a one-sided 95 % t bound."""
+    side = contrast.baseline or contrast.arm
+    for condition in contrast.premise:
+        asked = Contrast(contrast.study, contrast.id, contrast.claim, "", condition.measure, condition.unit)
+        values = _measure(runs, asked, {**contrast.where, **side})
+        if not summarise(values.to_numpy(), 0.90).low > condition.above:
+            return False
+    return True
+
+
+def _find_resolution(verdict: Verdict) -> dict[str, float | None]:
     """The smallest effect (margin, for noninferior and equivalent) that n seeds show at power 0.8; seeds for delta."""
-    family, power = {"noninferior": (verdict.family / 2, 0.8), "equivalent": (0.5, 0.9)}.get(
-        kind, (verdict.family, 0.8)
-    )
     if verdict.n < 2 or not verdict.sd > 0:
         return {"detectable": math.nan, "needed": math.nan}
-    needed = find_needed(verdict.delta / verdict.sd, family, power)
-    return {"detectable": verdict.sd * find_detectable(verdict.n, family, power), "needed": needed or math.nan}
+    needed = find_needed(verdict.delta / verdict.sd, verdict.family)
+    return {"detectable": verdict.sd * find_detectable(verdict.n, verdict.family), "needed": needed or math.nan}
 
 
 def _test(test: Callable[[np.ndarray, str], float], signed: np.ndarray, contrast: Contrast) -> float:
@@ -180,13 +246,25 @@ def _compare_arms(runs: pd.DataFrame, contrast: Contrast, effect: np.ndarray) ->
     return row
 
 
-def _pair(runs: pd.DataFrame, contrast: Contrast, within: Filters) -> pd.Series:
-    arm = _measure(runs, contrast, {**within, **contrast.arm})
-    return arm - _measure(runs, contrast, {**within, **contrast.baseline})
-
-
 def _measure(runs: pd.DataFrame, contrast: Contrast, filters: Filters) -> pd.Series:
     """The measure of the one configuration that the filters select, by seed, in the contrast's unit."""
+    chosen = _select_one(runs, contrast, filters)
+    if chosen.empty:
+        return pd.Series(dtype="float64")
+    values = find_column(chosen, contrast.measure)
+    if values is None:
+        raise PoolscopeError(
+            f"Contrast {contrast.id} of study {contrast.study}: the runs have no measure {contrast.measure!r}; it must "
+            "be a column of numbers of the runs table."
+        )
+    values = values.astype(float)
+    if contrast.unit == "log_error":
+        values = -np.log((1 - values) * chosen["test_size"].astype(float) + 0.5)
+    return (_scale(contrast) * values).set_axis(chosen["seed"])
+
+
+def _select_one(runs: pd.DataFrame, contrast: Contrast, filters: Filters) -> pd.DataFrame:
+    """The finished runs of the one configuration that the filters select."""
     chosen = select_runs(runs, filters)
     chosen = chosen[chosen["status"] == "done"]
     if chosen["digest"].nunique() > 1:
@@ -195,20 +273,11 @@ def _measure(runs: pd.DataFrame, contrast: Contrast, filters: Filters) -> pd.Ser
             f"Contrast {contrast.id} of study {contrast.study}: {_show(filters)} selects {count} configurations, which "
             f"differ in {varying}; add a filter to its claims.yaml."
         )
-    if chosen.empty:
-        return pd.Series(dtype="float64")
-    if contrast.measure not in chosen or not pd.api.types.is_numeric_dtype(chosen[contrast.measure]):
-        raise PoolscopeError(
-            f"Contrast {contrast.id} of study {contrast.study}: the runs have no measure {contrast.measure!r}; it must "
-            "be a column of numbers of the runs table."
-        )
-    seeds = chosen.set_index("seed")
-    values = seeds[contrast.measure].astype(float)
-    if contrast.unit == "points":
-        return 100 * values
-    if contrast.unit == "log_error":
-        return -np.log((1 - values) * seeds["test_size"].astype(float) + 0.5)
-    return values
+    return chosen
+
+
+def _scale(contrast: Contrast) -> float:
+    return 100.0 if contrast.unit == "points" else 1.0
 
 
 def _match(cells: pd.Series, value: Any) -> pd.Series:
@@ -223,13 +292,32 @@ def _match(cells: pd.Series, value: Any) -> pd.Series:
     return cells.astype(str) == str(value)
 
 
-def _count_failed(runs: pd.DataFrame, contrast: Contrast) -> int:
-    """Runs of the contrast's configurations that failed or diverged."""
-    sides = [side for side in (contrast.arm, contrast.baseline) if side]
-    withins = [contrast.where, *([{**contrast.where, **contrast.minus}] if contrast.minus else [])]
-    chosen = pd.concat([select_runs(runs, {**within, **side}) for within in withins for side in sides])
+def _describe_runs(runs: pd.DataFrame, contrast: Contrast) -> Mapping[str, Any]:
+    """Where the contrast's runs were trained, on what, and how many failed or ended at chance."""
+    chosen = pd.concat([select_runs(runs, filters) for _, filters in _list_terms(contrast)])
+    if contrast.kind == "exact" and not contrast.baseline:
+        chosen = select_runs(runs, {**contrast.where, **contrast.arm})
     chosen = chosen.drop_duplicates(["digest", "seed"])
-    return int((chosen["status"] != "done").sum())
+    revisions = chosen.get("provenance.git_revision", pd.Series(dtype="str"))
+    return {
+        "context": describe_context(chosen),
+        "failed": int((chosen["status"] != "done").sum()),
+        "unlearned": int(find_unlearned(chosen).sum()),
+        "revisions": int(revisions.nunique()),
+        "registration": _check_registration(chosen, contrast),
+    }
+
+
+def _check_registration(runs: pd.DataFrame, contrast: Contrast) -> str:
+    """What the runs recorded of the study's registration against what is registered now."""
+    if not contrast.registered:
+        return "added after the runs"
+    current = hash_registration(contrast.study)
+    columns = {part: runs.get(f"provenance.registration.{part}") for part in current}
+    if runs.empty or not current or any(column is None or (column == "").any() for column in columns.values()):
+        return "" if runs.empty else "no hash recorded"
+    changed = [part for part, column in columns.items() if column is not None and (column != current[part]).any()]
+    return f"changed: {', '.join(changed)}" if changed else "as registered"
 
 
 def _show(filters: Filters) -> str:

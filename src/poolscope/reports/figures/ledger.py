@@ -14,14 +14,15 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from poolscope.reports.figures.style import GREY, WIDTH, styled
 
-_GREEN, _RED, _AMBER = "#009E73", "#D55E00", "#B07A00"
+_GREEN, _RED, _AMBER = "#007A58", "#B84A00", "#8A6000"
 LOOKS: Mapping[str, Mapping[str, Any]] = {
     "strongly supported": {"color": _GREEN, "marker": "P"},
     "supported": {"color": _GREEN, "marker": "o"},
-    "conditional": {"color": _AMBER, "marker": "^"},
+    "open": {"color": _AMBER, "marker": "^"},
     "refuted-reversed": {"color": _RED, "marker": "X"},
     "refuted": {"color": _RED, "marker": "s"},
     "inconclusive": {"color": GREY, "marker": "D"},
+    "described": {"color": GREY, "marker": "o"},
     "not reached": {"color": GREY, "marker": "none"},
 }
 _LINE = 0.148  # inches for a line of text
@@ -35,7 +36,7 @@ def find_look(verdict: str) -> Mapping[str, Any]:
 
 
 def plot_verdicts(verdicts: pd.DataFrame, claims: pd.DataFrame | None = None) -> Figure:
-    """A row per contrast: signed effect / δ with its interval, the band (-δ, δ), verdict, n and detectable effect.
+    """Draw a row per contrast: signed effect / δ with its interval, the band (-δ, δ), verdict, n, detectable effect.
 
     verdicts: as from `judge_contrasts`. claims: number, statement, verdict; where given, contrasts stand below theirs.
     """
@@ -56,7 +57,8 @@ def plot_verdicts(verdicts: pd.DataFrame, claims: pd.DataFrame | None = None) ->
         for x, text in ((1.03, "verdict"), (1.50, "n"), (1.63, "detect.")):
             ax.annotate(text, (x, 1), xycoords="axes fraction", xytext=(0, 4), textcoords="offset points", fontsize=6.5)
         names = ["strongly supported", "supported", "refuted-reversed", "refuted", "inconclusive"]
-        names.insert(2, "conditional") if claims is not None else None
+        names.append("described")
+        names.insert(2, "open") if claims is not None else None
         handles = [
             Line2D([], [], **find_look(name), linestyle="none", markersize=4.5, label=name.replace("refuted-r", "r"))
             for name in names

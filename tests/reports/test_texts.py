@@ -1,0 +1,45 @@
+"""Means, intervals and arms in words."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from poolscope.reports.texts import say_unlearned, show_comparison, show_mean
+from poolscope.statistics.comparison import compare_arms
+
+RUNS = pd.DataFrame(
+    [
+        {"setting": "digits", "arm": arm, "stratum": "", "operator": arm, "seed": seed, "digest": arm, "status": "done"}
+        | {"test_accuracy": value, "train_eval_accuracy": value, "train_eval_loss": 2.303 if value < 0.2 else 0.1}
+        for arm, values in {"max": [0.99, 1.0, 0.97], "avg": [0.9, 0.1, 0.92]}.items()
+        for seed, value in enumerate(values)
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("mean", "low", "high", "text"),
+    [
+        (0.5, 0.4, 0.6, "50.00 ± 10.00"),
+        (0.99, 0.95, 1.0, "99.00 (95.00 to 100.00)"),
+        (0.02, 0.0, 0.05, "2.00 (0.00 to 5.00)"),
+        (0.5, float("nan"), float("nan"), "50.00"),
+        (float("nan"), float("nan"), float("nan"), ""),
+    ],
+)
+def test_a_mean_with_its_interval(mean: float, low: float, high: float, text: str) -> None:
+    assert show_mean({"x": mean, "x_low": low, "x_high": high}, "x") == text
+
+
+def test_no_interval_of_an_accuracy_leaves_its_bounds_and_runs_at_chance_are_counted() -> None:
+    comparison = compare_arms(RUNS).set_index("arm")
+    assert comparison.loc["max", "test_accuracy_high"] == 1.0
+    assert comparison.loc["avg", "test_accuracy_low"] == 0.0
+    assert comparison["unlearned"].to_dict() == {"max": 0, "avg": 1}
+    shown = show_comparison(compare_arms(RUNS)).set_index("arm")
+    assert shown["at chance"].to_dict() == {"max": "", "avg": "1"}
+    assert shown.loc["max", "test accuracy (%)"].endswith("to 100.00)")
+    (sentence,) = say_unlearned(compare_arms(RUNS))
+    assert sentence.endswith("digits, avg: 1 of 3.")
+    assert say_unlearned(compare_arms(RUNS[RUNS["arm"] == "max"])) == ()
