@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from poolscope import __version__
 from poolscope.kernels.malloc import keep_freed_memory
 from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.interrupts import SENTENCE, STATUS, interruptible
 
 _COMMANDS = {  # name: what it does, an example
     "train": ("train one configuration, or sweep over many", "poolscope train -m pool=max,avg seeds=[0,1,2]"),
@@ -31,8 +32,10 @@ MODULES = {name: "survey" if name == "measure" else name for name in _COMMANDS} 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit: 0 if all went well, 1 if a run failed, 2 if the request can't be met."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    keep_freed_memory()  # before any thread starts
     try:
-        status = _dispatch(given)
+        with interruptible():
+            status = _dispatch(given)
     except PoolscopeError as error:
         if os.environ.get("POOLSCOPE_TRACEBACK"):
             raise
@@ -47,8 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"poolscope: {error.strerror}: {error.filename or 'a file'}.", file=sys.stderr)
         status = 1
     except KeyboardInterrupt:
-        print("poolscope: interrupted; finished runs are recorded, and the same command goes on.", file=sys.stderr)
-        status = 130
+        print(SENTENCE, file=sys.stderr)
+        status = STATUS
     raise SystemExit(status)
 
 
@@ -67,7 +70,6 @@ def _dispatch(given: list[str]) -> int:
         return 0
     if given[0] not in MODULES:
         raise PoolscopeError(f"there is no command {given[0]!r}; it must be one of {', '.join(MODULES)}.")
-    keep_freed_memory()  # before any module starts a thread
     from poolscope.commands.arguments import Parser
 
     module = importlib.import_module(f"poolscope.commands.{MODULES[given[0]]}")

@@ -12,7 +12,7 @@ from small_runs import configure, prepare
 from poolscope.measures.columns import MEASUREMENTS, SETS, measure_all
 from poolscope.measures.network import Subject
 from poolscope.spec.config import MEASURES, MeasureConfig
-from poolscope.training.trainer import Evaluation, Trained, Weights
+from poolscope.training.history import Evaluation, Trained, Weights
 
 
 def evaluation(loss: float, accuracy: float) -> Evaluation:

@@ -16,7 +16,7 @@ from poolscope.measures.predictions import find_fault, make_predictor
 from poolscope.measures.shifts import measure_consistency, measure_shifts
 from poolscope.spec.config import DataConfig
 from poolscope.training.augment import normalise
-from poolscope.training.trainer import Weights
+from poolscope.training.history import Weights
 
 MEASURES = [measure_consistency, measure_shifts, measure_corruptions]
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from omegaconf import OmegaConf
 
@@ -15,7 +15,8 @@ from poolscope.spec.config import RunConfig, check_config
 from poolscope.spec.paths import shipped
 from poolscope.spec.plan import Plan, plan_network
 from poolscope.training.network import ConvNet
-from poolscope.training.trainer import STREAMS, Trainer, stream_key
+from poolscope.training.streams import STREAMS, stream_key
+from poolscope.training.trainer import EpochData, Trainer
 
 _SMALL = [
     "data.shape=[8,8,1]",
@@ -70,8 +71,9 @@ def images_like(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
 
-def epoch_data(trainer: Trainer, dataset: Dataset, seed: int) -> tuple[Any, ...]:
+def epoch_data(trainer: Trainer, dataset: Dataset, seed: int) -> EpochData:
     """What the steps of the first epoch read."""
     keys = {name: stream_key(seed, name) for name in STREAMS}
     order = jax.random.permutation(jax.random.fold_in(keys["order"], 0), len(dataset.train.labels))
-    return (dataset.train.images, dataset.train.labels, dataset.mean, dataset.std, order, keys)
+    train = dataset.train
+    return EpochData(*map(jnp.asarray, (train.images, train.labels, dataset.mean, dataset.std)), order, keys)

@@ -20,7 +20,8 @@ from poolscope.spec.config import TrainConfig, digest
 from poolscope.spec.paths import record_path
 from poolscope.store.record import RunRecord, read_record
 from poolscope.training.devices import count_together
-from poolscope.training.trainer import Trained, Trainer
+from poolscope.training.history import Trained
+from poolscope.training.trainer import Trainer
 
 SEEDS = [3, 0, 7, 2]
 NEAR = {"rtol": 1e-4, "atol": 1e-5}

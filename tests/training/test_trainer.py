@@ -26,7 +26,9 @@ from poolscope.spec.errors import PoolscopeError
 from poolscope.training import trainer as train
 from poolscope.training.augment import augment, normalise
 from poolscope.training.devices import make_mesh
-from poolscope.training.trainer import STREAMS, Evaluation, Trained, Trainer, Weights, stream_key, uses_scan
+from poolscope.training.history import Evaluation, Trained, Weights
+from poolscope.training.streams import STREAMS, stream_key
+from poolscope.training.trainer import PlacedSplit, Trainer, uses_scan
 
 PLAIN = ["optim.momentum=0", "optim.schedule=constant", "optim.learning_rate=0.1"]
 
@@ -48,7 +50,7 @@ def test_steps_are_gradient_descent_on_the_order_s_batches(small: tuple[Trainer,
     graph = nnx.split(model, nnx.Param, ...)[0]
     params, rest = (jax.tree.map(jnp.copy, part) for part in (state.params, state.rest))
     state, (first, second) = trainer.advance(state, data, 0, 2)
-    order = np.asarray(data[4])
+    order = np.asarray(data.order)
     assert sorted(order) == list(range(500))
 
     @jax.jit
@@ -147,8 +149,8 @@ def test_evaluation_covers_every_example_once_without_randomness() -> None:
 class Scripted(Trainer):
     """Reports given validation losses, and keeps the weights after each epoch."""
 
-    def evaluate_together(self, weights: Weights, split: Any, datasets: Sequence[Dataset]) -> list[Evaluation]:
-        if split[2] == len(datasets[0].val.labels):
+    def evaluate_together(self, weights: Weights, split: PlacedSplit, datasets: Sequence[Dataset]) -> list[Evaluation]:
+        if split.size == len(datasets[0].val.labels):
             self.epochs.append(jax.tree.map(np.array, weights))
             loss = self.losses[len(self.epochs) - 1]
             return [Evaluation(loss, 0.5, np.zeros(1), np.zeros(1))]
@@ -201,8 +203,9 @@ def test_epochs_and_steps_are_kept_count_of() -> None:
 @pytest.mark.parametrize("steps", [1, 4, 7, 20, 399, 400, 401, 12345])
 def test_evaluations_are_an_epoch_apart_and_not_too_many(steps: int) -> None:
     trainer, _ = prepare(f"train.steps={steps}", "train.batch_size=125")
-    chunks = list(trainer._chunks())
-    assert [first for first, _ in chunks] == [0, *(last for _, last in chunks[:-1])] and chunks[-1][1] == steps
+    ends = list(trainer._evaluation_steps())
+    chunks = list(zip([0, *ends], ends, strict=False))
+    assert ends[-1] == steps
     assert len(chunks) == min(math.ceil(steps / 4), 100) or (len(chunks) <= 100 and steps > 400)
     walked = [
         (epoch, start + i)
@@ -255,12 +258,6 @@ def test_half_precision_trains_like_full_precision() -> None:
     np.testing.assert_allclose(curves["bfloat16"], curves["float32"], rtol=0.02)
 
 
-def test_streams_are_different_keys() -> None:
-    keys = {tuple(jax.random.key_data(stream_key(seed, name)).tolist()) for seed in range(3) for name in STREAMS}
-    assert len(keys) == 3 * len(STREAMS)
-    assert STREAMS[:3] == ("init", "order", "augment")  # their numbers are part of every record's meaning
-
-
 def test_refusals_of_batches_and_devices_are_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(PoolscopeError, match=r"^train.batch_size must be at most .* training images, 500, not 501\.$"):
         prepare("train.batch_size=501")
@@ -286,7 +283,7 @@ for devices in (1, 4):
     sizes = [f"train.devices={devices}", "train.eval_batch_size=30"]
     trainer, dataset = prepare(*sizes, "model.norm=batch", "train.flip=true")
     dataset = cut(dataset, 45)
-    images, labels, count = trainer.place_split(dataset.val)
+    images = trainer.place_split(dataset.val).images
     state, data = trainer.initialise(0), epoch_data(trainer, dataset, 0)
     program = trainer._step.lower(state, data, 0).compile().as_text()
     trained = trainer.fit(dataset, 0)

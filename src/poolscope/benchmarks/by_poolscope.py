@@ -30,7 +30,8 @@ from poolscope.pooling import make_pool
 from poolscope.spec.compose import compose_runs
 from poolscope.spec.config import PoolConfig
 from poolscope.spec.plan import plan_network
-from poolscope.training.trainer import STREAMS, Trainer, stream_key
+from poolscope.training.streams import STREAMS, stream_key
+from poolscope.training.trainer import EpochData, Trainer
 
 
 class Training:
@@ -51,7 +52,7 @@ class Training:
         devices = self.trainer.devices
         images, labels, *others = devices.place((images, labels, mean, std, order, keys))
         self.state, others = devices.join([(state, others)] * seeds)
-        self.data = (images, labels, *others)
+        self.data = EpochData(images, labels, *others)
 
     def __call__(self) -> int:
         self.state, self.losses = self.trainer.advance(self.state, self.data, 0, self.network.steps)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import math
+import multiprocessing
 import os
 import shlex
-import signal
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -16,7 +15,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from filelock import FileLock, Timeout
 from hydra.types import RunMode
@@ -29,11 +28,13 @@ from poolscope.runs.progress import Lines, LiveDisplay, describe_run
 from poolscope.spec.compose import Composed, compose_runs, open_hydra
 from poolscope.spec.config import SETTINGS, RunConfig, to_config
 from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.interrupts import end_worker, serve
 from poolscope.spec.paths import record_path, runs_folder
 from poolscope.spec.plan import Plan, plan_network
 from poolscope.spec.terminal import open_console
 from poolscope.store.environment import write_environment
 from poolscope.store.finished import FinishedRuns, identify, open_finished
+from poolscope.store.record import read_record
 from poolscope.store.sweep import PlannedRun, write_sweep
 
 SUMMARY = "Train networks that differ in their pooling, once for every seed."
@@ -132,7 +133,7 @@ def train(overrides: Sequence[str], multirun: bool = False, config_dir: str | No
         watched = {
             record_path(results, study, *run.key): run.label for run in planned if not finished.only_committed(run.key)
         }
-        with LiveDisplay(console, len(watched)) as display, _say_how_it_ended():
+        with LiveDisplay(console, len(watched)) as display, _explain_killed_worker():
             if composed.launcher != "basic":
                 display.watch(watched)
             task = partial(run_job, progress=display) if composed.launcher == "basic" else run_job
@@ -204,16 +205,24 @@ def _check_devices(config: RunConfig, plan: Plan, train_size: int, tried: set[st
 
 
 def run_job(composed: DictConfig, progress: Lines | None = None) -> tuple[float, float]:
-    """Hydra's task: one configuration, all its seeds. Called in this process or in a launcher's worker.
+    """Hydra's task: one configuration, all its seeds, in this process or in a launcher's worker.
 
-    Returns what a search weighs: mean validation accuracy (to be maximised) and multiply-accumulates (minimised); NaN
-    where a seed has no result. The test split has no say in a search.
+    Returns the objectives of a search: mean validation accuracy (to be maximised) and multiply-accumulates (minimised),
+    NaN where a seed has no result. The test split has no say in a search.
     """
     keep_freed_memory()  # a launcher's worker comes in here; no thread of JAX has started yet
+    launcher = multiprocessing.parent_process()
+    if launcher is not None and launcher.pid is not None:
+        serve(launcher.pid)
     from poolscope.runs.run import run_config
 
     config = to_config(composed)
-    records = run_config(config, progress or Lines())
+    try:
+        records = run_config(config, progress or Lines())
+    except KeyboardInterrupt:
+        if launcher is not None:
+            end_worker()
+        raise
     finished = open_finished(config.results, config.study)
     keys = [identify(config, seed) for seed in config.seeds]
     found: list[Mapping[str, float]] = [record.scalars for record in records]
@@ -249,14 +258,8 @@ def _command(overrides: Sequence[str], multirun: bool, config_dir: str | None) -
 
 
 @contextmanager
-def _say_how_it_ended() -> Iterator[None]:
-    """SIGTERM as Ctrl-C; a worker process that was killed, in one sentence."""
-
-    def interrupt(*_: object) -> NoReturn:
-        raise KeyboardInterrupt
-
-    here = threading.current_thread() is threading.main_thread()
-    former = signal.signal(signal.SIGTERM, interrupt) if here else None
+def _explain_killed_worker() -> Iterator[None]:
+    """One sentence where a worker process was killed."""
     try:
         yield
     except BrokenProcessPool as error:
@@ -264,9 +267,6 @@ def _say_how_it_ended() -> Iterator[None]:
             "A worker process was killed while it trained, most often for want of memory; finished runs are recorded: "
             "run the same command again, with fewer workers (hydra.launcher.n_jobs=1) if memory was short."
         ) from error
-    finally:
-        if here:
-            signal.signal(signal.SIGTERM, former)
 
 
 @contextmanager
@@ -306,14 +306,21 @@ def _sole_writer(results: str, study: str) -> Iterator[None]:
 
 
 def _tidy(folder: Path) -> None:
-    """Take away what killed writers left: scratch files of an hour ago and more, checkpoints of runs that are done."""
+    """Delete what killed writers left: scratch files older than an hour, and checkpoints of runs that are done."""
     for path in folder.glob("*/.seed-*"):
         name, _, rest = path.name.removeprefix(".").partition(".")
-        ended = rest == "checkpoint" and path.with_name(f"{name}.json").exists()
+        ended = rest == "checkpoint" and _is_over(path.with_name(f"{name}.json"))
         scratch = "." in rest or rest == "running"
         with suppress(OSError):
             if ended or (scratch and time.time() - path.stat().st_mtime > 3600):
                 path.unlink()
+
+
+def _is_over(path: Path) -> bool:
+    """Whether a record says that its run is done or diverged; one that failed resumes from its checkpoint."""
+    with suppress(PoolscopeError):
+        return path.exists() and read_record(path).status != "failed"
+    return False
 
 
 def _runs(composed: Composed) -> list[tuple[RunConfig, int]]:

@@ -25,7 +25,8 @@ from poolscope.measures.predictions import Logits, make_predictor
 from poolscope.measures.shifts import measure_consistency, measure_shifts
 from poolscope.measures.stages import Sample, measure_effective_field, measure_stages, measure_stages_quickly
 from poolscope.spec.plan import Plan
-from poolscope.training.trainer import Evaluation, Trained, Trainer, Weights
+from poolscope.training.history import Evaluation, Trained, Weights
+from poolscope.training.trainer import Trainer
 
 Values = Mapping[str, float | Estimate]
 _REMEMBERED = 2000  # training images with a moved label that memory is measured on

@@ -11,7 +11,8 @@ import numpy as np
 from poolscope.data.datasets import Dataset
 from poolscope.measures.information import Estimate
 from poolscope.training.augment import normalise
-from poolscope.training.trainer import Trainer, Weights
+from poolscope.training.history import Weights
+from poolscope.training.trainer import Trainer
 
 PROBED = 500  # test images that are shifted and corrupted, the same for every network
 _BATCH = 250

@@ -36,8 +36,9 @@ from poolscope.spec.geometry import Pair
 from poolscope.spec.operators import OPERATORS
 from poolscope.spec.plan import Layer, Plan
 from poolscope.training.augment import normalise
+from poolscope.training.history import Weights
 from poolscope.training.network import ConvNet
-from poolscope.training.trainer import Trainer, Weights
+from poolscope.training.trainer import Trainer
 
 FITTED, CHOSEN, REPORTED, PLACED = 3_000, 1_000, 1_000, 3_000
 PROJECTED = 512  # features that the label is read from on either side of a pool

@@ -8,44 +8,43 @@ from __future__ import annotations
 
 import json
 import os
-import platform
-import subprocess
 import time
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
 import jax
 import numpy as np
 
-from poolscope.data.cache import cache_folder
 from poolscope.data.datasets import Dataset, load_dataset
 from poolscope.measures.columns import measure_all
 from poolscope.measures.network import Subject
+from poolscope.runs.provenance import describe_provenance
 from poolscope.spec.config import RunConfig, digest, to_record
 from poolscope.spec.extensions import describe_origin
+from poolscope.spec.interrupts import deferred
 from poolscope.spec.paths import record_path
 from poolscope.spec.plan import plan_network
 from poolscope.spec.registration import hash_registration
-from poolscope.store.environment import read_processor
 from poolscope.store.finished import open_finished
 from poolscope.store.record import RunKey, RunRecord, pack_bits, write_record
 from poolscope.store.run_lock import RunLock, lock_run
 from poolscope.training.augment import normalise
 from poolscope.training.checkpoint import Checkpoint
+from poolscope.training.compilation import enable_compilation_cache
 from poolscope.training.devices import count_together
-from poolscope.training.trainer import Evaluation, Trained, Trainer
+from poolscope.training.history import Evaluation, Trained
+from poolscope.training.trainer import Trainer
 
 _SHOWN_CHANNELS = 2
 
 
 class Progress(Protocol):
-    """Who is told how a run goes."""
+    """The display of a run's progress."""
 
     def begin(self, config: RunConfig, seed: int, steps: int) -> None: ...
 
@@ -59,8 +58,14 @@ class Progress(Protocol):
 def run_config(config: RunConfig, progress: Progress) -> list[RunRecord]:
     """Train and measure every seed of the configuration that isn't done yet; returns all the records there are.
 
-    A seed that only the study's committed table holds is done, and has no record here.
+    A seed that only the study's committed table holds is done, and has no record here. Raises KeyboardInterrupt between
+    two steps where the process was asked to stop.
     """
+    with deferred():
+        return _run_config(config, progress)
+
+
+def _run_config(config: RunConfig, progress: Progress) -> list[RunRecord]:
     enable_compilation_cache()
     runs = _Runs(config, progress)
     seeds = [seed for seed in config.seeds if not runs.finished.only_committed(runs.key(seed))]
@@ -109,7 +114,7 @@ class _Runs:
         """Train seeds together and measure each. What fails together is tried one by one, then recorded as failed."""
         if not locks:
             return
-        seeds, began, provenance = list(locks), time.monotonic(), _provenance(datetime.now(UTC))
+        seeds, began, provenance = list(locks), time.monotonic(), describe_provenance(datetime.now(UTC))
         if plugins := describe_origin(self.config.pool.name, self.config.data.source, self.config.measure.name):
             provenance["plugins"] = plugins
         if registration := hash_registration(self.config.study):
@@ -196,7 +201,7 @@ def _checkpoint_path(record: Path) -> Path:
 
 
 def _identity(digest: str, seeds: list[int], trainer: Trainer, provenance: dict[str, Any]) -> str:
-    """All that has a say in the bits of a fit."""
+    """Everything that determines a fit bit for bit."""
     parts = [provenance[key] for key in ("versions", "device", "machine", "data_version", "data")]
     return json.dumps([digest, seeds, trainer.mesh.shape_tuple, trainer.scans, *parts], sort_keys=True)
 
@@ -235,9 +240,9 @@ def _evaluate_all(trainer: Trainer, trained: Trained, dataset: Dataset) -> dict[
 def _feature_maps(trainer: Trainer, trained: Trained, dataset: Dataset) -> dict[str, Any]:
     """The first test image and, before and after each pool, the channels that vary most over it."""
     image = dataset.test.images[:1]
-    _, taps = trainer.predict(trained.final, normalise(image, dataset.mean, dataset.std))
+    _, activations = trainer.predict(trained.final, normalise(image, dataset.mean, dataset.std))
     stages = []
-    for stage, (before, after) in enumerate(jax.device_get(taps).values(), start=1):
+    for stage, (before, after) in enumerate(jax.device_get(activations).values(), start=1):
         maps = [np.asarray(side[0], np.float32).transpose(2, 0, 1) for side in (before, after)]
         shown = np.argsort(-maps[0].std((1, 2)), kind="stable")[:_SHOWN_CHANNELS]
         if maps[0].shape[0] == maps[1].shape[0]:
@@ -245,50 +250,3 @@ def _feature_maps(trainer: Trainer, trained: Trained, dataset: Dataset) -> dict[
         rounded = [np.round(side[:_SHOWN_CHANNELS].astype(float), 3).tolist() for side in maps]
         stages.append({"stage": stage, "before": rounded[0], "after": rounded[1]})
     return {"image": np.round(image[0].mean(-1) / 255, 3).tolist(), "stages": stages}
-
-
-def enable_compilation_cache() -> None:
-    """Keep compiled programs between processes, so that only the first run of a shape pays for compilation."""
-    if not jax.config.jax_compilation_cache_dir:  # type: ignore[attr-defined]
-        jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "compiled"))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-
-
-def _provenance(started: datetime) -> dict[str, Any]:
-    device = jax.devices()[0]
-    return {
-        "started": started.isoformat(timespec="seconds"),
-        "git_revision": _git_revision(),
-        "versions": {name: version(name) for name in ("poolscope", "jax", "jaxlib", "flax", "optax", "numpy")},
-        "python": platform.python_version(),
-        "device": f"{device.platform} {device.device_kind}",
-        "devices": jax.device_count(),
-        "cores": os.cpu_count(),
-        "machine": platform.machine(),
-        "processor": read_processor(),
-        "threads": _count_threads(),
-    }
-
-
-def _count_threads() -> str:
-    """How many threads XLA computes on; on a CPU, their number changes the order of its sums."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return os.environ.get("NPROC") or str(len(affinity(0)) if affinity else os.cpu_count())
-
-
-def _git_revision() -> str:
-    """The commit of the checkout that the package runs from, "+" where files differ from it; "" outside of git."""
-    try:
-        found = [
-            subprocess.run(
-                ["git", "--no-optional-locks", "-C", str(Path(__file__).parent), *command],
-                capture_output=True,
-                text=True,
-                timeout=10,
-                check=True,
-            ).stdout.strip()
-            for command in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no", "."])
-        ]
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return found[0] + "+" * bool(found[1])

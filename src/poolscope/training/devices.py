@@ -1,4 +1,4 @@
-"""Which devices train, and what lies where on them: a mesh of two axes, over which seeds are spread, then each batch.
+"""The mesh of devices, seed x batch, and the sharding of arrays over it.
 
 Arrays of one seed have no axis for it; those of several seeds, trained together, lead with it.
 """
@@ -20,7 +20,7 @@ from poolscope.spec.errors import PoolscopeError
 
 
 class Devices:
-    """The devices of a mesh, and how arrays get there and back. seeds: how many are trained together on them."""
+    """The devices of a mesh, and the transfer of arrays to them and back. seeds: how many are trained together."""
 
     def __init__(self, mesh: Mesh, seeds: int) -> None:
         self.mesh, self.seeds = mesh, seeds
@@ -38,9 +38,9 @@ class Devices:
         """A copy of every array on every device."""
         return jax.device_put(values, self.everywhere)
 
-    def place_seeds(self, parts: Sequence[np.ndarray], *axes: str) -> Array:
-        """The arrays of the seeds, which share one copy, without an axis of seeds, where they are equal."""
-        if all(part is parts[0] or np.array_equal(part, parts[0]) for part in parts[1:]):
+    def place_seeds(self, parts: Sequence[np.ndarray], axis: int | None, *axes: str) -> Array:
+        """The arrays of the seeds, stacked; or one copy without an axis of seeds where `axis` is None."""
+        if axis is None:
             return jax.device_put(parts[0], self.spread(*axes))
         return jax.device_put(np.stack(parts), self.spread("seed", *axes))
 
@@ -51,13 +51,13 @@ class Devices:
     def part(self, joined: Any) -> list[Any]:
         """The tree of each seed, on every device."""
         if self.seeds == 1:
-            return [joined]
+            return [self.place(joined)]
         joined = jax.device_get(joined)
         return [self.place(jax.tree.map(lambda leaf, at=seed: leaf[at], joined)) for seed in range(self.seeds)]
 
 
 def make_mesh(config: TrainConfig, train_size: int, seeds: int = 1) -> Mesh:
-    """The devices as "seed" x "batch": as many as asked for, else all that can be used; seeds take what they can first.
+    """The mesh "seed" x "batch" of as many devices as `config` asks for, else of all that can be used, seeds first.
 
     Raises PoolscopeError where the batch can't be drawn from the training images or shared by the devices.
     """
@@ -82,12 +82,5 @@ def make_mesh(config: TrainConfig, train_size: int, seeds: int = 1) -> Mesh:
 
 
 def count_together(config: TrainConfig, back_end: str, seeds: int) -> int:
-    """How many of so many seeds are trained in one program (train.seeds_at_once; null: all, but 1 on a CPU)."""
+    """How many of these seeds are trained in one program (train.seeds_at_once; null: all, but 1 on a CPU)."""
     return min(seeds, config.seeds_at_once or (1 if back_end == "cpu" else seeds))
-
-
-def choose_seeds(chosen: Array, these: Any, those: Any) -> Any:
-    """The tree `these` where chosen, else `those`, for one seed or for each of several."""
-    return jax.tree.map(
-        lambda a, b: jnp.where(chosen.reshape(chosen.shape + (1,) * (a.ndim - chosen.ndim)), a, b), these, those
-    )

@@ -1,6 +1,6 @@
-"""The CNN family as a Flax NNX module: images -> logits and taps, the activations before and after each pool.
+"""The CNN family as a Flax NNX module: images -> logits, and the activations before and after each pool.
 
-The network follows its plan (`architecture.plan_network`). Modules are named (conv1, norm1, pool1, ..., head) and each
+The network follows its plan (`spec.plan.plan_network`). Modules are named (conv1, norm1, pool1, ..., head) and each
 draws its initial values from a key made of the run's key and its own name, so that two arms of a comparison that differ
 in their pooling share the initial weights of everything else, seed by seed.
 """
@@ -26,7 +26,7 @@ from poolscope.spec.config import RunConfig
 from poolscope.spec.geometry import Pair
 from poolscope.spec.plan import Layer, Plan
 
-Taps = dict[str, tuple[Array, Array]]
+Activations = dict[str, tuple[Array, Array]]  # before and after each pool
 
 
 class ConvNet(nnx.Module):
@@ -63,14 +63,15 @@ class ConvNet(nnx.Module):
                 self.head = nnx.Linear(features, plan.classes, dtype=self.dtype, rngs=rngs)
             channels = layer.output[2]
 
-    def __call__(self, images: Array, *, train: bool, key: Array | None = None) -> tuple[Array, Taps]:
-        """Logits (N, classes) in float32 and taps {"pool1": (before, after), ...} of normalised images (N, H, W, C).
+    def __call__(self, images: Array, *, train: bool, key: Array | None = None) -> tuple[Array, Activations]:
+        """Return logits (N, classes) in float32 and the activations around each pool of normalised images (N, H, W, C).
 
+        Activations: {"pool1": (before, after), ...}, each (N, h, w, channels) in the network's own precision.
         train: batch statistics, dropout and the random form of stochastic pooling; needs a key where any of them is
         random. Otherwise running statistics and each operator's deterministic form.
         """
         x = images.astype(self.dtype)
-        taps: Taps = {}
+        activations: Activations = {}
         for layer in self.plan.layers:
             module: Any = getattr(self, layer.name, None)
             if layer.kind == "conv":
@@ -81,14 +82,15 @@ class ConvNet(nnx.Module):
                 x = _rectify(x)
             elif layer.kind == "pool":
                 pool = partial(module, rngs=_part(key, layer.name), deterministic=not train)
-                taps[layer.name] = (x, _pool_torus(x, layer, pool, module.values()) if self.torus else pool(x))
-                x = taps[layer.name][1]
+                pooled = _pool_torus(x, layer, pool, module.values()) if self.torus else pool(x)
+                activations[layer.name] = (x, pooled)
+                x = pooled
             elif layer.kind == "head_pool":
                 x = _pool_head(x, self.head_kind, self.grid)
             elif layer.kind == "dense":
                 x = self.dropout(x, deterministic=not train, rngs=_part(key, "dropout"))
                 x = self.head(x)
-        return x.astype(jnp.float32), taps
+        return x.astype(jnp.float32), activations
 
 
 def _make_conv(config: RunConfig, layer: Layer, channels: int, dtype: jnp.dtype, rngs: nnx.Rngs) -> nnx.Conv:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+from functools import cache
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from poolscope.spec.config import OptimConfig
@@ -25,11 +28,25 @@ def make_schedule(config: OptimConfig, steps: int) -> optax.Schedule:
     return lambda step: whole(jnp.asarray(step, jnp.float32))  # Optax counts steps in whole numbers
 
 
-def make_optimiser(config: OptimConfig, steps: int) -> optax.GradientTransformation:
-    """The Optax chain: clipping, weight decay, the optimiser, the schedule.
+def learning_rates(config: OptimConfig, steps: int) -> np.ndarray:
+    """The learning rate of each of `steps` steps, (steps,) float32."""
+    return _learning_rates(dataclasses.astuple(config), steps)
 
-    Decayed are the kernels of convolutions (a strided one in a pool's place is one too) and of the head, and no others:
-    not biases or scales, nor gates, filters and weights that pools learn, where 0 has a meaning of its own.
+
+@cache
+def _learning_rates(fields: tuple[Any, ...], steps: int) -> np.ndarray:
+    """One program for all networks that are trained with the same optimiser."""
+    rates: np.ndarray = jax.device_get(
+        jax.jit(jax.vmap(make_schedule(OptimConfig(*fields), steps)))(np.arange(steps, dtype=np.int32))
+    )
+    return rates
+
+
+def make_optimiser(config: OptimConfig, steps: int) -> optax.GradientTransformation:
+    """Make the Optax chain: clipping, weight decay, the optimiser, the schedule.
+
+    Weight decay applies to the kernels of convolutions, also of a strided one in a pool's place, and of the head. It
+    leaves out biases and scales, and the gates, filters and weights that pools learn, where 0 has its own meaning.
     """
     schedule = make_schedule(config, steps)
     clip = [optax.clip_by_global_norm(config.clip_norm)] if config.clip_norm is not None else []

@@ -1,0 +1,162 @@
+"""Stop a process on SIGINT (Ctrl-C) or SIGTERM, within about a second whatever it computes.
+
+Python runs a signal handler only when its main thread is back in the interpreter, which a compilation can delay by
+minutes, and drops an exception that the handler raises inside a callback of a C++ library. So the handler sets a flag,
+which `check` turns into a KeyboardInterrupt between two steps; and a thread that the signal itself wakes ends the
+process where that takes longer than `GRACE`, and at a second signal. Files are written whole or not at all, so that no
+finished work is lost, at whatever moment a process ends.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Any, NoReturn
+
+GRACE = 1.0  # seconds from the first signal to the end of the process, at the latest
+STATUS = 130
+SENTENCE = "poolscope: interrupted; finished runs are recorded, and the same command goes on."
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_PARENT_PERIOD = 0.5  # seconds between two looks at the parent process
+_SHOW_CURSOR = "\x1b[?25h"  # a live display hides it
+
+
+class _Process:
+    """What the signal handler, its thread and the main thread share."""
+
+    def __init__(self) -> None:
+        self.stopping = threading.Event()
+        self.deferrals = 0
+        self.ending = threading.Lock()  # held by the thread that ends the process
+        self.wakeup: socket.socket | None = None
+
+    def handle(self, number: int, frame: FrameType | None) -> None:
+        """Note the request to stop; raise it at once only where nothing defers it."""
+        self.stopping.set()
+        if not self.deferrals:
+            raise KeyboardInterrupt
+
+    def install(self, parent: int | None = None) -> int:
+        """Let signals wake a thread that ends the process; returns the wake-up descriptor until now."""
+        ours, self.wakeup = socket.socketpair()
+        self.wakeup.setblocking(False)
+        threading.Thread(target=self.watch, args=(ours, parent), daemon=True, name="interrupts").start()
+        return signal.set_wakeup_fd(self.wakeup.fileno(), warn_on_full_buffer=False)
+
+    def watch(self, signals: socket.socket, parent: int | None) -> None:
+        """Wait for a signal, or for the parent process to end; then for a second one, or for `GRACE` to pass."""
+        while not _read_signals(signals, None if parent is None else _PARENT_PERIOD):
+            if signals.fileno() < 0:
+                return
+            if parent is not None and os.getppid() != parent:
+                break
+        self.stopping.set()
+        end = time.monotonic() + GRACE
+        while (left := end - time.monotonic()) > 0 and not _read_signals(signals, left):
+            if signals.fileno() < 0:
+                return
+        self.end("" if parent else SENTENCE)
+
+    def close(self) -> None:
+        """Let the thread return."""
+        assert self.wakeup is not None
+        self.wakeup.close()
+        self.wakeup = None
+
+    def end(self, sentence: str) -> NoReturn:
+        """End the process with this last sentence, without the interpreter's clean-up."""
+        if self.ending.acquire(blocking=False):
+            if threading.current_thread() is threading.main_thread():
+                with suppress(OSError, ValueError):
+                    sys.stdout.flush()
+                    sys.stderr.flush()
+            if sentence and select.select([], [2], [], 0)[1]:
+                with suppress(OSError):
+                    os.write(2, f"{_SHOW_CURSOR if os.isatty(2) else ''}{sentence}\n".encode())
+        else:
+            threading.Event().wait(GRACE)  # the other thread is about to end the process
+        os._exit(STATUS)
+
+
+_process = _Process()
+
+
+def check() -> None:
+    """Raise KeyboardInterrupt if this process was asked to stop."""
+    if _process.stopping.is_set():
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def deferred() -> Iterator[None]:
+    """Hold back a request to stop until the next `check` or the end of the block, around code that calls into XLA."""
+    check()
+    _process.deferrals += 1
+    try:
+        yield
+    finally:
+        _process.deferrals -= 1
+    check()
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Run a command that SIGINT and SIGTERM end with `SENTENCE` and `STATUS`; outside the main thread, just run it.
+
+    The process then ends without the interpreter's clean-up, which would destroy XLA's client under a compilation that
+    still runs in one of XLA's threads: a segmentation fault.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    former_wakeup = _process.install()
+    former = _handle_signals()
+    sentence = SENTENCE
+    try:
+        yield
+        sentence = ""
+    finally:
+        if _process.stopping.is_set():
+            _process.end(sentence)
+        for number, handler in former.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(former_wakeup)
+        _process.close()
+
+
+def serve(parent: int) -> None:
+    """Let SIGINT, SIGTERM and the end of its parent end this worker process, from now on."""
+    if os.getppid() != parent:
+        os._exit(STATUS)
+    if _process.wakeup is None:
+        _process.install(parent)
+        _handle_signals()
+
+
+def end_worker() -> NoReturn:
+    """End a worker process that was asked to stop, without the interpreter's clean-up."""
+    _process.end("")
+
+
+def _handle_signals() -> dict[signal.Signals, Any]:
+    """Take over the signals that are not ignored, as those from the terminal are after `command &`; the former ones."""
+    heeded = [number for number in _SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+    return {number: signal.signal(number, _process.handle) for number in heeded}
+
+
+def _read_signals(signals: socket.socket, seconds: float | None) -> bool:
+    """Whether SIGINT or SIGTERM is the next signal, and in time; closes the socket once its other end is closed."""
+    if not select.select([signals], [], [], seconds)[0]:
+        return False
+    number = signals.recv(1)
+    if not number:
+        signals.close()
+    return bool(number) and number[0] in _SIGNALS
