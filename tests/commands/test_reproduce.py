@@ -190,6 +190,8 @@ def test_rows_of_another_schema_studies_without_rows_and_failed_reruns_are_refus
     monkeypatch.setattr("poolscope.runs.run.run_config", fail)
     with pytest.raises(PoolscopeError, match=r"The rerun of \w+ seed 1 failed: no memory\."):
         reproduce_study(str(results), "made", None, print)
-    write_study(results, [replace(make_record(config, 0), study="mine", digest="0123456789ab")])
+    record = make_record(config, 0)
+    other = {**record.config, "pool": {**record.config["pool"], "of_another_schema": 1}}
+    write_study(results, [replace(record, study="mine", digest="0123456789ab", config=other)])
     with pytest.raises(PoolscopeError, match="another version's schema"):
         reproduce_study(str(results), "mine", None, print)

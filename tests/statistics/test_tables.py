@@ -139,7 +139,11 @@ def test_a_study_continues_from_committed_tables(results: Path, records: list) -
 
 
 def test_a_digest_of_digits_stays_text(results: Path, records: list) -> None:
-    numeric = [replace(records[0], digest="012345678912"), replace(records[1], digest="1234567890e1")]
+    config = {**records[0].config, "pool": {**records[0].config["pool"], "of_another_schema": 1}}
+    numeric = [
+        replace(record, digest=digest, config=config)
+        for record, digest in zip(records, ("012345678912", "1234567890e1"), strict=False)
+    ]
     write_study(results, numeric)
     write_tables(collect(results, "made"), study_folder(results, "made") / "tables")
     for record in numeric:

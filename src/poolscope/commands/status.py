@@ -125,7 +125,7 @@ def _list_existing(results: str, study: str) -> tuple[set[RunKey], list[str]]:
             continue
         if path.suffix not in (".json", ".lock"):
             continue
-        if seed.isdecimal() and seed == str(int(seed)):
+        if seed.isascii() and seed.isdecimal() and seed == str(int(seed)):
             keys.add(RunKey(path.parent.name, int(seed)))
         elif not path.name.startswith("."):
             misplaced.append(f"The file {path} is in no record's place, which is seed-<number>.json; delete it.")

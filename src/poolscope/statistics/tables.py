@@ -20,8 +20,9 @@ from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import is_study, runs_folder, shipped, study_folder
 from poolscope.store import files
 from poolscope.store.cells import CONFIG_KINDS, Cells, flatten, read_cell, to_cell
+from poolscope.store.checks import IDENTITY, KEYS, NAMES, find_false_part, find_problem, fits_digest, is_scalar
 from poolscope.store.record import RunRecord, read_placed_record
-from poolscope.store.table import IDENTITY, KEYS, NAMES, find_false_matrix, find_problem, is_scalar, read_committed
+from poolscope.store.table import find_contradiction, group_rows, read_committed
 
 CONFIG_COLUMNS = RECORDED_KEYS
 _SCALARS = (
@@ -64,19 +65,15 @@ def collect(results: str | Path, study: str) -> Tables:
     Raises:
         PoolscopeError: where there is neither, or where a committed table is damaged.
     """
-    rows: dict[str, list[Cells]] = {name: [] for name in NAMES}
-    damaged = []
-    for path in sorted(runs_folder(results, study).glob("*/seed-*.json")):
-        try:
-            tabulated = _tabulate(path, read_placed_record(path))
-        except PoolscopeError as error:
-            damaged.append(str(error))
-            continue
-        for name in NAMES:
-            rows[name].extend(tabulated[name])
-    fresh = {(row["digest"], row["seed"]) for row in rows["runs"]}
-    for name, committed in read_committed(results, study).items():
-        rows[name].extend(row for row in committed if (row["digest"], row["seed"]) not in fresh)
+    recorded, damaged = _read_records(results, study)
+    committed = read_committed(results, study)
+    damaged += _drop_contradictions(recorded, committed["runs"], study)
+    fresh = {(tables["runs"][0]["digest"], tables["runs"][0]["seed"]) for tables in recorded.values()}
+    rows = {
+        name: [row for tables in recorded.values() for row in tables[name]]
+        + [row for row in committed[name] if (row["digest"], row["seed"]) not in fresh]
+        for name in NAMES
+    }
     if not rows["runs"]:
         raise PoolscopeError(damaged[0] if damaged else _describe_lack(results, study))
     rows["feature_maps"] = _keep_lowest_seeds(rows["feature_maps"])
@@ -155,6 +152,31 @@ def _describe_lack(results: str | Path, study: str) -> str:
     return f"Study {study!r} has no records and no tables under {results}; {others}."
 
 
+def _read_records(results: str | Path, study: str) -> tuple[dict[Path, dict[str, list[Cells]]], list[str]]:
+    """The rows that each record gives to each table, and a sentence for each record that is left out."""
+    recorded, damaged = {}, []
+    for path in sorted(runs_folder(results, study).glob("*/seed-*.json")):
+        try:
+            recorded[path] = _tabulate(path, read_placed_record(path))
+        except PoolscopeError as error:
+            damaged.append(str(error))
+    return recorded, damaged
+
+
+def _drop_contradictions(recorded: dict[Path, dict[str, list[Cells]]], committed: list[Cells], study: str) -> list[str]:
+    """Leave out the records whose configuration isn't that of their digest, where others of the digest differ."""
+    damaged: list[str] = []
+    while found := find_contradiction([*(tables["runs"][0] for tables in recorded.values()), *committed]):
+        digest, column = found
+        false = [path for path in recorded if path.parent.name == digest and not fits_digest(recorded[path]["runs"][0])]
+        if not false:
+            raise PoolscopeError(f"Study {study!r} has runs with the digest {digest} that differ in {column}.")
+        for path in false:
+            del recorded[path]
+            damaged.append(f"The record {path} is damaged: its configuration is not that of its digest; delete it.")
+    return damaged
+
+
 def _tabulate(path: Path, record: RunRecord) -> dict[str, list[Cells]]:
     """Make the rows that one record gives to each table; raises PoolscopeError where no run writes one like it."""
     try:
@@ -163,7 +185,11 @@ def _tabulate(path: Path, record: RunRecord) -> dict[str, list[Cells]]:
         raise PoolscopeError(f"The record {path} is damaged (a curve, matrix or map in it is misshapen).") from error
     problems = [find_problem(name, row, record.study) for name in NAMES for row in tables[name]]
     if not any(problems):
-        problems.append(find_false_matrix(tables["runs"][0], tables["confusion"]))
+        problems += [
+            find_false_part(name, tables["runs"][0], rows)
+            for name in NAMES[1:]
+            for rows in group_rows(name, tables[name]).values()
+        ]
     if problem := next(filter(None, problems), None):
         raise PoolscopeError(f"The record {path} is damaged: {problem}; delete it and run its command again.")
     return tables

@@ -12,8 +12,8 @@ from poolscope.spec.config import RECORDED_KEYS, SETTINGS, RunConfig
 
 Cells = dict[str, str]
 
-_WHOLE = re.compile(r"-?\d{1,18}(\.0)?")  # 3.0: as tables had it in columns with empty cells
-_NUMBER = re.compile(r"-?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+_WHOLE = re.compile(r"-?\d{1,18}(\.0)?", re.ASCII)  # 3.0: as tables had it in columns with empty cells
+_NUMBER = re.compile(r"-?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 _WORD = re.compile(r"[A-Za-z_]+")
 
 
