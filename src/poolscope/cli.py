@@ -23,10 +23,13 @@ _COMMANDS = {  # name: what it does, an example
     "report": ("tables, figures and a report of a study, or all", "poolscope report quickstart"),
     "gallery": ("what every operator does to the same images", "poolscope gallery"),
     "bench": ("speed beside plain Flax and PyTorch", "poolscope bench training --quick"),
+    "check-operator": ("what an operator promises, checked", "poolscope check-operator max_blur"),
     "list": ("what there is", "poolscope list pools | data | measures | studies | runs"),
     "data": ("prepare (download) a data set", "poolscope data prepare mnist"),
 }
-MODULES = {name: "survey" if name == "measure" else name for name in _COMMANDS}  # in poolscope.commands
+MODULES = {
+    name: "survey" if name == "measure" else name.replace("-", "_") for name in _COMMANDS
+}  # in poolscope.commands
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -97,7 +100,7 @@ def _take_plugins(given: list[str]) -> list[str]:
 
 
 def _describe_commands() -> str:
-    rows = [f"  {name:<9} {about:<48} {example}" for name, (about, example) in _COMMANDS.items()]
+    rows = [f"  {name:<14} {about:<48} {example}" for name, (about, example) in _COMMANDS.items()]
     return "\n".join(
         [
             "poolscope - what pooling does to convolutional networks",

@@ -1,0 +1,227 @@
+"""What every pooling operator promises, checked on any operator by name: `poolscope check-operator NAME` runs it all.
+
+A check takes an operator's name and raises AssertionError where the promise is broken. Shapes are small, and programs
+are compiled for a quick compilation rather than a quick run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from poolscope.pooling.blur import blur_pool
+from poolscope.pooling.layers import Pool, make_layer
+from poolscope.pooling.table import find_pool
+from poolscope.spec.declaration import evaluate, name_sizes
+from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.geometry import Window, make_window
+from poolscope.spec.operators import OPERATORS
+
+CHANNELS = 4
+_KEY = jax.random.key(7)
+_GEOMETRIES = (  # height, width, window, stride, padding, dilation
+    (1, 1, 1, 1, "VALID", 1),
+    (6, 6, 2, 2, "VALID", 1),
+    (7, 5, 3, 2, "SAME", 1),
+    (7, 6, 2, (3, 4), "VALID", 1),
+    (5, 6, (3, 2), (1, 2), ((1, 2), (0, 1)), 1),
+    (9, 8, 2, 2, "VALID", (2, 1)),
+)
+
+
+def check_size(name: str) -> None:
+    """The output's size is the window geometry's, its channels are those declared, in both forms."""
+    for height, width, *geometry in _GEOMETRIES:
+        window = _window(name, *geometry)
+        x = jax.ShapeDtypeStruct((2, height, width, CHANNELS), jnp.float32)
+        layer = build_layer(name, window)
+        for mode in modes(name):
+            y = jax.eval_shape(lambda x: layer(x, **mode), x)  # noqa: B023
+            wanted = (2, *window.output(height, width), OPERATORS[name].count_channels(window, CHANNELS))
+            assert y.shape == wanted, f"{y.shape} instead of {wanted} for {window} on {height}x{width}"
+
+
+def check_gradients(name: str, dtype: str = "float32") -> None:
+    """Outputs and gradients are finite, also on constant and huge maps, and have the input's dtype."""
+    layer = build_layer(name, _window(name, 3, 2, "SAME"))
+    shape = (1, 5, 6, CHANNELS)
+    noise = draw_maps(*shape, dtype=dtype)
+    inputs = (noise, jnp.zeros(shape, dtype), jnp.full(shape, 2.5, dtype), jnp.full(shape, -1e4, dtype), 1e4 * noise)
+    for mode in modes(name):
+
+        def squared(x: jax.Array, mode: dict[str, Any] = mode) -> tuple[jax.Array, jax.Array]:
+            y = layer(x, **mode)
+            return jnp.sum(y.astype("float32") ** 2), y
+
+        step = compile_quickly(jax.grad(squared, has_aux=True))
+        for x in inputs:
+            gradient, y = step(x)
+            assert y.dtype == gradient.dtype == jnp.dtype(dtype), f"the output of {dtype} maps is {y.dtype}"
+            assert bool(jnp.isfinite(y).all()), "an output isn't finite"
+            assert bool(jnp.isfinite(gradient).all()), "a gradient isn't finite"
+
+
+def check_gradients_of_halves(name: str) -> None:
+    """The same in bfloat16."""
+    check_gradients(name, "bfloat16")
+
+
+def check_transformations(name: str) -> None:
+    """Compiled equals eager, a map over examples equals a loop, and leading axes are independent of each other."""
+    layer = build_layer(name, _window(name, (2, 3), (2, 1), ((1, 0), (0, 1))))
+    x = draw_maps(2, 6, 7, CHANNELS)
+    for mode in modes(name):
+        compiled = jax.jit(lambda x: layer(x, **mode))(x)  # noqa: B023
+        np.testing.assert_allclose(layer(x, **mode), compiled, rtol=1e-5, atol=1e-6)
+    mapped = compile_quickly(jax.vmap(layer))(x)
+    np.testing.assert_allclose(mapped, layer(x), rtol=1e-5, atol=1e-6)
+
+
+def check_gain(name: str) -> None:
+    """A constant positive map is scaled by the declared gain."""
+    operator = OPERATORS[name]
+    if operator.gain == "learned":
+        assert operator.learned, "its gain is declared as learned, but it learns nothing"
+        return
+    window = _window(name, 3, 2, "SAME")
+    gain = evaluate(operator.gain, name_sizes(window, CHANNELS, operator.defaults))
+    for mode in modes(name):
+        y = build_layer(name, window)(jnp.full((1, 7, 7, CHANNELS), 1.75), **mode)
+        inner = y[:, 1:-1, 1:-1]  # clear of the padding
+        np.testing.assert_allclose(inner, np.full(inner.shape, 1.75 * gain), rtol=1e-5)
+
+
+def check_window_of_one_cell(name: str) -> None:
+    """With a window of one cell and no blur, positive maps stay as they are."""
+    operator = OPERATORS[name]
+    if operator.gain == "learned" or operator.stride is not None:
+        return
+    changes = {"filter_size": 1} if operator.defaults.get("filter_size") else {}
+    layer = build_layer(name, make_window(1), **changes)
+    x = jnp.abs(draw_maps(2, 5, 4, CHANNELS)) + 0.1
+    for mode in modes(name):
+        np.testing.assert_allclose(layer(x, **mode), x, rtol=1e-6)
+
+
+def check_atrous_form(name: str) -> None:
+    """Stride 1 sampled at the stride is the strided form, also of a second stage with its cells that far apart."""
+    if OPERATORS[name].kind == "map":
+        assert "dilation" not in OPERATORS[name].options, "kind is map, so it can't take a dilation"
+        return
+    size, stride = (3, 2), (2, 3)
+    strided = build_layer(name, make_window(size, stride))
+    first = build_layer(name, make_window(size, (1, 1)))
+    second = build_layer(name, make_window(size, (1, 1), "VALID", stride))
+
+    def both(x: jax.Array) -> tuple[jax.Array, ...]:
+        once, dense = strided(x), first(x)
+        twice = second(dense)[:, :: stride[0] ** 2, :: stride[1] ** 2]
+        return once, dense[:, :: stride[0], :: stride[1]], strided(once), twice
+
+    once, dense_once, twice, dense_twice = compile_quickly(both)(draw_maps(1, 15, 16, CHANNELS))
+    np.testing.assert_allclose(dense_once, once, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(dense_twice, twice, rtol=1e-5, atol=1e-6)
+
+
+def check_anti_aliasing(name: str) -> None:
+    """A blur stands between the operator at stride 1 and its subsampling."""
+    if "filter_size" not in OPERATORS[name].options:
+        return
+    own = "filter_size" in OPERATORS[name].keywords
+    strided, first = (build_layer(name, make_window(3, step), filter_size=3) for step in (2, 1))
+    plain = build_layer(name, make_window(3, 1))
+
+    def both(x: jax.Array) -> tuple[jax.Array, ...]:
+        blurred = first(x) if own else blur_pool(plain(x), 1, 1)
+        return strided(x), blurred[:, ::2, ::2]
+
+    found, expected = compile_quickly(both)(draw_maps(1, 11, 12, CHANNELS))
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def check_parameters(name: str) -> None:
+    """A layer learns as many numbers as its declaration counts, and each of its parameters gets a gradient."""
+    operator = OPERATORS[name]
+    window = _window(name, 2, 2, "VALID")
+    learning = {"learn": True} if "learn" in operator.options else {}
+    layer, options = build_layer(name, window, **learning), operator.defaults | learning
+    graph, state, *rest = nnx.split(layer, nnx.Param, ...)
+    count = sum(leaf.size for leaf in jax.tree.leaves(state))
+    wanted = operator.count_parameters(window, CHANNELS, options)
+    assert count == wanted, f"a layer has {count} parameters, the declaration counts {wanted}"
+    if not count:
+        return
+    keys = iter(jax.random.split(jax.random.key(1), 99))  # away from starts at which a gradient happens to be 0
+    state = jax.tree.map(lambda leaf: leaf + 0.3 * jax.random.normal(next(keys), leaf.shape), state)
+    x, mode = draw_maps(3, 8, 8, CHANNELS), modes(name)[-1]
+    loss = jax.grad(lambda state: jnp.sum(nnx.merge(graph, state, *rest)(x, **mode) ** 3))
+    for leaf in jax.tree.leaves(compile_quickly(loss)(state)):
+        assert bool(jnp.isfinite(leaf).all()), "the gradient of a parameter isn't finite"
+        assert bool((leaf != 0).any()), "a parameter gets no gradient"
+
+
+CHECKS: dict[str, Callable[[str], None]] = {
+    "size": check_size,
+    "gradients": check_gradients,
+    "gradients of halves": check_gradients_of_halves,
+    "transformations": check_transformations,
+    "gain": check_gain,
+    "window of one cell": check_window_of_one_cell,
+    "a-trous form": check_atrous_form,
+    "anti-aliasing": check_anti_aliasing,
+    "parameters": check_parameters,
+}
+
+
+def check_operator(name: str) -> Iterator[tuple[str, str, str]]:
+    """Check all promises; gives the name of each, what it is, and how it is broken ("" where it holds).
+
+    Raises PoolscopeError for an unknown operator.
+    """
+    find_pool(name)
+    for label, check in CHECKS.items():
+        about = (check.__doc__ or "").partition("\n")[0]
+        try:
+            check(name)
+        except (AssertionError, PoolscopeError, TypeError, ValueError) as error:
+            yield label, about, " ".join(str(error).split())[:300] or type(error).__name__
+        else:
+            yield label, about, ""
+
+
+def build_layer(name: str, window: Window, **options: Any) -> Pool:
+    """The operator's layer in its evaluation form."""
+    if "dilation" in OPERATORS[name].options:
+        options["dilation"] = window.dilation
+    rngs = nnx.Rngs(3)
+    layer = make_layer(name, window.size, window.stride, window.padding, channels=CHANNELS, rngs=rngs, **options)
+    layer.eval()
+    return layer
+
+
+def modes(name: str) -> tuple[dict[str, Any], ...]:
+    """Keywords of a call for evaluation, and for operators that draw at random for training too."""
+    training = {"deterministic": False, "rngs": _KEY}
+    return ({"deterministic": True}, training) if OPERATORS[name].stochastic else ({},)
+
+
+def draw_maps(*shape: int, dtype: str = "float32", seed: int = 0) -> jax.Array:
+    """Normal numbers."""
+    return jnp.asarray(np.random.default_rng(seed).normal(size=shape), dtype)
+
+
+def compile_quickly(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Jitted for a quick compilation rather than a quick run."""
+    return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0})
+
+
+def _window(name: str, size: Any, stride: Any, padding: Any, dilation: Any = 1) -> Window:
+    """The window as far as the operator is defined for it."""
+    operator = OPERATORS[name]
+    takes_dilation = "dilation" in operator.options
+    return make_window(size, operator.stride or stride, padding, dilation if takes_dilation else 1)
