@@ -24,16 +24,19 @@ from poolscope.reports.verdicts import (
     say_facts,
     say_interim,
     say_pooled,
+    say_rates,
     say_registration,
     say_unresolved,
     say_where,
     show_claims,
+    show_rates,
     show_verdicts,
 )
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import shipped
 from poolscope.statistics.claims import find_contrasts, list_contrasts, read_claims
 from poolscope.statistics.ledger import Ledger, make_ledger
+from poolscope.statistics.rates import list_rates
 from poolscope.statistics.tables import collect, list_studies, write_csv
 from poolscope.statistics.verdicts import judge_contrasts
 from poolscope.store.files import write_text
@@ -120,7 +123,11 @@ def _write_ledger(folder: Path, ledger: Ledger) -> list[Path]:
     files += save_figure(plot_verdicts(ledger.verdicts, ledger.claims), folder, "ledger")
     sections = [(claim, _of_claim(ledger, claim["number"]), *_say_claim(ledger, claim)) for claim in _list(ledger)]
     text = make_environment().get_template("ledger.md.j2")
+    rates = list_rates(list_contrasts())
+    files.append(folder / "rates.csv")
+    write_csv(rates, files[-1])
     facts = {"claims": show_claims(ledger), "sections": sections, "rule": RULE, "notes": _say_notes(ledger)}
+    facts |= {"rates": show_rates(rates), "about_rates": say_rates(rates, ledger.verdicts)}
     write_text(text.render(facts), files[2])
     return files
 

@@ -202,6 +202,50 @@ def say_unpaired(verdicts: pd.DataFrame) -> tuple[str, ...]:
     )
 
 
+def show_rates(rates: pd.DataFrame) -> pd.DataFrame:
+    """Format the effect of each contrast at every shared rate that was tried, and with each arm at its best."""
+    tried = sorted(rates["rate"].dropna().unique())
+    rows = []
+    for identity, of_contrast in rates.groupby("id", sort=False):
+        row = of_contrast.iloc[-1]
+        effects = dict(zip(of_contrast["rate"].fillna(0), of_contrast["effect"], strict=True))
+        shown = {f"at {rate:g}": f"{effects[rate]:+.2f}" if rate in effects else "" for rate in tried}
+        own = f"{effects[0]:+.2f} ({row['arm_rate']:g}, {row['baseline_rate']:g})"
+        shared = of_contrast[of_contrast["rate"].notna()]
+        rows.append(
+            {"contrast": identity, "unit": name_unit(row["unit"]), **shown, "each at its best": own}
+            | {
+                "sign as claimed": f"{int(shared['claimed'].sum())} of {len(shared)}",
+                "edge": "yes" if row["edge"] else "",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def say_rates(rates: pd.DataFrame, verdicts: pd.DataFrame) -> tuple[str, ...]:
+    """Say what the rates are worth as evidence, and which verdicts have the sign that they say at one rate or none."""
+    if rates.empty:
+        return ()
+    shared = rates[rates["rate"].notna()].groupby("id")["claimed"]
+    agreeing, tried = shared.sum(), shared.count()
+    judged = verdicts[verdicts["id"].isin(agreeing.index)].to_dict("records")
+    alone = [
+        f"{row['id']} ({row['verdict']}: {count} of {tried[row['id']]})"
+        for row in judged
+        for count in [agreeing[row["id"]] if is_supported(row["verdict"]) else tried[row["id"]] - agreeing[row["id"]]]
+        if count <= 1 and (is_supported(row["verdict"]) or is_refuted(row["verdict"]))
+    ]
+    seeds = " or ".join(str(count) for count in sorted(rates["seeds"].unique()))
+    edge = rates[rates["edge"]]["id"].nunique()
+    return (
+        f"Arm minus baseline in validation accuracy (1,000 images) at every learning rate that was tried, with {seeds} "
+        "tuning seed: values without an interval, whose standard error from the images alone is about 2 points, so "
+        "that only signs are worth a look. Edge: a best rate is the lowest or highest that was tried, and a better one "
+        f"may lie beyond ({edge} of {rates['id'].nunique()} contrasts).",
+        f"Verdicts whose sign the trials show at one rate or none: {', '.join(alone) or 'none'}.",
+    )
+
+
 def name_unit(unit: str) -> str:
     """Name the unit as it is written behind a number."""
     return UNIT_NAMES.get(unit, unit)
