@@ -122,6 +122,10 @@ def test_the_ledger_in_words() -> None:
     assert say_where(ledger, 3) == "Holds: 3a, 3b, 3c (CIFAR-10); Not shown either way: 3d (MNIST)."
     assert say_where(ledger, 4) == "Reversed: 4b (MNIST); Not reached: 4a."
     assert say_where(ledger, 9) == "Holds: 9.1; Not decided: no loss."
+    added = make_ledger(CLAIMS, [STUDIED.assign(registration="added after the runs")])
+    assert say_where(added, 4).endswith(
+        "Not reached: 4a. The verdict rests on contrasts that were added after the runs."
+    )
     assert say_facts(ledger, 9) == ("9.2 is only described: written to fail.",)
     (sentence,) = say_pooled(ledger.claims)
     assert sentence.startswith("Claim 3, over its 4 contexts (random effects, in units of δ): the mean effect is +2.0")

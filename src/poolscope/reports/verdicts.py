@@ -8,9 +8,10 @@ from typing import Any
 
 import pandas as pd
 
+from poolscope.reports.figures.ledger import mark_added
 from poolscope.reports.texts import show_p
 from poolscope.statistics.ledger import Ledger
-from poolscope.statistics.verdicts import DESCRIBED, NOT_REACHED, is_refuted, is_supported
+from poolscope.statistics.verdicts import ADDED, DESCRIBED, NOT_REACHED, is_refuted, is_supported
 
 UNIT_NAMES = {"points": "points", "log_error": "log error ratio", "fraction": ""}
 RULE = (
@@ -37,7 +38,7 @@ def show_verdicts(verdicts: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "contrast": row["id"] + ("" if row["registration"] != "added after the runs" else "†"),
+                "contrast": mark_added(row),
                 "hypothesis": row["hypothesis"] + (f" (expected: {row['expected']})" if row["expected"] else ""),
                 "n": _show_n(row),
                 "effect (interval)": _show_effect(row),
@@ -80,7 +81,7 @@ def say_counts(claim: Mapping[str, Any]) -> str:
         text = "fails in the only one" if k == 1 else f"fails in all {k}"
     else:
         shown = [f"{word} in at least {count}" for word, count in (("holds", holds), ("fails", fails)) if count]
-        text = f"{', '.join(shown) or 'nothing is shown'} of {k}"
+        text = f"{', '.join(shown)} of {k}" if shown else f"none of {k} is shown either way"
     return text + (f", {claim['not_reached']} not reached" if claim["not_reached"] else "")
 
 
@@ -100,7 +101,10 @@ def say_where(ledger: Ledger, number: int) -> str:
     }
     parts = [f"{name}: {_list_contexts(group)}" for name, group in groups.items() if len(group)]
     parts += [f"Not decided: {claim['lacks']}"] if claim["lacks"] else []
-    return "; ".join(parts) + "."
+    decisive = pd.concat([groups["Reversed"], groups["Fails"]]) if claim["verdict"] == "refuted" else groups["Holds"]
+    rests = claim["verdict"] in ("refuted", "supported") and len(decisive) > 0
+    rests = rests and (decisive["registration"] == ADDED).all()
+    return "; ".join(parts) + "." + (" The verdict rests on contrasts that were added after the runs." if rests else "")
 
 
 def say_facts(ledger: Ledger, number: int) -> tuple[str, ...]:
@@ -135,7 +139,7 @@ def say_verdicts(verdicts: pd.DataFrame) -> tuple[str, ...]:
 def say_registration(verdicts: pd.DataFrame) -> tuple[str, ...]:
     """Say which contrasts were added after the runs, and which were analysed under another registration."""
     sentences = []
-    added = verdicts[verdicts["registration"] == "added after the runs"]
+    added = verdicts[verdicts["registration"] == ADDED]
     if len(added):
         sentences.append(f"† added after the runs, on which day and why is in DEVIATIONS.md: {', '.join(added['id'])}.")
     trained = verdicts[verdicts["registration"].fillna("") != ""]

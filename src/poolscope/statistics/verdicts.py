@@ -26,6 +26,7 @@ from poolscope.statistics.quantities import PAIRED, find_column, find_common_fit
 from poolscope.statistics.rule import Verdict, judge, judge_equivalent, judge_noninferior
 
 NOT_REACHED, UNMET, DESCRIBED = "not reached", "premise not met", "described"
+ADDED = "added after the runs"  # what `registration` says of such a contrast
 COLUMNS = (
     *("claim", "id", "study", "hypothesis", "context", "kind", "measure", "unit", "direction", "delta", "family"),
     *("n", "planned", "effect", "low", "high", "sd", "p_hold", "p_fail", "verdict", "because"),
@@ -311,7 +312,7 @@ def _describe_runs(runs: pd.DataFrame, contrast: Contrast) -> Mapping[str, Any]:
 def _check_registration(runs: pd.DataFrame, contrast: Contrast) -> str:
     """What the runs recorded of the study's registration against what is registered now."""
     if not contrast.registered:
-        return "added after the runs"
+        return ADDED
     current = hash_registration(contrast.study)
     columns = {part: runs.get(f"provenance.registration.{part}") for part in current}
     if runs.empty or not current or any(column is None or (column == "").any() for column in columns.values()):

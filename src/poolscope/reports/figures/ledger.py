@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from poolscope.reports.figures.style import GREY, WIDTH, styled
+from poolscope.statistics.verdicts import ADDED
 
 _GREEN, _RED, _AMBER = "#007A58", "#B84A00", "#8A6000"
 LOOKS: Mapping[str, Mapping[str, Any]] = {
@@ -23,6 +24,7 @@ LOOKS: Mapping[str, Mapping[str, Any]] = {
     "refuted": {"color": _RED, "marker": "s"},
     "inconclusive": {"color": GREY, "marker": "D"},
     "described": {"color": GREY, "marker": "o"},
+    "premise not met": {"color": GREY, "marker": "v"},
     "not reached": {"color": GREY, "marker": "none"},
 }
 _LINE = 0.148  # inches for a line of text
@@ -33,6 +35,11 @@ _TICKS = (-50, -20, -10, -5, -2, -1, 0, 1, 2, 5, 10, 20, 50)
 def find_look(verdict: str) -> Mapping[str, Any]:
     """{color, marker} of a verdict; every way to be refuted but reversed looks the same."""
     return LOOKS.get(verdict, LOOKS["refuted" if verdict.startswith("refuted") else "not reached"])
+
+
+def mark_added(row: Mapping[str, Any]) -> str:
+    """The contrast's id, with a dagger where it was added after the runs."""
+    return f"{row['id']}†" if row["registration"] == ADDED else str(row["id"])
 
 
 def plot_verdicts(verdicts: pd.DataFrame, claims: pd.DataFrame | None = None) -> Figure:
@@ -70,7 +77,7 @@ def plot_verdicts(verdicts: pd.DataFrame, claims: pd.DataFrame | None = None) ->
 def _arrange(verdicts: pd.DataFrame, claims: pd.DataFrame | None) -> list[dict[str, Any]]:
     """The lines of the figure from the top: headings of claims, and contrasts."""
     lines = [
-        row | {"heading": False, "text": textwrap.fill(f"{row['id']}  {row['hypothesis']}", _LETTERS)}
+        row | {"heading": False, "text": textwrap.fill(f"{mark_added(row)}  {row['hypothesis']}", _LETTERS)}
         for row in verdicts.to_dict("records")
     ]
     if claims is None:
