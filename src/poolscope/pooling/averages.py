@@ -42,6 +42,11 @@ def avg_pool(
     """Mean of each window, y = sum x_i / D with D its real cells, or all K with `count_include_pad`.
 
     x: (N, H, W, C). Raises PoolscopeError if the window doesn't fit. (LeCun et al. 1990.)
+
+    Example:
+        >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
+        >>> avg_pool(x, 2).item()
+        3.0
     """
     fitted = fit_window(x, window, stride, padding, dilation)
     total = sum_window(widen(x), fitted)
@@ -68,6 +73,11 @@ def haar_pool(
     x: (N, H, W, C); the gain on a constant is sqrt(K). Wavelet pooling's two levels, first details dropped, then one
     level back, are by perfect reconstruction the same map; its own non-adjoint backward pass is not built. Raises
     PoolscopeError if the window doesn't fit. (Williams & Li 2018.)
+
+    Example:
+        >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
+        >>> haar_pool(x, 2).item()
+        6.0
     """
     fitted = fit_window(x, window, stride, padding, dilation)
     return (math.sqrt(fitted.cells) * avg_pool(widen(x), fitted)).astype(x.dtype)

@@ -44,6 +44,11 @@ def mixed_pool(
 
     x: (N, H, W, C); alpha: a number or one per channel (C,). Raises PoolscopeError if the window doesn't fit.
     (Lee, Gallagher & Tu 2016.)
+
+    Example:
+        >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
+        >>> mixed_pool(x, 2, alpha=0.5).item()
+        4.5
     """
     return blend_max_avg(x, fit_window(x, window, stride, padding, dilation), jnp.asarray(alpha, widen(x).dtype))
 
@@ -70,6 +75,11 @@ def gated_pool(
 
     x: (N, H, W, C); kernel w: (h, w), one for all channels, or (h, w, C). Padding adds nothing to the gate. Raises
     PoolscopeError if the kernel isn't of the window's size or the window doesn't fit. (Lee, Gallagher & Tu 2016.)
+
+    Example:
+        >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
+        >>> gated_pool(x, 2, kernel=jnp.zeros((2, 2))).item()
+        4.5
     """
     fitted = fit_window(x, window, stride, padding, dilation)
     return blend_max_avg(x, fitted, jax.nn.sigmoid(filter_taps("gated", x, fitted, kernel)))
@@ -98,6 +108,11 @@ def random_mixed_pool(
 
     x: (N, H, W, C). Scope of the randomness: every example and channel draws one coin for its whole map. Raises
     PoolscopeError without a key unless deterministic. (Yu et al. 2014, mixed pooling.)
+
+    Example:
+        >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
+        >>> random_mixed_pool(x, 2, deterministic=True).item()
+        4.5
     """
     fitted, dtype = fit_window(x, window, stride, padding, dilation), widen(x).dtype
     if deterministic:
@@ -135,6 +150,11 @@ def tree_pool(
     x: (N, H, W, C); leaves: (2^d, h, w), gates: (2^d - 1, h, w), top gate first; with a last axis C, each channel has
     its own. Padding adds nothing. Raises PoolscopeError if they don't match or the window doesn't fit.
     (Lee, Gallagher & Tu 2016; details unverified, no code was published.)
+
+    Example:
+        >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
+        >>> tree_pool(x, 2, leaves=jnp.ones((2, 2, 2)), gates=jnp.zeros((1, 2, 2))).item()
+        12.0
     """
     fitted = fit_window(x, window, stride, padding, dilation)
     if len(leaves) < 2 or len(leaves) & (len(leaves) - 1) or len(gates) != len(leaves) - 1:

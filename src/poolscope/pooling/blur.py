@@ -48,6 +48,11 @@ def blur_pool(
 
     x: (N, H, W, C). The window decides only how many cells are kept; filter taps reach (f - 1) // 2 cells back and
     f // 2 ahead. Raises PoolscopeError if filter_size isn't from 1 to 64 or the window doesn't fit. (Zhang 2019.)
+
+    Example:
+        >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
+        >>> blur_pool(x, 2).item()
+        3.0
     """
     fitted = fit_window(x, window, stride, padding, dilation)
     return blur(x, filter_size, first_cells(fitted, *x.shape[1:3]), fitted.dilation)
@@ -71,12 +76,24 @@ def max_blur_pool(
     dilation: Any = 1,
     filter_size: int = 3,
 ) -> jax.Array:
-    """Max at stride 1, binomial blur, then every s-th position: anti-aliased max pooling (Zhang 2019)."""
+    """Max at stride 1, binomial blur, then every s-th position: anti-aliased max pooling (Zhang 2019).
+
+    Example:
+        >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
+        >>> max_blur_pool(x, 1, 2).item()
+        3.0
+    """
     return anti_aliased(max_pool)(x, window, stride, padding, dilation=dilation, filter_size=filter_size)
 
 
 def anti_aliased(function: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
-    """The local operator with a binomial blur of `filter_size` taps (default 3) before its subsampling (Zhang 2019)."""
+    """The local operator with a binomial blur of `filter_size` taps (default 3) before its subsampling (Zhang 2019).
+
+    Example:
+        >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
+        >>> anti_aliased(max_pool)(x, 1, 2, filter_size=3).item()
+        3.0
+    """
 
     def pool(
         x: jax.Array,

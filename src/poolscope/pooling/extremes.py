@@ -40,6 +40,11 @@ def max_pool(
 
     x: (N, H, W, C). The gradient goes to the first largest cell in row-major order. Raises PoolscopeError if the window
     doesn't fit. (Yamaguchi et al. 1990.)
+
+    Example:
+        >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
+        >>> max_pool(x, 2).item()
+        6.0
     """
     fitted = fit_window(x, window, stride, padding, dilation)
     if max(fitted.dilation) > 1:
@@ -60,7 +65,13 @@ def max_pool(
 def min_pool(
     x: jax.Array, window: Size, stride: int | Sequence[int] | None = None, padding: Any = "VALID", *, dilation: Any = 1
 ) -> jax.Array:
-    """Smallest cell of each window, y = min x_i = -max(-x_i); ties and padding as in `max_pool`."""
+    """Smallest cell of each window, y = min x_i = -max(-x_i); ties and padding as in `max_pool`.
+
+    Example:
+        >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
+        >>> min_pool(x, 2).item()
+        1.0
+    """
     return -max_pool(-x, window, stride, padding, dilation=dilation)
 
 

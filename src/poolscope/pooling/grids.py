@@ -35,6 +35,11 @@ def adaptive_avg_pool(x: jax.Array, output_size: int | Sequence[int]) -> jax.Arr
 
     x: (N, H, W, C); output_size: height and width. Bins overlap where o doesn't divide n, and repeat where o > n.
     Raises PoolscopeError if output_size isn't at least 1.
+
+    Example:
+        >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
+        >>> adaptive_avg_pool(x, output_size=1).item()
+        3.0
     """
     matrices = []
     for n, out in zip(x.shape[1:3], check_output("adaptive_avg", output_size), strict=True):
@@ -55,7 +60,13 @@ def adaptive_avg_pool(x: jax.Array, output_size: int | Sequence[int]) -> jax.Arr
     sized=True,
 )
 def adaptive_max_pool(x: jax.Array, output_size: int | Sequence[int]) -> jax.Array:
-    """Largest cell of each bin of `adaptive_avg_pool`; the gradient goes to the first of equals."""
+    """Largest cell of each bin of `adaptive_avg_pool`; the gradient goes to the first of equals.
+
+    Example:
+        >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
+        >>> adaptive_max_pool(x, output_size=1).item()
+        6.0
+    """
     for axis, out in enumerate(check_output("adaptive_max", output_size), start=1):
         start, end = bins(x.shape[axis], out)
         cells = [np.minimum(start + tap, end - 1) for tap in range(int((end - start).max()))]
@@ -111,6 +122,11 @@ def fractional_max_pool(
     include it and have T = n - 1. An axis that keeps its size is left as it is. Scope of the randomness: one draw for
     rows and one for columns, for the whole batch. The paper has no deterministic form (it averages many draws); ours is
     u = T / 2. Raises PoolscopeError without a key unless deterministic, or if ratio is below 1. (Graham 2014.)
+
+    Example:
+        >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
+        >>> fractional_max_pool(x, ratio=2.0, deterministic=True).item()
+        6.0
     """
     if output_size is None:
         if ratio is None:
@@ -173,6 +189,11 @@ def s3_pool(
     exact expectation where grid is the stride and the authors' approximation else (their code shifts it by half a
     window). Scope of the randomness: one choice of rows and one of columns for the whole batch and all channels.
     Raises PoolscopeError without a key unless deterministic, or if grid is no multiple. (Zhai et al. 2017.)
+
+    Example:
+        >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
+        >>> s3_pool(x, 2, deterministic=True).item()
+        6.0
     """
     fitted = fit_window(x, window, stride, padding, dilation)
     for step in fitted.stride:

@@ -48,6 +48,11 @@ def lip_pool(
 
     x: (N, H, W, C); kernel: (3, 3, C, C), zero outside the map; norm: each example's and channel's map to mean 0 and
     variance 1; scale, bias: (C,). Raises PoolscopeError if the window doesn't fit. (Gao, Wang & Wu 2019.)
+
+    Example:
+        >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
+        >>> lip_pool(x, 2, kernel=jnp.zeros((3, 3, 1, 1)), scale=jnp.ones(1), bias=jnp.zeros(1)).item()
+        3.0
     """
     fitted = fit_window(x, window, stride, padding, dilation)
     wide = widen(x)
@@ -98,6 +103,13 @@ def lift_pool(
     "sum" adds the three detail bands, as the paper does for classification (unverified). The paper's two auxiliary
     losses are not built. A cell past the edge is the last of its parity. Raises PoolscopeError if the stride isn't 2 or
     the window doesn't fit. (Zhao & Snoek 2021.)
+
+    Example:
+        >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
+        >>> first, second = jnp.zeros((2, 2, 3, 1)), jnp.zeros((2, 2, 1))
+        >>> third = jnp.zeros((2, 2, 1, 1))
+        >>> lift_pool(x, 2, depthwise=first, depthwise_bias=second, pointwise=third, pointwise_bias=second).item()
+        1.0
     """
     fitted = fit_window(x, window, stride, padding, dilation)
     if fitted.stride != (2, 2):

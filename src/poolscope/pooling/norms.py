@@ -42,6 +42,11 @@ def lp_pool(
 
     x: (N, H, W, C). The gradient of an all-zero window is 0. Raises PoolscopeError if p < 1 or the window doesn't fit.
     (Sermanet et al. 2012.)
+
+    Example:
+        >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
+        >>> round(lp_pool(x, 2, p=2.0).item(), 4)
+        7.0711
     """
     check_number("lp", "p", p, lambda value: 1 <= value < float("inf"), "a finite number of at least 1")
 
@@ -83,6 +88,11 @@ def gem_pool(
 
     x: (N, H, W, C); p: a number or one per channel (C,). Cells at or below eps get no gradient. Raises PoolscopeError
     if p or eps isn't above 0 or the window doesn't fit. (Radenovic, Tolias & Chum 2018.)
+
+    Example:
+        >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
+        >>> round(gem_pool(x, 2, p=3.0).item(), 4)
+        3.9791
     """
     check_number("gem", "p", p, lambda value: 0 < value < float("inf"), "a finite number above 0")
     check_number("gem", "eps", eps, lambda value: 0 < value < float("inf"), "a finite number above 0")
@@ -121,6 +131,11 @@ def lse_pool(
 
     x: (N, H, W, C); beta: a number or one per channel (C,); below 0 it leans to the minimum. Raises PoolscopeError if
     beta is 0 or the window doesn't fit. (Boureau, Ponce & LeCun 2010.)
+
+    Example:
+        >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
+        >>> round(lse_pool(x, 2, beta=1.0).item(), 4)
+        4.6859
     """
     check_number("lse", "beta", beta, lambda value: value != 0 and abs(value) < float("inf"), "finite and not 0")
 
@@ -161,6 +176,11 @@ def soft_pool(
     x: (N, H, W, C). gradient="full" is the exact w_i (1 + beta (x_i - y)); "truncated" holds the weights constant, as
     the authors' CUDA kernel does. Their CPU fallback, which shares weights over channels, is not the paper's operator.
     Raises PoolscopeError on another gradient or a window that doesn't fit. (Stergiou, Poppe & Kalliatakis 2021.)
+
+    Example:
+        >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
+        >>> round(soft_pool(x, 2).item(), 4)
+        5.7615
     """
     check_number("soft", "beta", beta, lambda value: abs(value) < float("inf"), "finite")
     hold = check_gradient("soft", gradient)

@@ -39,6 +39,11 @@ def space_to_depth(x: jax.Array, block: int | Sequence[int]) -> jax.Array:
     """All cells of each block as channels: (N, H, W, C) -> (N, H / h, W / w, h w C), offset-major as in TensorFlow.
 
     Rows and columns past the last whole block are left out. Raises PoolscopeError if a block is larger than the map.
+
+    Example:
+        >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
+        >>> space_to_depth(x, 2).tolist()
+        [[[1.0, 2.0, 3.0, 6.0]]]
     """
     return stack_phases(x, block)
 
@@ -85,6 +90,11 @@ def aps_pool(
     x: (N, H, W, C); norm: l2, l1 or linf. Of equal phases the first in row-major order. A circular shift of an input
     whose size the stride divides only shifts the output. The gradient goes to the chosen phase. Raises PoolscopeError
     on another norm or a window that doesn't fit. (Chaman & Dokmanic 2021.)
+
+    Example:
+        >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
+        >>> aps_pool(x, 2).item()
+        6.0
     """
     if norm not in NORMS:
         raise PoolscopeError(f"aps norm must be one of {', '.join(NORMS)}, not {norm!r}.")
@@ -136,6 +146,13 @@ def lps_pool(
     sum_k softmax((f_k + Gumbel noise) / tau) phase_k; deterministic: the phase with the largest f. x: (N, H, W, C).
     Scope of the randomness: every example and phase draws its own noise. Raises PoolscopeError without a key unless
     deterministic. (Rojas-Gomez et al. 2022.)
+
+    Example:
+        >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
+        >>> zeros = {"kernel1": jnp.zeros((3, 3, 1, 1)), "bias1": jnp.zeros(1)}
+        >>> zeros |= {"kernel2": jnp.zeros((3, 3, 1, 1)), "bias2": jnp.zeros(1)}
+        >>> lps_pool(x, 2, deterministic=True, **zeros).item()
+        1.0
     """
     phases = split_phases(x, fit_window(x, window, stride, padding, dilation))
 

@@ -34,6 +34,11 @@ def median_pool(
     """Median of each window's real cells; of an even number, the mean of the two in the middle.
 
     x: (N, H, W, C). (PyTorch takes the lower of the two instead.) Raises PoolscopeError if the window doesn't fit.
+
+    Example:
+        >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
+        >>> median_pool(x, 2).item()
+        2.5
     """
 
     def median(taps: Taps) -> jax.Array:
@@ -72,6 +77,11 @@ def ordinal_pool(
     x: (N, H, W, C); weights: (K,) or one column per channel (K, C). A window with padding uses the weights of its first
     ranks, scaled to sum to 1. Raises PoolscopeError if weights don't match or the window doesn't fit.
     (Deliege et al. 2021.)
+
+    Example:
+        >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
+        >>> ordinal_pool(x, 2, weights=jnp.array([0.5, 0.5, 0.0, 0.0])).item()
+        4.5
     """
     fitted = fit_window(x, window, stride, padding, dilation)
     if weights.shape not in ((fitted.cells,), (fitted.cells, x.shape[3])):

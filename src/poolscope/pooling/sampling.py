@@ -31,6 +31,11 @@ def subsample(
     """First real cell of each window: plain decimation x[::s], as many cells as the window's geometry gives.
 
     x: (N, H, W, C). All other cells get no gradient. Raises PoolscopeError if the window doesn't fit.
+
+    Example:
+        >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
+        >>> subsample(x, 2).item()
+        1.0
     """
     rows, columns = first_cells(fit_window(x, window, stride, padding, dilation), *x.shape[1:3])
     return take_positions(take_positions(x, 1, rows), 2, columns)
@@ -68,6 +73,13 @@ def stochastic_pool(
     x: (N, H, W, C). Scope of the randomness: every window, channel and example draws for itself. Negative cells are
     never drawn, a window without positive cells gives 0. In training only the drawn cell gets a gradient.
     Raises PoolscopeError without a key unless deterministic. (Zeiler & Fergus 2013.)
+
+    Example:
+        >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
+        >>> stochastic_pool(x, 2, key=jax.random.key(0)).item() in (1.0, 2.0, 3.0, 6.0)
+        True
+        >>> round(stochastic_pool(x, 2, deterministic=True).item(), 4)
+        4.1667
     """
     fitted = fit_window(x, window, stride, padding, dilation)
 

@@ -33,6 +33,11 @@ def spectral_pool(x: jax.Array, output_size: int | Sequence[int]) -> jax.Array:
     even size the highest frequency stands for both its signs and takes their mean, so the result is real. An unscaled
     FFT crop has gain HW/(H'W'), a unitary one its root. Borders wrap around. Raises PoolscopeError if output_size isn't
     at least 1. (Rippel, Snoek & Adams 2015.)
+
+    Example:
+        >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
+        >>> round(spectral_pool(x, output_size=1).item(), 4)
+        3.0
     """
     rows, columns = (
         crop_basis(n, out).sum(1) for n, out in zip(x.shape[1:3], check_output("spectral", output_size), strict=True)
@@ -69,6 +74,11 @@ def diffstride_pool(
     so it compiles; the authors crop to n/s + 2R instead, which changes while training and is far larger (24 of 32 at
     stride 2). Strides below the geometry's act as the geometry's. Raises PoolscopeError if smoothness isn't above 0 or
     the window doesn't fit. (Riad et al. 2022.)
+
+    Example:
+        >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
+        >>> round(diffstride_pool(x, 2, strides=jnp.array([2.0, 2.0])).item(), 4)
+        3.0
     """
     if not smoothness > 0:
         raise PoolscopeError(f"diffstride smoothness must be above 0, not {smoothness}.")

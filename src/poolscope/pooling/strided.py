@@ -43,6 +43,11 @@ def strided_conv_pool(
     x: (N, H, W, C); kernel: (h, w, C, C); bias: (C,). Padding counts as 0. conv_general_dilated: another function with
     the signature of JAX's. Raises PoolscopeError if the kernel doesn't match or the window doesn't fit.
     (Springenberg et al. 2015, All-CNN.)
+
+    Example:
+        >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
+        >>> strided_conv_pool(x, 2, kernel=jnp.ones((2, 2, 1, 1))).item()
+        12.0
     """
     fitted = fit_window(x, window, stride, padding, dilation)
     if kernel.ndim != 4 or tuple(kernel.shape[:3]) != (*fitted.size, x.shape[3]):

@@ -57,6 +57,11 @@ def dpp_pool(
     learned 3x3 filter around the window's middle cell (full). x: (N, H, W, C); sharpness, offset: numbers or (C,).
     The authors' fused kernel, unlike the paper, divides by the sum of q. Raises PoolscopeError if the kernel isn't
     (3, 3, C) or the window doesn't fit. (Saeedan et al. 2018.)
+
+    Example:
+        >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
+        >>> round(dpp_pool(x, 2, sharpness=1.0).item(), 4)
+        3.9173
     """
     fitted = fit_window(x, window, stride, padding, dilation)
     if kernel is not None and kernel.shape != (3, 3, x.shape[3]):
@@ -125,6 +130,11 @@ def edscw_pool(
     x: (N, H, W, C). DSC lies in [0, 1] (1 where both are 0), so weights differ by a factor e at most.
     gradient="truncated" holds the weights constant, as the authors' kernel does. Raises PoolscopeError on another
     gradient or a window that doesn't fit. (Stergiou & Poppe 2023, AdaPool.)
+
+    Example:
+        >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
+        >>> round(edscw_pool(x, 2).item(), 4)
+        3.0555
     """
     hold = check_gradient("edscw", gradient)
 
@@ -166,7 +176,13 @@ def em_pool(
     dilation: Any = 1,
     gradient: str = "full",
 ) -> jax.Array:
-    """The exponential-maximum half of AdaPool, which is `soft_pool` at beta 1 (Stergiou & Poppe 2023)."""
+    """The exponential-maximum half of AdaPool, which is `soft_pool` at beta 1 (Stergiou & Poppe 2023).
+
+    Example:
+        >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
+        >>> round(em_pool(x, 2).item(), 4)
+        5.7615
+    """
     return soft_pool(x, window, stride, padding, dilation=dilation, gradient=gradient)
 
 
@@ -200,6 +216,11 @@ def ada_pool(
 
     x: (N, H, W, C); alpha: a number, (C,), or the paper's one per position (out_h, out_w, 1). Raises PoolscopeError on
     an unknown gradient or a window that doesn't fit. (Stergiou & Poppe 2023.)
+
+    Example:
+        >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
+        >>> round(ada_pool(x, 2, alpha=0.5).item(), 4)
+        4.4085
     """
     fitted = fit_window(x, window, stride, padding, dilation)
     wide = widen(x)

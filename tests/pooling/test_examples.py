@@ -1,0 +1,29 @@
+"""The examples in the documentation of the public pooling library run, and every public function and layer has one."""
+
+from __future__ import annotations
+
+import doctest
+import inspect
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import pytest
+from flax import nnx
+
+from poolscope import pooling
+
+_DECLARING = {"Choice", "Learned", "Real", "Sizes", "Switch", "Whole", "operator"}  # in spec.declaration's example
+PUBLIC = [name for name in pooling.__all__ if name not in _DECLARING | {"POOLS", "Pool", "find_pool", "make_pool"}]
+NAMES: dict[str, Any] = {"jax": jax, "jnp": jnp, "nnx": nnx, "pooling": pooling}
+
+
+@pytest.mark.parametrize("name", ["pooling", *PUBLIC])
+def test_the_example_runs(name: str) -> None:
+    documented = pooling if name == "pooling" else getattr(pooling, name)
+    names = NAMES | {entry: getattr(pooling, entry) for entry in pooling.__all__}
+    example = doctest.DocTestParser().get_doctest(inspect.getdoc(documented) or "", names, name, None, None)
+    assert example.examples, f"{name} has no example"
+    failures: list[str] = []
+    doctest.DocTestRunner(verbose=False).run(example, out=failures.append)
+    assert not failures, "".join(failures)
