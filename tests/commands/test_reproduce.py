@@ -70,7 +70,7 @@ def test_every_condition_that_changed_is_named(results: Path) -> None:
         ({"git_revision": "bb"}, ("code revision",)),
         ({"git_revision": "aa+"}, ("code revision",)),
         ({"processor": "other", "versions": {"jax": "2"}}, ("processor", "jax")),
-        ({"seeds_together": 2}, ("seeds trained together",)),
+        ({"seeds_together": 2}, ("seeds trained together (not recorded)",)),
     ):
         assert compare_run(row, make_run(0, **changes), [row]).changed == named
 

@@ -202,6 +202,14 @@ def test_a_damaged_record_is_reported_and_the_rest_is_not_lost(results: Path) ->
         assert torn.name in (report.folder / name).read_text()
 
 
+def test_mixed_code_revisions_are_reported(results: Path) -> None:
+    records = [make_record(make_config(pool), seed) for pool in ("max", "avg") for seed in (0, 1)]
+    write_study(results, [replace(record, provenance={"git_revision": "ab"[record.seed]}) for record in records])
+    report = build_report(results, "made")
+    for name in ("report.md", "report.html"):
+        assert "Runs of 2 code revisions are mixed: 2 of a, 2 of b." in (report.folder / name).read_text()
+
+
 def test_nothing_finished_is_still_a_report(results: Path) -> None:
     write_study(results, [make_record(make_config("max"), seed, 0, "failed", "no memory") for seed in (0, 1)])
     report = build_report(results, "made")

@@ -197,3 +197,20 @@ def test_studies_are_listed_without_opening_their_records(results: Path, records
     assert not listed.loc["made", "report"]
     assert listed.loc["pool_type", "protocol"]
     assert listed.loc["pool_type", "records"] == 0
+
+
+def test_revisions_are_counted_over_finished_runs(results: Path, records: list) -> None:
+    mixed = [
+        replace(record, provenance={"git_revision": revision})
+        for record, revision in zip(records, ("aa", "bb", "bb", "bb", "cc", "cc"), strict=True)
+    ]
+    write_study(results, mixed)
+    assert collect(results, "made").revisions == {"bb": 3, "aa": 1}
+
+
+def test_maps_are_kept_for_the_lowest_seed_that_has_them(results: Path, records: list) -> None:
+    maps = records[0].feature_maps
+    full = [replace(record, feature_maps=maps if record.status == "done" else {}) for record in records]
+    write_study(results, [*full[:2], replace(full[2], feature_maps={}), full[3]])
+    kept = collect(results, "made").feature_maps
+    assert set(zip(kept["digest"], kept["seed"], strict=True)) == {(records[0].digest, 0), (records[3].digest, 1)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +14,7 @@ from poolscope.cli import main
 from poolscope.spec.errors import PoolscopeError
 from poolscope.statistics.tables import collect, write_tables
 from poolscope.store.finished import identify, open_finished
+from poolscope.store.record import RunRecord, read_record
 
 QUICK = ["train.steps=2", "model.width=2", "data.train_eval_size=50", "study=mine"]
 
@@ -32,9 +34,40 @@ def commit(results: Path) -> Path:
     return folder
 
 
-def test_a_study_is_continued_from_its_committed_table(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often each record is parsed in this process, by its path below the study's folder."""
+    counts: Counter[str] = Counter()
+
+    def count(path: Path) -> RunRecord:
+        counts[f"{path.parent.name}/{path.name}"] += 1
+        return read_record(path)
+
+    monkeypatch.setattr("poolscope.store.record.read_record", count)
+    return counts
+
+
+def test_a_record_is_parsed_once_until_it_changes(results: Path, parsed: Counter[str]) -> None:
+    records = [make_record(make_config(), seed) for seed in (0, 1)]
+    write_study(results, records)
+    finished = open_finished(str(results), "made")
+    for _ in range(3):
+        for record in records:
+            assert not finished.lacks(record.key) and finished.record(record.key) == record
+            assert (outcome := finished.outcome(record.key)) and outcome.scalars == record.scalars
+    assert list(parsed.values()) == [1, 1]
+    write_study(results, [make_record(make_config(), 1, status="failed", reason="no memory")])
+    assert finished.lacks(records[1].key) and not finished.lacks(records[0].key)
+    assert sorted(parsed.values()) == [1, 2]
+
+
+def test_a_study_is_continued_from_its_committed_table(
+    results: Path, capsys: pytest.CaptureFixture[str], parsed: Counter[str]
+) -> None:
     assert train(results, "seeds=[0,1]") == 0
+    assert list(parsed.values()) == [1, 1]  # for the sentence at the end
     folder = commit(results)
+    parsed.clear()
     before = (folder / "runs.csv").read_bytes()
     capsys.readouterr()
     assert train(results, "seeds=[0,1]") == 0
@@ -44,6 +77,7 @@ def test_a_study_is_continued_from_its_committed_table(results: Path, capsys: py
     assert train(results, "-m", "seeds=[1,2]", "pool=max,avg") == 0
     said = capsys.readouterr().err
     assert "4 of 4 runs done, 1 of them by the committed table." in said
+    assert set(parsed.values()) == {1}
     assert sorted(path.name for path in results.rglob("seed-*.json")) == ["seed-1.json", "seed-2.json", "seed-2.json"]
     write_tables(collect(results, "mine"), folder)
     after = pd.read_csv(folder / "runs.csv")

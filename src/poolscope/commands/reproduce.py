@@ -179,7 +179,7 @@ def _list_changed(row: Cells, record: RunRecord) -> tuple[str, ...]:
     found |= {
         name: (row.get(f"provenance.versions.{name}", ""), versions[name]) for name in versions if name != "poolscope"
     }
-    changed = [name for name, (old, new) in found.items() if old != str(new)]
+    changed = [name if old else f"{name} (not recorded)" for name, (old, new) in found.items() if old != str(new)]
     revision = str(record.provenance.get("git_revision", ""))
     if revision.endswith("+") and "code revision" not in changed:
         changed.insert(0, "code revision")

@@ -26,6 +26,7 @@ from poolscope.statistics.claims import find_contrasts
 from poolscope.statistics.tables import Tables, collect, list_studies, write_csv, write_tables
 from poolscope.store.environment import publish_environment
 from poolscope.store.files import write_text
+from poolscope.store.revisions import describe_revisions
 
 __all__ = ["Report", "build_report", "list_runs", "list_studies"]
 
@@ -140,6 +141,7 @@ def _write(folder: Path, study: str, tables: Tables, analysis: Analysis) -> list
         "runs": len(tables.runs),
         "done": int((tables.runs["status"] == "done").sum()),
         "damaged": tables.damaged,
+        "mixture": describe_revisions(tables.revisions),
         "sections": analysis.sections,
         "drawings": drawings,
     }

@@ -22,6 +22,7 @@ from poolscope.store import files
 from poolscope.store.cells import CONFIG_KINDS, Cells, flatten, read_cell, to_cell
 from poolscope.store.checks import IDENTITY, KEYS, NAMES, find_false_part, find_problem, fits_digest, is_scalar
 from poolscope.store.record import RunRecord, read_placed_record
+from poolscope.store.revisions import count_revisions
 from poolscope.store.table import find_contradiction, group_rows, read_committed
 
 CONFIG_COLUMNS = RECORDED_KEYS
@@ -57,6 +58,14 @@ class Tables:
     confusion: pd.DataFrame
     feature_maps: pd.DataFrame
     damaged: tuple[str, ...] = ()
+
+    @property
+    def revisions(self) -> dict[str, int]:
+        """How many finished runs each code revision made, for `poolscope.store.revisions.describe_revisions`."""
+        done = self.runs[self.runs["status"] == "done"]
+        return count_revisions(
+            done["provenance.git_revision"] if "provenance.git_revision" in done else [""] * len(done)
+        )
 
 
 def collect(results: str | Path, study: str) -> Tables:
