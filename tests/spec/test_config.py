@@ -170,7 +170,11 @@ def test_an_operator_takes_its_own_options_only() -> None:
         ("model.width", -4, "model.width must be a whole number from 1 to 100000, not -4"),
         ("model.growth", 0.0, "model.growth must be a number above 0 and at most 1000, not 0"),
         ("model.growth", 1000.0, "model.growth^(model.blocks - 1) must be at most 100,000, not 1.6e+07"),
-        ("model.head", "mean", "model.head must be one of flatten, avg, max, grid, none, not 'mean'"),
+        (
+            "model.head",
+            "mean",
+            "model.head must be one of flatten, avg, max, gem, lse, avgmax, catavgmax, grid, none, not 'mean'",
+        ),
         ("model.norm", "bn", "model.norm must be one of none, batch, layer, group, not 'bn'"),
         ("model.conv_padding", "FULL", "model.conv_padding must be one of SAME, VALID, CIRCULAR"),
         ("model.dropout", 1.0, "model.dropout must be a number from 0 to below 1, not 1"),

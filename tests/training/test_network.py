@@ -279,6 +279,28 @@ def test_the_grid_head_averages_as_even_parts_as_there_are(side: int, grid: int)
     np.testing.assert_allclose(model(x, train=False)[0], expected, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("head", "pooled"),
+    [
+        ("avg", lambda x: x.mean((1, 2))),
+        ("max", lambda x: x.max((1, 2))),
+        ("gem", lambda x: (np.maximum(x, 1e-6) ** 3).mean((1, 2)) ** (1 / 3)),
+        ("lse", lambda x: np.log(np.exp(10 * x).mean((1, 2))) / 10),
+        ("avgmax", lambda x: (x.mean((1, 2)) + x.max((1, 2))) / 2),
+        ("catavgmax", lambda x: np.concatenate([x.mean((1, 2)), x.max((1, 2))], axis=1)),
+    ],
+)
+def test_a_global_head_reads_what_its_formula_says(head: str, pooled: object) -> None:
+    plan, model = build(
+        configure("pool.name=none", f"model.head={head}", "model.blocks=0", "model.pool_stages=0"), (5, 6, 2)
+    )
+    x = np.abs(images_like((3, 5, 6, 2)))
+    features = pooled(np.asarray(x, np.float64))
+    expected = features @ np.asarray(model.head.kernel[...]) + np.asarray(model.head.bias[...])
+    np.testing.assert_allclose(model(jnp.asarray(x), train=False)[0], expected, rtol=1e-4, atol=1e-5)
+    assert plan.parameters == (features.shape[1] + 1) * plan.classes
+
+
 def test_dropout_and_batch_statistics_belong_to_training() -> None:
     config = configure("model.dropout=0.5", "model.norm=batch", "model.head=flatten")
     _, model = build(config, (8, 8, 1))
@@ -323,7 +345,7 @@ def test_bfloat16_activations_keep_float32_weights_and_logits(norm: str) -> None
     assert 0 < float(jnp.abs(logits - truth).max()) < 0.03 * float(jnp.abs(truth).max())
 
 
-@pytest.mark.parametrize("head", ["avg", "max", "flatten", "grid"])
+@pytest.mark.parametrize("head", ["avg", "max", "gem", "lse", "avgmax", "catavgmax", "flatten", "grid"])
 def test_what_is_not_finite_reaches_the_logits(head: str) -> None:
     """A network that has blown up inside must not look like one that guesses."""
     _, model = build(configure(f"model.head={head}", "model.norm=none"), (16, 16, 2), 3)

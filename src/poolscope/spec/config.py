@@ -40,7 +40,7 @@ __all__ = [
     "to_record",
 ]
 
-HEADS = ("flatten", "avg", "max", "grid", "none")
+HEADS = ("flatten", "avg", "max", "gem", "lse", "avgmax", "catavgmax", "grid", "none")
 NORMS = ("none", "batch", "layer", "group")
 CONV_PADDINGS = ("SAME", "VALID", "CIRCULAR")
 PLACEMENTS = ("early", "spread", "late")
@@ -97,7 +97,10 @@ class ModelConfig:
     norm: str = setting("none", "normalisation after each convolution", choices=NORMS)
     dropout: float = setting(0.0, "fraction of features dropped before the head", within=Range(0, 1, open_above=True))
     head: str = setting(
-        "avg", "flatten, avg (global average), max (global max), grid (fixed grid of means), none", choices=HEADS
+        "avg",
+        "flatten; avg, max, gem (p = 3), lse (beta = 10) or avgmax (half their sum) of each channel; catavgmax: its "
+        "mean and its maximum; grid: a fixed grid of means; none",
+        choices=HEADS,
     )
     grid: int = setting(2, "side of the fixed grid when head is grid", within=Range(1, 10_000))
     dense: bool = setting(False, "a-trous control: pools at stride 1, later layers dilated instead")

@@ -268,6 +268,7 @@ class _Trace:
             raise PoolscopeError(
                 f"model.grid must be at most the side of the last map, {height}x{width}, not {model.grid}."
             )
+        channels *= 2 if model.head == "catavgmax" else 1
         self.shape = (*side, channels)
         self.add("head_pool", "flatten" if model.head == "flatten" else f"{model.head}_head")
         features = side[0] * side[1] * channels

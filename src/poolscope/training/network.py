@@ -21,12 +21,27 @@ from flax import nnx
 from jax import Array
 
 from poolscope.kernels.convolution import fast_conv
-from poolscope.pooling import make_pool
+from poolscope.pooling import (
+    global_avgmax_pool,
+    global_catavgmax_pool,
+    global_gem_pool,
+    global_lse_pool,
+    make_pool,
+)
 from poolscope.spec.config import RunConfig
 from poolscope.spec.geometry import Pair
 from poolscope.spec.plan import Layer, Plan
 
 Activations = dict[str, tuple[Array, Array]]  # before and after each pool
+
+_HEADS = {
+    "avg": lambda x: x.mean((1, 2)),
+    "max": lambda x: x.max((1, 2)),
+    "gem": global_gem_pool,
+    "lse": global_lse_pool,
+    "avgmax": global_avgmax_pool,
+    "catavgmax": global_catavgmax_pool,
+}
 
 
 class ConvNet(nnx.Module):
@@ -140,10 +155,8 @@ def _pool_torus(x: Array, layer: Layer, pool: Callable[[Array], Array], options:
 
 
 def _pool_head(x: Array, kind: str, grid: int) -> Array:
-    if kind == "max":
-        return x.max((1, 2))
-    if kind == "avg":
-        return x.mean((1, 2))
+    if kind in _HEADS:
+        return _HEADS[kind](x)
     if kind == "grid":
         rows, columns = (jnp.asarray(_grid_means(side, grid), x.dtype) for side in x.shape[1:3])
         x = jnp.einsum("gh,nhwc,kw->ngkc", rows, x, columns)
