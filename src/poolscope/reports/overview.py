@@ -77,7 +77,7 @@ def build_overview(results: str | Path, echo: Callable[[str], None] = print) -> 
 
 
 def build_ledger(results: str | Path) -> Ledger:
-    """Write <results>/ledger alone, from the tables and records of the studies that promised contrasts."""
+    """Write <results>/ledger alone, from the tables and records of the studies that have contrasts."""
     judged = []
     for study in sorted({contrast.study for contrast in list_contrasts()}):
         with suppress(PoolscopeError):  # a study without runs
@@ -105,14 +105,14 @@ def read_paragraphs(study: str) -> tuple[str, dict[str, Markup]]:
 
 
 def _judge_all(judged: Sequence[pd.DataFrame]) -> Ledger:
-    """The ledger of these verdicts, and of promised contrasts whose study has no runs yet."""
+    """The ledger of these verdicts, and of contrasts whose study has no runs yet."""
     reached = {study for frame in judged for study in frame["study"]}
     waiting = [contrast for contrast in list_contrasts() if contrast.study not in reached]
     return make_ledger(read_claims(), [*judged, judge_contrasts(_NO_RUNS, waiting)])
 
 
 def _is_study(study: str) -> bool:
-    """Whether a study asks something: it promised contrasts, or has an analysis of its own."""
+    """Whether a study asks something: it has contrasts or an analysis of its own."""
     return bool(find_contrasts(study)) or (shipped("experiments") / study / "analysis.py").is_file()
 
 

@@ -8,14 +8,14 @@ import pandas as pd
 
 from poolscope.statistics.arms import factors, find_varying, show_value
 
-_SAID = {
+_IN_CAPTIONS = {
     *("seed", "train_size", "test_size", "data.test", "epochs", "train.epochs", "train.batch_size"),
     *("optim.name", "optim.learning_rate"),
 }
 
 
 def show_comparison(comparison: pd.DataFrame) -> pd.DataFrame:
-    """The comparison as texts, for people: per cent, percentage points, ± half of a 95 % interval."""
+    """Format a comparison: per cent, percentage points, ± half of a 95 % interval or the interval where it was cut."""
     baselines = sorted({baseline for baseline in comparison["baseline"] if baseline})
     single = baselines[0] if len(baselines) == 1 else ""
     difference = f"difference to {single} (points)" if single else "difference (points)"
@@ -43,7 +43,7 @@ def show_comparison(comparison: pd.DataFrame) -> pd.DataFrame:
 
 
 def show_contrasts(contrasts: pd.DataFrame) -> pd.DataFrame:
-    """The contrasts as texts, for people."""
+    """Format paired contrasts: difference in percentage points, its 95 % interval and p."""
     return _drop_constant(
         pd.DataFrame(
             [
@@ -82,7 +82,7 @@ def show_mean(row: Mapping[str, float], name: str, scale: float = 100) -> str:
 
 
 def show_interval(row: Mapping[str, float], name: str) -> str:
-    """+0.42 ± 0.31 of a row with columns <name>, <name>_low and <name>_high."""
+    """Format +0.42 ± 0.31 from a row with columns <name>, <name>_low and <name>_high."""
     if _absent(row[name]):
         return ""
     half = (row[f"{name}_high"] - row[f"{name}_low"]) / 2
@@ -90,7 +90,7 @@ def show_interval(row: Mapping[str, float], name: str) -> str:
 
 
 def describe_protocol(labelled: pd.DataFrame) -> pd.DataFrame:
-    """Under which conditions the numbers hold: an item per row, a column per setting; what varies lists its values."""
+    """Describe the conditions of the numbers: an item per row, a column per setting; what varies lists its values."""
     items = {
         "test images": ["test_size", "data.test"],
         "training images": ["train_size", "data.train"],
@@ -125,10 +125,10 @@ def describe_protocol(labelled: pd.DataFrame) -> pd.DataFrame:
 
 
 def say_protocol(runs: pd.DataFrame) -> str:
-    """A sentence per setting, for captions: n, seeds, images, epochs, batch, learning rate, and the test images."""
+    """Say for each setting, in captions: n, seeds, images, epochs, batch, learning rate, and the test images."""
     sentences = []
     for setting, chosen in runs.groupby("setting", sort=False):
-        values = {column: _list_values(chosen[column]) for column in chosen if column in _SAID}
+        values = {column: _list_values(chosen[column]) for column in chosen if column in _IN_CAPTIONS}
         counts = chosen.groupby("arm", sort=False)["seed"].nunique()
         n = " to ".join(str(count) for count in sorted({counts.min(), counts.max()}))
         sentences.append(
@@ -143,7 +143,7 @@ def say_protocol(runs: pd.DataFrame) -> str:
 
 
 def say_factors(runs: pd.DataFrame) -> str:
-    """Which configuration keys tell the arms and settings apart, and which vary along with them."""
+    """Say which configuration keys distinguish the arms and settings, and which vary along with them."""
     chosen = factors(runs)
     also = [column for column in find_varying(runs) if column not in chosen]
     text = f"Factors that vary: {', '.join(chosen) or 'none'}."
@@ -162,7 +162,7 @@ def say_unlearned(comparison: pd.DataFrame) -> tuple[str, ...]:
 
 
 def say_missing(missing: pd.DataFrame) -> str:
-    """How many runs `list_missing` lists, of which kind, and what that does to the means."""
+    """Say how many runs `list_missing` lists, of which kind, and what that does to the means."""
     if missing.empty:
         return "None: every arm finished with every seed of its setting."
     counts = ", ".join(f"{count} {status}" for status, count in missing["status"].value_counts(sort=False).items())

@@ -10,7 +10,7 @@ from poolscope.statistics.learning import find_unlearned
 
 
 def compare_arms(labelled: pd.DataFrame, baseline: str = "max") -> pd.DataFrame:
-    """A row per setting and arm, best mean test accuracy first; means over finished runs, in units of the runs table.
+    """Compare arms: a row per setting and arm, best mean test accuracy first; means over finished runs.
 
     Columns: setting, arm, n, seeds (of the setting), unlearned (finished at chance, and in the means), <metric>,
     <metric>_low and _high, baseline, difference (points), difference_low and _high, p, p_holm, cost.
@@ -46,7 +46,7 @@ def compare_arms(labelled: pd.DataFrame, baseline: str = "max") -> pd.DataFrame:
 
 
 def list_missing(labelled: pd.DataFrame) -> pd.DataFrame:
-    """A row per run that failed, diverged, or that only other arms have: data set, arm, seed, status, reason."""
+    """List runs that failed, diverged, or that only other arms have: data set, arm, seed, status, reason."""
     rows = []
     for setting, runs in labelled.groupby("setting", sort=False):
         seeds = sorted(runs["seed"].unique())

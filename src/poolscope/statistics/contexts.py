@@ -27,7 +27,7 @@ class Pooled:
 
 
 def pool_contexts(effects: Sequence[float] | np.ndarray, errors: Sequence[float] | np.ndarray) -> Pooled:
-    """Random-effects mean of effects with their standard errors, one for each context (DerSimonian & Laird 1986).
+    """Pool effects with their standard errors, one for each context, by random effects (DerSimonian & Laird 1986).
 
     tau² = max(0, (Q - k + 1) / (Σw - Σw² / Σw)) with w = 1 / error² and Q = Σ w (effect - mean_w)²; then weights
     v = 1 / (error² + tau²), interval mean_v ± t_{k-1} se with se² = Σ v (effect - mean_v)² / ((k - 1) Σv), but at least

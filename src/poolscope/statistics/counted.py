@@ -30,7 +30,7 @@ POOLED = [(window, stride) for window in (2, 3, 4) for stride in (2, 4)]
 
 
 def judge_exactly() -> pd.DataFrame:
-    """A row per counted contrast, in the columns of `judge_contrasts`: n cases checked, `equal` of them equal."""
+    """Judge each counted contrast, in the columns of `judge_contrasts`: n cases checked, `equal` of them equal."""
     rows = []
     for number, (hypothesis, measure, check) in _CHECKS.items():
         cases = list(check())

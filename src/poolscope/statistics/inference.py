@@ -50,7 +50,7 @@ def summarise(
 
 
 def summarise_runs(runs: pd.DataFrame, columns: Sequence[str], by: Sequence[str] = ("setting", "arm")) -> pd.DataFrame:
-    """A row per group and column: metric, n, mean, sd, low, high; groups in the order in which they first appear."""
+    """Summarise columns by group: metric, n, mean, sd, low, high; groups in the order in which they first appear."""
     rows = []
     for key, group in runs.groupby(list(by), sort=False):
         for column in columns:
@@ -60,14 +60,14 @@ def summarise_runs(runs: pd.DataFrame, columns: Sequence[str], by: Sequence[str]
 
 
 def find_bounds(column: str) -> tuple[float, float]:
-    """The smallest and the largest value that a mean of this column of the runs table can have."""
+    """Find the smallest and largest value that a mean of this column of the runs table can have."""
     if column == "generalisation_gap":
         return -1.0, 1.0
     return (0.0, 1.0) if "accuracy" in column and not column.startswith("relative") else (-math.inf, math.inf)
 
 
 def permute_signs(differences: Sequence[float] | np.ndarray, alternative: str = "two-sided") -> float:
-    """Permutation p of the mean difference under random signs (Fisher 1935); exact up to 16 differences.
+    """Compute the permutation p of the mean difference under random signs (Fisher 1935); exact up to 16.
 
     alternative: two-sided, greater or less. NaN for fewer than 2 differences.
     """
@@ -87,7 +87,7 @@ def permute_signs(differences: Sequence[float] | np.ndarray, alternative: str = 
 
 
 def adjust_holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Holm's step-down p values (1979): the running maximum of (m - i) p_(i), i from 0, at most 1; NaN don't count."""
+    """Adjust p values by Holm's step-down (1979): running maximum of (m - i) p_(i), i from 0, at most 1; NaN stay."""
     raw = np.asarray(p, dtype=float)
     adjusted = np.full(raw.shape, math.nan)
     order = [i for i in np.argsort(raw, kind="stable") if not math.isnan(raw[i])]
@@ -97,7 +97,7 @@ def adjust_holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
 
 
 def pair_by_seed(runs: pd.DataFrame, arm: str, baseline: str, column: str) -> pd.Series:
-    """column(arm) - column(baseline) for each seed that both arms have, indexed by seed; runs of one setting."""
+    """Subtract column(baseline) from column(arm) for each seed of both, indexed by seed; runs of one setting."""
     values = {
         name: runs.loc[runs["arm"] == name, ["seed", column]].set_index("seed")[column] for name in (arm, baseline)
     }
@@ -107,7 +107,7 @@ def pair_by_seed(runs: pd.DataFrame, arm: str, baseline: str, column: str) -> pd
 def list_differences(
     runs: pd.DataFrame, baselines: Mapping[tuple[str, str], str], column: str, scale: float = 1.0
 ) -> pd.DataFrame:
-    """A row per setting, arm (but the baselines) and paired seed: difference = scale * (arm - its baseline)."""
+    """List scale * (arm - its baseline): a row per setting, arm (but the baselines) and paired seed."""
     by_setting = dict(iter(runs.groupby("setting")))
     rows = [
         {"setting": setting, "arm": arm, "baseline": baseline, "seed": seed, "difference": scale * difference}
@@ -121,7 +121,7 @@ def list_differences(
 def contrast_arms(
     runs: pd.DataFrame, baselines: Mapping[tuple[str, str], str], column: str, scale: float = 1.0
 ) -> pd.DataFrame:
-    """Paired contrasts of each arm with its baseline; one family, for Holm, is all contrasts of one setting.
+    """Contrast each arm with its baseline, paired by seed; one family, for Holm, is all contrasts of one setting.
 
     Columns: setting, arm, baseline, n (paired seeds), difference (mean, times `scale`), low, high (t interval of this
     contrast alone), p (sign flips), p_holm, note.
@@ -147,7 +147,7 @@ def contrast_arms(
 
 
 def find_power(effect: float, n: int, family: float = 1) -> float:
-    """Probability that a two-sided paired t test at 0.05 / family with n seeds finds an effect in units of sd."""
+    """Compute the power of a two-sided paired t test at 0.05 / family with n seeds for an effect in units of sd."""
     critical = stats.t.ppf(1 - 0.025 / family, n - 1)
     shift = effect * math.sqrt(n)
     lower = stats.nct.cdf(-critical, n - 1, shift)  # NaN in SciPy for some shifts at which it is below 1e-9
@@ -155,7 +155,7 @@ def find_power(effect: float, n: int, family: float = 1) -> float:
 
 
 def find_detectable(n: int, family: float = 1, power: float = 0.8) -> float:
-    """The smallest effect, in units of sd, that n >= 2 seeds find with this power."""
+    """Find the smallest effect, in units of sd, that n >= 2 seeds find with this power."""
     high = 1.0
     while find_power(high, n, family) < power:
         high *= 2
@@ -163,7 +163,7 @@ def find_detectable(n: int, family: float = 1, power: float = 0.8) -> float:
 
 
 def find_needed(effect: float, family: float = 1, power: float = 0.8, most: int = 10_000) -> int | None:
-    """The fewest seeds that find an effect (in units of sd) with this power; None where more than `most` would."""
+    """Find the fewest seeds that show an effect (in units of sd) with this power; None where more than `most` would."""
     low, high = 1, 2
     while find_power(effect, high, family) < power:
         low, high = high, 2 * high

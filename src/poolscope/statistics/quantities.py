@@ -41,7 +41,7 @@ _AXES = {
 
 
 def find_column(runs: pd.DataFrame, measure: str) -> pd.Series | None:
-    """The values of a column or derived measure, by row; None where the runs don't have it."""
+    """Find the values of a column or derived measure, by row; None where the runs don't have it."""
     if measure in DERIVED:
         _, columns, compute = DERIVED[measure]
         return compute(*(runs[column].astype(float) for column in columns)) if set(columns) <= set(runs) else None
@@ -49,7 +49,7 @@ def find_column(runs: pd.DataFrame, measure: str) -> pd.Series | None:
 
 
 def pair_arms(measure: str, arm: pd.DataFrame, baseline: pd.DataFrame, curves: pd.DataFrame) -> pd.Series:
-    """The effect arm - baseline of a measure of PAIRED for each seed of both; fractions of 1, indexed by seed."""
+    """Compute arm - baseline of a measure of PAIRED for each seed of both; fractions of 1, indexed by seed."""
     seeds = sorted(set(arm["seed"]) & set(baseline["seed"]))
     if not seeds:
         return pd.Series(dtype="float64")
@@ -65,7 +65,7 @@ def pair_arms(measure: str, arm: pd.DataFrame, baseline: pd.DataFrame, curves: p
 
 
 def find_common_fit(measure: str, arm: pd.DataFrame, baseline: pd.DataFrame, curves: pd.DataFrame) -> float:
-    """The best fit that every run of both arms reached, by seeds of both; NaN where the measure is not at equal fit.
+    """Find the best fit that all runs of both arms reached, for seeds of both; NaN where the measure has no fit.
 
     It is the highest of the runs' lowest train losses, or the lowest of their highest train accuracies.
     """

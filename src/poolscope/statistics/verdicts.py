@@ -57,7 +57,7 @@ def judge_contrasts(
 
 
 def measure_effect(runs: pd.DataFrame, contrast: Contrast, curves: pd.DataFrame | None = None) -> pd.Series:
-    """The contrast's effect for each seed that has all of its runs, in its unit; indexed by seed.
+    """Measure the contrast's effect for each seed that has all of its runs, in its unit; indexed by seed.
 
     Raises PoolscopeError where filters select several configurations or the measure isn't there.
     """
@@ -70,7 +70,7 @@ def measure_effect(runs: pd.DataFrame, contrast: Contrast, curves: pd.DataFrame 
 
 
 def select_runs(runs: pd.DataFrame, filters: Filters) -> pd.DataFrame:
-    """The runs whose columns equal the filters' values: numbers as numbers, None as an empty cell or no column."""
+    """Select the runs whose columns equal the filters: numbers as numbers, None as an empty cell or no column."""
     chosen = pd.Series(True, index=runs.index)
     for column, value in filters.items():
         chosen &= _match(runs[column], value) if column in runs else pd.Series(value is None, index=runs.index)
@@ -78,12 +78,12 @@ def select_runs(runs: pd.DataFrame, filters: Filters) -> pd.DataFrame:
 
 
 def is_supported(verdict: str) -> bool:
-    """Whether a verdict says supported, strongly or not."""
+    """Tell whether a verdict is one of support, strong or not."""
     return verdict in ("supported", "strongly supported")
 
 
 def is_refuted(verdict: str) -> bool:
-    """Whether a verdict says refuted, in whatever way."""
+    """Tell whether a verdict is one of refutation, in whatever way."""
     return verdict.startswith("refuted")
 
 
