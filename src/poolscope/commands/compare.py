@@ -136,14 +136,14 @@ def _print(table: pd.DataFrame, delta: float, picture: Path) -> None:
     texts = []
     for row in table.to_dict("records"):
         first = row["arm"] == row["against"]
-        spread = "" if first else f" ± {(row['difference_high'] - row['difference_low']) / 2:.2f}"
+        between = "" if first else f" ({row['difference_low']:.2f} to {row['difference_high']:.2f})"
         texts.append(
             {
                 "data set": row["setting"],
                 "strategy": row["arm"],
                 "n": str(row["n"]),
                 "test accuracy (%)": show_mean(row, "test_accuracy", 1),
-                "difference (points)": "first" if first else f"{row['difference']:+.2f}{spread}",
+                "difference (points)": "first" if first else f"{row['difference']:+.2f}{between}",
                 "verdict": "" if first else row["verdict"],
                 "detectable": "" if first else f"{row['detectable']:.2f}",
                 "gap": f"{100 * row['generalisation_gap']:.1f}",
