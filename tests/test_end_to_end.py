@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 import optax
 import pytest
 from digit_runs import QUICK, Silent, configure, make_trainer
+from processes import with_cpu_devices
 
 from poolscope.runs.run import run_config
 from poolscope.spec.config import digest
@@ -139,7 +139,7 @@ def test_bfloat16_trains(results: Path) -> None:
 
 def test_several_devices_share_a_batch_and_agree_with_one(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "poolscope", "train", *QUICK, "train.steps=12", f"results={tmp_path}"]
-    flags = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=4", "JAX_PLATFORMS": "cpu"}
+    flags = with_cpu_devices(4)
     for count in (1, 4):
         subprocess.run(
             [*command, f"train.devices={count}", f"study=on{count}"], env=flags, check=True, capture_output=True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,30 +69,46 @@ def test_every_operator_has_an_oracle_here_or_a_test_module_of_its_own() -> None
 
 @pytest.mark.parametrize("name", ORACLES)
 def test_values_and_gradients_equal_loops(name: str) -> None:
-    for seed, geometry in enumerate(random_geometries(20, stride=OPERATORS[name].stride)):
-        rng = np.random.default_rng(seed)
-        x = rng.normal(size=(1, geometry.height, geometry.width, 2))
-        options = OPTIONS.get(name, lambda *_: {})(geometry, 2, rng)
-        with jax.enable_x64(True):
-            arrays = {
-                key: jnp.asarray(value) if isinstance(value, np.ndarray) else value for key, value in options.items()
-            }
+    compare_with_loops(name, random_geometries(8, seed=list(ORACLES).index(name), stride=OPERATORS[name].stride))
 
-            def pool(x: jax.Array, geometry: Geometry = geometry, arrays: Any = arrays) -> jax.Array:
-                return POOLS[name](
-                    x,
-                    geometry.window,
-                    geometry.stride,
-                    geometry.padding,
-                    dilation=geometry.dilation,
-                    **arrays,
-                    **({"deterministic": True} if OPERATORS[name].stochastic else {}),
-                )
 
+@pytest.mark.long
+@pytest.mark.parametrize("name", ORACLES)
+def test_values_and_gradients_equal_loops_on_many_geometries(name: str) -> None:
+    compare_with_loops(name, random_geometries(40, seed=100, stride=OPERATORS[name].stride))
+
+
+def compare_with_loops(name: str, geometries: list[Geometry]) -> None:
+    """All geometries in one program, so that an operator is compiled once."""
+    given, programs = [], []
+    with jax.enable_x64(True):
+        for seed, geometry in enumerate(geometries):
+            rng = np.random.default_rng(seed)
+            x = rng.normal(size=(1, geometry.height, geometry.width, 2))
+            options = OPTIONS.get(name, lambda *_: {})(geometry, 2, rng)
+            pool = partial(apply, name, geometry, options)
             weights = rng.normal(size=jax.eval_shape(pool, jnp.asarray(x)).shape)
-            weighted = jax.value_and_grad(lambda x, w: (lambda y: (jnp.sum(y * w), y))(pool(x)), has_aux=True)  # noqa: B023
-            compiled = compile_quickly(weighted)
-            (_, y), gradient = compiled(jnp.asarray(x), jnp.asarray(weights))
+            given.append((x, weights, options))
+            programs.append(jax.value_and_grad(partial(weigh, pool), has_aux=True))
+        arrays = [(jnp.asarray(x), jnp.asarray(weights)) for x, weights, _ in given]
+        found = compile_quickly(
+            lambda arrays: [program(*pair) for program, pair in zip(programs, arrays, strict=True)]
+        )(arrays)
+    for geometry, (x, weights, options), ((_, y), gradient) in zip(geometries, given, found, strict=True):
         np.testing.assert_allclose(y, ORACLES[name](x, geometry, **options), atol=1e-12, err_msg=str(geometry))
         expected = numerical_gradient(lambda x: ORACLES[name](x, geometry, **options), x, weights)  # noqa: B023
         np.testing.assert_allclose(gradient, expected, atol=2e-8, err_msg=str(geometry))
+
+
+def apply(name: str, geometry: Geometry, options: dict[str, Any], x: jax.Array) -> jax.Array:
+    """The operator, in its evaluated form where it draws."""
+    arrays = {key: jnp.asarray(value) if isinstance(value, np.ndarray) else value for key, value in options.items()}
+    evaluated = {"deterministic": True} if OPERATORS[name].stochastic else {}
+    sizes = (geometry.window, geometry.stride, geometry.padding)
+    return POOLS[name](x, *sizes, dilation=geometry.dilation, **arrays, **evaluated)
+
+
+def weigh(pool: Callable[[jax.Array], jax.Array], x: jax.Array, weights: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """A weighted sum of the outputs, and the outputs."""
+    y = pool(x)
+    return jnp.sum(y * weights), y

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ import jax
 import numpy as np
 import pytest
 from digit_runs import DRAWS, OWN_IMAGES, SMALL, Silent, configure, make_trainer
+from processes import with_cpu_devices
 
 from poolscope.data.datasets import load_dataset
 from poolscope.runs.run import run_config
@@ -224,7 +224,7 @@ print(json.dumps(told))
 
 
 def test_eight_devices_take_seeds_first_then_what_is_left_shares_each_batch(tmp_path: Path) -> None:
-    environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=8", "JAX_PLATFORMS": "cpu"}
+    environment = with_cpu_devices(8)
     command = [sys.executable, "-c", DEVICES, str(Path(__file__).parents[1] / "support")]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

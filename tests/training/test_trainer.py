@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from processes import with_cpu_devices
 from small_runs import build, cut, epoch_data, prepare
 
 from poolscope.data.datasets import Dataset
@@ -302,7 +302,7 @@ print(json.dumps(told))
 
 
 def test_four_devices_share_each_batch_and_train_as_one_does(tmp_path: Path) -> None:
-    environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=4", "JAX_PLATFORMS": "cpu"}
+    environment = with_cpu_devices(4)
     command = [sys.executable, "-c", DEVICES, str(Path(__file__).parents[1] / "support")]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
