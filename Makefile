@@ -11,11 +11,13 @@ PINS := pyproject.toml constraints.txt
 UV_INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt --build-constraints constraints.txt -e
 PIP_INSTALL = PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet -e
 
+PYTEST = $(BIN)/python -m pytest -q -n logical --maxprocesses 8 --dist loadgroup
+
 .DEFAULT_GOAL := help
-.PHONY: help quickstart setup test smoke lint format types imports pins check constraints clean
+.PHONY: help quickstart setup test test-long test-all smoke lint format types imports pins check constraints clean
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 quickstart: .venv/.installed ## compare pooling operators on handwritten digits, into results/quickstart
 	$(BIN)/poolscope train experiment=quickstart
@@ -23,8 +25,13 @@ quickstart: .venv/.installed ## compare pooling operators on handwritten digits,
 
 setup: .venv/.installed-dev ## environment for working on poolscope, in .venv
 
-test: .venv/.installed-dev ## all tests, on all cores; ARGS="-k pooling" chooses some
-	$(BIN)/python -m pytest -q -n logical --maxprocesses 8 --dist loadgroup $(ARGS)
+test: .venv/.installed-dev ## the tests, on all cores; ARGS="-k pooling" chooses some
+	$(PYTEST) $(ARGS)
+
+test-long: .venv/.installed-dev ## the tests marked long, with programs compiled as users compile them
+	XLA_FLAGS="$(XLA_FLAGS)" $(PYTEST) -m long $(ARGS)
+
+test-all: test test-long ## both
 
 smoke: .venv/.installed-dev ## train, sweep and report a few steps in a temporary folder
 	scripts/smoke.sh $(BIN)/poolscope
@@ -46,7 +53,7 @@ imports: .venv/.installed-dev ## the floors of the house: who may import whom
 pins: ## constraints.txt names versions and no address
 	@! grep -n '://' constraints.txt || { echo "constraints.txt must not contain an address."; exit 1; }
 
-check: lint types imports pins smoke test ## everything that CI checks
+check: lint types imports pins smoke test-all ## everything that CI checks
 
 # Without the extra "ray", whose launcher wants older versions of what the rest is tested with.
 constraints: .venv/.installed-dev ## resolve the pins again from pyproject.toml; ARGS=--upgrade takes newer versions

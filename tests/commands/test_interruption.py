@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from processes import run_command
 
 from poolscope.store.record import read_record
 
@@ -21,7 +22,7 @@ SWEEP = [
 
 
 LIMITED = """import resource, runpy
-resource.setrlimit(resource.RLIMIT_FSIZE, (8000, 8000))
+resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
 runpy.run_module("poolscope", run_name="__main__", alter_sys=True)"""
 
 
@@ -57,22 +58,22 @@ def wait_for_a_record(results: Path, process: subprocess.Popen[str]) -> None:
 
 
 def finish_again(results: Path, earlier: dict[Path, bytes], *words: str) -> None:
-    status, said = finish(start(results, *words))
+    status, said = run_command("train", *SWEEP, f"results={results}", *words)
     assert status == 0 and "4 of 4 runs done." in said
     later = records(results)
     assert len(later) == 4 and {path: later[path] for path in earlier} == earlier
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
 def test_a_sweep_that_is_asked_to_stop_says_so_and_can_be_finished(number: signal.Signals, results: Path) -> None:
-    process = start(results, "train.epochs=60")
+    process = start(results, "train.epochs=20")
     wait_for_a_record(results, process)
     process.send_signal(number)
     status, said = finish(process)
     assert status == 130 and said[-1] == (
         "poolscope: interrupted; finished runs are recorded, and the same command goes on."
     )
-    finish_again(results, records(results), "train.epochs=60")
+    finish_again(results, records(results), "train.epochs=20")
 
 
 def children(process: int) -> list[tuple[int, str]]:
@@ -83,8 +84,9 @@ def children(process: int) -> list[tuple[int, str]]:
     return [(int(line.split()[0]), line) for line in listed.splitlines()]
 
 
+@pytest.mark.long
 def test_a_worker_that_is_killed_is_said_in_one_sentence_and_nothing_is_lost(results: Path) -> None:
-    process = start(results, "hydra/launcher=local", "hydra.launcher.n_jobs=2", "train.epochs=60")
+    process = start(results, "hydra/launcher=local", "hydra.launcher.n_jobs=2", "train.epochs=20")
     while not (held := list(results.rglob(".seed-*.running"))):
         assert process.poll() is None
         time.sleep(0.05)
@@ -96,13 +98,13 @@ def test_a_worker_that_is_killed_is_said_in_one_sentence_and_nothing_is_lost(res
     (sentence,) = [line for line in said if line.startswith("poolscope: ")]
     assert "worker process was killed" in sentence and "run the same command again" in sentence
     earlier = records(results)
-    finish_again(results, earlier, "train.epochs=60", "hydra/launcher=local", "hydra.launcher.n_jobs=2")
+    finish_again(results, earlier, "train.epochs=20", "hydra/launcher=local", "hydra.launcher.n_jobs=2")
 
 
 def test_a_file_that_can_t_grow_stops_the_sweep_in_one_sentence(results: Path) -> None:
     """As a full disk: writing fails half-way through a record."""
     environment = {**os.environ, "JAX_ENABLE_COMPILATION_CACHE": "false"}
-    status, said = finish(start(results, "train.epochs=60", program=("-c", LIMITED), env=environment))
+    status, said = finish(start(results, "train.epochs=20", program=("-c", LIMITED), env=environment))
     assert status == 1 and said[-1].startswith("poolscope: File too large: ") and "seed-0.json" in said[-1]
     assert not [path for path in results.rglob("*seed-*") if path.suffix != ".running"]
-    finish_again(results, {}, "train.epochs=60")
+    finish_again(results, {}, "train.epochs=20")

@@ -1,8 +1,23 @@
-"""Processes that tests start."""
+"""The command as users run it: in this process, or in one that a test starts."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
+
+from poolscope.cli import main
+
+
+def run_command(*words: str) -> tuple[int, str]:
+    """Run a command in this process; its exit status and what it wrote to stderr."""
+    errors = io.StringIO()
+    with contextlib.redirect_stderr(errors), contextlib.redirect_stdout(io.StringIO()):
+        try:
+            main(words)
+        except SystemExit as end:
+            return int(end.code or 0), errors.getvalue()
+    raise AssertionError("a command ends with an exit status")
 
 
 def with_cpu_devices(count: int) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,8 +12,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
+from processes import run_command
 
 from poolscope.store.record import read_record
 from poolscope.training.checkpoint import Checkpoint
@@ -24,33 +27,17 @@ LONG = [
 TIMES = ("seconds_train", "images_per_second")
 
 
-def start(results: Path, *words: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "poolscope", "train", *LONG, f"results={results}", *words]
-    environment = {name: value for name, value in os.environ.items() if name != "JAX_NUMPY_DTYPE_PROMOTION"}
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
-
-
 def finish(results: Path, *words: str) -> tuple[dict[str, Any], str]:
-    """The record of the run, but for times and provenance, and what was said on the way."""
-    process = start(results, *words)
-    said = process.communicate(timeout=300)[1]
-    assert process.returncode == 0, said
+    """The record of the run, but for times and provenance, and what was written to stderr on the way."""
+    with jax.numpy_dtype_promotion("standard"):  # optax's Adam multiplies an integer with a number
+        status, said = run_command("train", *LONG, f"results={results}", *words)
+    assert status == 0, said
     (path,) = results.rglob("seed-3.json")
     left = [entry.name for entry in path.parent.iterdir() if ".running." not in entry.name]  # a killed beat's scratch
     assert left == [path.name]
     content = vars(read_record(path))
     scalars = {name: value for name, value in content["scalars"].items() if name not in TIMES}
     return content | {"scalars": scalars, "provenance": {}}, said
-
-
-def kill_after_a_checkpoint(results: Path, *words: str) -> Path:
-    process = start(results, *words)
-    while not (kept := list(results.rglob(".seed-3.checkpoint"))):
-        assert process.poll() is None, process.communicate()[1]
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    return kept[0]
 
 
 @pytest.fixture(scope="module")
@@ -61,16 +48,34 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return content
 
 
-def test_a_killed_run_goes_on_to_the_same_bits(whole: dict[str, Any], results: Path) -> None:
-    kill_after_a_checkpoint(results, "train.checkpoint_every=2")
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results of a process that was killed after it had kept a checkpoint."""
+    results = tmp_path_factory.mktemp("killed")
+    command = [sys.executable, "-m", "poolscope", "train", *LONG, f"results={results}", "train.checkpoint_every=1"]
+    environment = {name: value for name, value in os.environ.items() if name != "JAX_NUMPY_DTYPE_PROMOTION"}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        while not list(results.rglob(".seed-3.checkpoint")):
+            assert process.poll() is None, process.communicate()[1]
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
     assert not list(results.rglob("seed-3.json"))
+    return results
+
+
+def test_a_killed_run_goes_on_to_the_same_bits(whole: dict[str, Any], killed: Path, results: Path) -> None:
+    shutil.copytree(killed, results)
     content, said = finish(results, "train.checkpoint_every=2")
     assert "Training goes on from epoch" in said
     assert json.dumps(content) == json.dumps(whole)
 
 
-def test_a_damaged_checkpoint_is_named_and_training_starts_over(whole: dict[str, Any], results: Path) -> None:
-    kept = kill_after_a_checkpoint(results, "train.checkpoint_every=1")
+def test_a_damaged_checkpoint_is_named_and_training_starts_over(
+    whole: dict[str, Any], killed: Path, results: Path
+) -> None:
+    shutil.copytree(killed, results)
+    (kept,) = results.rglob(".seed-3.checkpoint")
     data = bytearray(kept.read_bytes())
     data[len(data) // 2] ^= 1
     kept.write_bytes(data)
