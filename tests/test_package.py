@@ -12,6 +12,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
+
+from poolscope import __version__
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
@@ -65,6 +68,12 @@ def test_the_wheel_holds_the_package_its_protocols_and_nothing_else(wheel: Path)
     assert "poolscope/configs/train.yaml" in shipped
     assert {name for name in names if ".dist-info/" not in name} == shipped
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
+
+
+def test_the_version_stands_in_one_place(wheel: Path) -> None:
+    assert wheel.name.startswith(f"poolscope-{__version__}-")
+    citation = yaml.safe_load((CHECKOUT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == __version__
 
 
 def test_the_command_runs_from_the_wheel(bin_folder: Path, elsewhere: Path) -> None:

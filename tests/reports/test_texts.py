@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 import pytest
 
-from poolscope.reports.texts import say_unlearned, show_comparison, show_mean
+from poolscope.reports.texts import say_unlearned, show_comparison, show_interval, show_mean
 from poolscope.statistics.comparison import compare_arms
 
 RUNS = pd.DataFrame(
@@ -30,6 +32,19 @@ RUNS = pd.DataFrame(
 )
 def test_a_mean_with_its_interval(mean: float, low: float, high: float, text: str) -> None:
     assert show_mean({"x": mean, "x_low": low, "x_high": high}, "x") == text
+
+
+@pytest.mark.parametrize(
+    ("difference", "low", "high", "text"),
+    [
+        (0.42, 0.11, 0.73, "+0.42 ± 0.31"),
+        (-1.5, -2.0, -1.0, "-1.50 ± 0.50"),
+        (0.42, math.nan, math.nan, "+0.42"),
+        (math.nan, math.nan, math.nan, ""),
+    ],
+)
+def test_a_difference_is_shown_with_half_of_its_interval(difference: float, low: float, high: float, text: str) -> None:
+    assert show_interval({"x": difference, "x_low": low, "x_high": high}, "x") == text
 
 
 def test_no_interval_of_an_accuracy_leaves_its_bounds_and_runs_at_chance_are_counted() -> None:
