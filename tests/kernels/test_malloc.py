@@ -13,7 +13,7 @@ import pytest
 
 from poolscope.kernels.malloc import keep_freed_memory
 
-STEPS = 40
+STEPS = 20
 # A step of this network holds 80 MB of temporaries: more than an arena of a thread's own can, so that without
 # keep_freed_memory, or with a late call of it, each of the steps faults 20,000 pages in.
 NETWORK = (
@@ -29,7 +29,14 @@ print(json.dumps([done.returncode, resource.getrusage(resource.RUSAGE_CHILDREN).
 
 
 @pytest.mark.skipif(not keep_freed_memory(), reason="the C library isn't glibc")
-@pytest.mark.parametrize("mode", [("train.loop=step",), ("train.loop=scan",), ("-m", "hydra/launcher=local")])
+@pytest.mark.parametrize(
+    "mode",
+    [
+        ("train.loop=step",),
+        pytest.param(("train.loop=scan",), marks=pytest.mark.long),
+        pytest.param(("-m", "hydra/launcher=local"), marks=pytest.mark.long),
+    ],
+)
 def test_a_run_faults_its_temporaries_in_once(mode: tuple[str, ...], tmp_path: Path) -> None:
     command = [sys.executable, "-m", "poolscope", "train", *NETWORK, *mode, f"results={tmp_path}"]
     counted = subprocess.run(
