@@ -16,7 +16,6 @@ from made_records import make_config, make_record, write_study
 import poolscope.reports.overview
 import poolscope.statistics.claims
 import poolscope.statistics.tables
-from poolscope.reports.latex import escape_latex, make_tabular
 from poolscope.reports.overview import Overview, build_overview
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import shipped
@@ -97,13 +96,6 @@ def test_the_article_inputs_what_was_written(built: tuple[Path, Overview, dict[P
     assert figures[0] == "ledger"
     for name in figures:
         assert (results / "latex" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
-
-
-def test_latex_of_a_table_by_hand() -> None:
-    text = make_tabular(pd.DataFrame({"δ & n": ["50 %"], "name": ["a_b < c"]}), "100 %", "x")
-    assert r"\textbf{$\delta$ \& n} & \textbf{name}" in text
-    assert r"50 \% & a\_b $<$ c \\" in text
-    assert escape_latex("±2²\\") == r"$\pm$2$^2$\textbackslash{}"
 
 
 def test_without_any_study_there_is_nothing_to_report(tmp_path: Path) -> None:

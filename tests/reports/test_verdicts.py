@@ -11,7 +11,6 @@ from made_contrasts import FULL, write_contrasts
 from made_records import make_config, make_record, write_study
 
 import poolscope.statistics.claims
-from poolscope.reports.figures.ledger import LOOKS, find_look, plot_verdicts
 from poolscope.reports.study import Report, build_report
 from poolscope.reports.texts import show_p
 from poolscope.reports.verdicts import say_registration, say_unresolved, say_verdicts, show_verdicts
@@ -137,18 +136,3 @@ def test_delta_below_what_the_seeds_resolve_is_said(promised: tuple[Path, Report
     assert "3a (" in sentence
     assert "against 0.001" in sentence
     assert say_unresolved(verdicts.assign(delta=1e6)) == say_unresolved(verdicts.assign(verdict="described")) == ()
-
-
-def test_every_verdict_has_a_look_and_a_reversal_its_own() -> None:
-    assert find_look("refuted-too-small") == find_look("refuted-negligible") == LOOKS["refuted"]
-    assert find_look("refuted-reversed")["marker"] != LOOKS["refuted"]["marker"]
-    assert find_look("supported")["color"] != LOOKS["refuted"]["color"]
-
-
-def test_an_effect_claimed_lower_is_drawn_to_the_right(promised: tuple[Path, Report], tmp_path: Path) -> None:
-    results, _ = promised
-    lower = {**MNIST, "arm": {"pool.name": "max"}, "baseline": {"pool.name": "avg"}, "direction": "lower"}
-    runs = collect(results, "made").runs
-    figure = plot_verdicts(judge_contrasts(runs, read_contrasts(write_contrasts(tmp_path, lower))))
-    points = [line.get_xdata()[0] for line in figure.axes[0].lines if len(line.get_xdata()) == 1]
-    assert max(points) > 0

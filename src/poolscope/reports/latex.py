@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import pandas as pd
+
+from poolscope.reports.texts import find_numeric
 
 _LETTERS = {
     **{letter: f"\\{letter}" for letter in "&%$#_{}"},
@@ -17,19 +20,21 @@ _LETTER, _LINE = 4.4, 483  # points: a letter of \scriptsize bold, on average, a
 
 
 def escape_latex(text: object) -> str:
-    """The text as LaTeX prints it; other letters beyond ASCII are left to the input encoding."""
-    return "".join(_LETTERS.get(letter, letter) for letter in str(text))
+    """Write a text as LaTeX prints it, with a minus before numbers; other letters are left to the input encoding."""
+    signed = re.sub(r"(?<![\w.-])-(?=\d)", "−", str(text))
+    return "".join(_LETTERS.get(letter, letter) for letter in signed)
 
 
 def make_tabular(texts: pd.DataFrame, caption: str, label: str) -> str:
-    """A longtable with booktabs rules; columns of long texts share the width that short ones leave."""
+    """Make a longtable with booktabs rules: numbers at the right, long texts in the width that short ones leave."""
     longest = [max([len(str(cell)) for cell in texts[column]], default=0) for column in texts]
     wide = sum(min(length, 60) for length in longest if length > _WIDE) or 1
     heads = [max(length, len(str(column))) for length, column in zip(longest, texts, strict=True)]
     short = sum(_LETTER * head for head, length in zip(heads, longest, strict=True) if length <= _WIDE)
     left = max(0.25, 1 - (short + 6 * len(longest)) / _LINE)
     columns = "".join(
-        "l" if length <= _WIDE else f"p{{{left * min(length, 60) / wide:.2f}\\linewidth}}" for length in longest
+        ("r" if numeric else "l") if length <= _WIDE else f"p{{{left * min(length, 60) / wide:.2f}\\linewidth}}"
+        for length, numeric in zip(longest, find_numeric(texts), strict=True)
     )
     head = " & ".join(rf"\textbf{{{escape_latex(column)}}}" for column in texts)
     body = [" & ".join(escape_latex(cell) for cell in row) + r" \\" for row in texts.itertuples(index=False)]
@@ -47,7 +52,7 @@ def make_tabular(texts: pd.DataFrame, caption: str, label: str) -> str:
 
 
 def make_article(title: str, parts: Sequence[tuple[str, str, Sequence[str]]]) -> str:
-    """main.tex: a section for each part (heading, file of tables or "", files of figures without extension)."""
+    """Make main.tex: a section for each part (heading, file of tables or "", files of figures without extension)."""
     lines = [
         r"\documentclass[a4paper,10pt]{article}",
         r"\usepackage[utf8]{inputenc}",

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from poolscope.reports.figures.files import save_figures
 from poolscope.reports.sections import Analysis, add_verdicts, analyse_sweep
-from poolscope.reports.texts import show_comparison
+from poolscope.reports.texts import find_numeric, show_comparison
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import shipped, study_folder
 from poolscope.statistics.arms import add_arms
@@ -104,7 +104,7 @@ def load_analysis(study: str) -> Callable[[Tables], Analysis]:
 def make_table(texts: pd.DataFrame, title: str = "") -> Table:
     """A rich table of a frame of texts; columns that start with a digit or sign are aligned right."""
     table = Table(title=title or None, title_justify="left", header_style="bold")
-    for column, numeric in zip(texts, _find_numeric(texts), strict=True):
+    for column, numeric in zip(texts, find_numeric(texts), strict=True):
         table.add_column(str(column), justify="right" if numeric else "left", overflow="fold")
     for row in texts.itertuples(index=False):
         table.add_row(*(Text(str(cell)) for cell in row))
@@ -161,7 +161,7 @@ def make_environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["numeric"] = _find_numeric
+    environment.filters["numeric"] = find_numeric
     environment.filters["cell"] = lambda text: str(text).replace("|", "\\|")
     return environment
 
@@ -178,9 +178,3 @@ def inline_svg(svg: str, name: str) -> Markup:
     element = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
     element = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", element)
     return Markup(element.strip())
-
-
-def _find_numeric(texts: pd.DataFrame) -> list[bool]:
-    """Which columns hold nothing but numbers (with signs, intervals and thousands separators)."""
-    pattern = r"(?:[-+]?\d[\d.,]*(?: (?:±|to|of) [-+]?[\d.]+)?|baseline|)"
-    return [all(re.fullmatch(pattern, str(cell)) for cell in texts[column]) for column in texts]

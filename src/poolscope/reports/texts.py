@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import pandas as pd
@@ -167,6 +168,12 @@ def say_missing(missing: pd.DataFrame) -> str:
         return "None: every arm finished with every seed of its setting."
     counts = ", ".join(f"{count} {status}" for status, count in missing["status"].value_counts(sort=False).items())
     return f"These runs are in no mean above ({counts}). An arm that loses its worst runs looks better than it is."
+
+
+def find_numeric(texts: pd.DataFrame) -> list[bool]:
+    """Find which columns hold nothing but numbers (with signs, intervals and thousands separators)."""
+    pattern = r"(?:[-+]?\d[\d.,]*(?: (?:±|to|of) [-+]?[\d.]+| \([-+]?[\d.]+ to [-+]?[\d.]+\))?|baseline|first|)"
+    return [all(re.fullmatch(pattern, str(cell)) for cell in texts[column]) for column in texts]
 
 
 def _list_values(values: pd.Series) -> str:

@@ -1,0 +1,45 @@
+"""Arms side by side, worked by hand: means within their bounds, paired differences, runs at chance and missing runs."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from poolscope.statistics.comparison import compare_arms, list_missing
+
+
+def make_runs(values: dict[str, list[float | None]]) -> pd.DataFrame:
+    """Labelled runs of one setting, a seed from 0 for each value; None is a run that failed."""
+    return pd.DataFrame(
+        [
+            {"setting": "digits", "arm": arm, "stratum": "", "operator": arm, "seed": seed, "digest": arm}
+            | {"status": "failed" if value is None else "done", "reason": "out of memory" if value is None else ""}
+            | {"test_accuracy": value, "train_eval_accuracy": value, "train_eval_loss": 2.303 if value == 0.1 else 0.1}
+            for arm, column in values.items()
+            for seed, value in enumerate(column)
+        ]
+    )
+
+
+def test_arms_are_compared_with_the_baseline_best_first() -> None:
+    table = compare_arms(make_runs({"max": [0.8, 0.82, 0.84], "avg": [0.83, 0.84, 0.88]}))
+    assert table["arm"].tolist() == ["avg", "max"]
+    assert table["difference"].iloc[0] == pytest.approx(3.0)
+    assert table["baseline"].tolist() == ["max", "max"]
+    assert table["p"].iloc[0] == pytest.approx(2 / 2**3)
+
+
+def test_intervals_stay_within_what_an_accuracy_can_be_and_runs_at_chance_are_in_the_mean() -> None:
+    table = compare_arms(make_runs({"max": [0.99, 1.0, 0.97], "avg": [0.9, 0.1, 0.92]})).set_index("arm")
+    assert table.loc["max", "test_accuracy_high"] == 1.0
+    assert table.loc["avg", "test_accuracy_low"] == 0.0
+    assert table["unlearned"].to_dict() == {"max": 0, "avg": 1}
+    assert table.loc["avg", "test_accuracy"] == pytest.approx((0.9 + 0.1 + 0.92) / 3)
+
+
+def test_missing_runs_are_listed_with_their_reason() -> None:
+    missing = list_missing(make_runs({"max": [0.8, 0.9, 0.7], "avg": [0.8, None]}))
+    assert missing[["arm", "seed", "status", "reason"]].to_numpy().tolist() == [
+        ["avg", "1", "failed", "out of memory"],
+        ["avg", "2", "not recorded", "other arms have this seed"],
+    ]
