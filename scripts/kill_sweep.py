@@ -107,7 +107,7 @@ def tabulate(results: Path, folder: Path) -> dict[str, bytes]:
 
 
 def kill(results: Path, words: list[str], delay: float | None, arm: Callable[[], None]) -> tuple[str, bool]:
-    """One attempt; what became of it, and whether it ended by itself."""
+    """Run one attempt and kill it after `delay` seconds; returns the number of records, and whether it ended first."""
     before = whole_records(results)
     child = start(words, arm)
     status = wait(child, delay)
@@ -124,7 +124,7 @@ def kill(results: Path, words: list[str], delay: float | None, arm: Callable[[],
 
 
 def run(moments: int, launcher: str, seed: int) -> int:
-    """Kill at random moments and at write points until there were so many kills; compare; say what was found."""
+    """Kill at random moments and at write points until there were so many kills; compare; print the outcome."""
     draw = random.Random(seed)
     counts: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as scratch:
@@ -151,14 +151,14 @@ def run(moments: int, launcher: str, seed: int) -> int:
                     arm = kill_at_call(name, count, bool(after))
                 elif counts["random"] < moments:
                     kind, delay = "random", draw.uniform(0.0, length)
-                said, ended = kill(results, [*words, f"results={results}"], delay, arm)
+                found, ended = kill(results, [*words, f"results={results}"], delay, arm)
                 if not ended:
                     counts[kind] += 1
                     print(
-                        f"{kind} {counts[kind]}: {said} after {'' if delay is None else f'{delay:.2f} s'}", flush=True
+                        f"{kind} {counts[kind]}: {found} after {'' if delay is None else f'{delay:.2f} s'}", flush=True
                     )
-            found = tabulate(results, Path(scratch, "found"))
-            differing = [name for name in NAMES if found[name] != expected[name]]
+            tables = tabulate(results, Path(scratch, "found"))
+            differing = [name for name in NAMES if tables[name] != expected[name]]
             if differing:
                 raise PoolscopeError(f"sweep {sweeps}: the table {differing[0]} differs from the uninterrupted one.")
             left = [str(path) for path in results.rglob(".seed-*")]

@@ -11,6 +11,7 @@ import pytest
 from made_records import make_config, make_record, write_study
 
 from poolscope.cli import main
+from poolscope.spec.compose import compose_runs
 from poolscope.spec.errors import PoolscopeError
 from poolscope.statistics.tables import collect, write_tables
 from poolscope.store.finished import identify, open_finished
@@ -64,8 +65,8 @@ def test_a_record_is_parsed_once_until_it_changes(results: Path, parsed: Counter
 def test_a_study_is_continued_from_its_committed_table(
     results: Path, capsys: pytest.CaptureFixture[str], parsed: Counter[str]
 ) -> None:
-    assert train(results, "seeds=[0,1]") == 0
-    assert list(parsed.values()) == [1, 1]  # for the sentence at the end
+    first, second = compose_runs([*QUICK, "pool=max,avg"], True).configs
+    write_study(results, [make_record(first, seed) for seed in (0, 1)])
     folder = commit(results)
     parsed.clear()
     before = (folder / "runs.csv").read_bytes()
@@ -74,7 +75,8 @@ def test_a_study_is_continued_from_its_committed_table(
     said = capsys.readouterr().err
     assert "Nothing to run: all 2 runs" in said and "2 of 2 runs done, 2 of them by the committed table." in said
     assert not list(results.rglob("seed-*.json"))
-    assert train(results, "-m", "seeds=[1,2]", "pool=max,avg") == 0
+    write_study(results, [make_record(second, seed) for seed in (1, 2)])
+    assert train(results, "-m", "seeds=[1,2]", "pool=max,avg") == 0  # trains max with seed 2
     said = capsys.readouterr().err
     assert "4 of 4 runs done, 1 of them by the committed table." in said
     assert set(parsed.values()) == {1}

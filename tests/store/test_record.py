@@ -82,7 +82,7 @@ def test_who_may_read_a_record_is_for_the_umask_to_say(mask: int, mode: int, tmp
 
 
 def write_often(path: Path, value: float) -> None:
-    for _ in range(30):
+    for _ in range(10):
         write_record(replace(RECORD, scalars={"test_accuracy": value}), path)
 
 

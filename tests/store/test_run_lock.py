@@ -25,7 +25,7 @@ def test_a_run_that_is_held_elsewhere_is_seen_and_waited_for(tmp_path: Path) -> 
     path = tmp_path / "seed-0.json"
     script = (
         "import sys, time; from pathlib import Path; from poolscope.store.run_lock import lock_run\n"
-        "with lock_run(Path(sys.argv[1]), print) as lock: lock.update(3, 9); print('held', flush=True); time.sleep(4)"
+        "with lock_run(Path(sys.argv[1]), print) as lock: lock.update(3, 9); print('held', flush=True); time.sleep(2)"
     )
     with subprocess.Popen([sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout is not None and other.stdout.readline() == "held\n"

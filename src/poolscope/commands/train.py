@@ -307,7 +307,7 @@ def _sole_writer(results: str, study: str) -> Iterator[None]:
 
 def _tidy(folder: Path) -> None:
     """Delete what killed writers left: scratch files older than an hour, and checkpoints of runs that are done."""
-    for path in folder.glob("*/.seed-*"):
+    for path in (*folder.glob("*/.seed-*"), *folder.glob(".*.json.*")):
         name, _, rest = path.name.removeprefix(".").partition(".")
         ended = rest == "checkpoint" and _is_over(path.with_name(f"{name}.json"))
         scratch = "." in rest or rest == "running"
