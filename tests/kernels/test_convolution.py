@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax import lax
+from pool_geometries import compile_quickly
 
 from poolscope.kernels.convolution import fast_conv
 from poolscope.spec.geometry import Window
@@ -171,3 +172,23 @@ def test_the_weight_gradient_of_a_large_batch(count: int) -> None:
         found = pull_back(x, k, g, window.stride, "SAME")
         for ours, exact in zip(found, correlate(x, k, g.astype(np.float64), window), strict=True):
             np.testing.assert_allclose(ours, exact, rtol=1e-5, atol=1e-6 * np.abs(exact).max())
+
+
+@pytest.mark.parametrize("channels", [1, 6])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_derivatives_of_both_modes_and_of_second_order(channels: int, stride: int) -> None:
+    rng = np.random.default_rng(channels)
+    x, u = (jnp.asarray(rng.normal(size=(2, 6, 6, channels)), jnp.float32) for _ in range(2))
+    k, v = (jnp.asarray(rng.normal(size=(3, 3, channels, 4)) / 3, jnp.float32) for _ in range(2))
+
+    def derive(conv: Any) -> Any:
+        def loss(x: jax.Array, k: jax.Array) -> jax.Array:
+            return jnp.tanh(conv(x, k, (stride, stride), "SAME", dimension_numbers=LAYOUT)).sum()
+
+        forward_over_reverse = jax.jvp(jax.grad(loss, (0, 1)), (x, k), (u, v))
+        reverse_over_forward = jax.grad(lambda x, k: jax.jvp(loss, (x, k), (u, v))[1], (0, 1))(x, k)
+        only_weights = jax.jvp(lambda k: loss(x, k), (k,), (v,))
+        return forward_over_reverse, reverse_over_forward, only_weights
+
+    found, expected = compile_quickly(lambda: [derive(fast_conv), derive(lax.conv_general_dilated)])()
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-4), found, expected)

@@ -18,7 +18,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
+from jax.custom_derivatives import SymbolicZero
 
+from poolscope.kernels.linear import call_linear
 from poolscope.spec.geometry import Pair, axis_pads
 
 Pads = tuple[Pair, Pair]
@@ -82,37 +84,71 @@ def fast_conv(
     return _conv(images, kernel, strides, pads, dilation)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
+@partial(jax.custom_jvp, nondiff_argnums=(2, 3, 4))
 def _conv(images: Array, kernel: Array, strides: Pair, pads: Pads, dilation: Pair) -> Array:
+    return _convolve_images((kernel,), images, None, strides, pads, dilation)
+
+
+@partial(_conv.defjvp, symbolic_zeros=True)
+def _differentiate(strides: Pair, pads: Pads, dilation: Pair, primals: Any, tangents: Any) -> tuple[Array, Array]:
+    """dy = conv(dx, k) + conv(x, dk), each with a transpose for this back end."""
+    (images, kernel), (moved, changed) = primals, tangents
+    y = _conv(images, kernel, strides, pads, dilation)
+    output = jax.ShapeDtypeStruct(y.shape, y.dtype)
+    terms = []
+    if not isinstance(moved, SymbolicZero):
+        settings = (images.shape, strides, pads, dilation)
+        terms.append(call_linear(_convolve_images, _pull_images, [kernel], moved, output, *settings))
+    if not isinstance(changed, SymbolicZero):
+        settings = (kernel.shape, strides, pads, dilation)
+        terms.append(call_linear(_convolve_kernel, _pull_kernel, [images], changed, output, *settings))
+    return y, sum(terms[1:], terms[0]) if terms else jnp.zeros_like(y)
+
+
+def _convolve_images(
+    fixed: Sequence[Array], images: Array, shape: Any, strides: Pair, pads: Pads, dilation: Pair
+) -> Array:
+    (kernel,) = fixed
     native, fast = (partial(form, strides=strides, pads=pads, dilation=dilation) for form in (_native, _convolve))
     return lax.platform_dependent(images, kernel, cpu=fast, default=native)
 
 
-def _forward(
-    images: Array, kernel: Array, strides: Pair, pads: Pads, dilation: Pair
-) -> tuple[Array, tuple[Array, Array]]:
-    return _conv(images, kernel, strides, pads, dilation), (images, kernel)
+def _convolve_kernel(
+    fixed: Sequence[Array], kernel: Array, shape: Any, strides: Pair, pads: Pads, dilation: Pair
+) -> Array:
+    return _convolve_images((kernel,), fixed[0], shape, strides, pads, dilation)
 
 
-def _backward(
-    strides: Pair, pads: Pads, dilation: Pair, saved: tuple[Array, Array], grad: Array
-) -> tuple[Array, Array]:
-    images, kernel = saved
+def _pull_images(
+    fixed: Sequence[Array], grad: Array, shape: tuple[int, ...], strides: Pair, pads: Pads, dilation: Pair
+) -> Array:
+    """The gradient with respect to images of this shape."""
+    (kernel,) = fixed
 
-    def native(images: Array, kernel: Array, grad: Array) -> tuple[Array, Array]:
-        _, pull = jax.vjp(partial(_native, strides=strides, pads=pads, dilation=dilation), images, kernel)
-        return pull(grad)
+    def native(kernel: Array, grad: Array) -> Array:
+        forward = partial(_native, kernel=kernel, strides=strides, pads=pads, dilation=dilation)
+        (found,) = jax.linear_transpose(forward, jax.ShapeDtypeStruct(shape, grad.dtype))(grad)
+        return found
 
-    def products(images: Array, kernel: Array, grad: Array) -> tuple[Array, Array]:
-        return (
-            _images_gradient(kernel, grad, images.shape, strides, pads, dilation),
-            _kernel_gradient(images, grad, kernel.shape, strides, pads, dilation).astype(kernel.dtype),
-        )
-
-    return lax.platform_dependent(images, kernel, grad, cpu=products, default=native)
+    fast = partial(_images_gradient, shape=shape, strides=strides, pads=pads, dilation=dilation)
+    return lax.platform_dependent(kernel, grad, cpu=fast, default=native)
 
 
-_conv.defvjp(_forward, _backward)
+def _pull_kernel(
+    fixed: Sequence[Array], grad: Array, shape: tuple[int, ...], strides: Pair, pads: Pads, dilation: Pair
+) -> Array:
+    """The gradient with respect to a kernel of this shape."""
+    (images,) = fixed
+
+    def native(images: Array, grad: Array) -> Array:
+        forward = partial(_native, images, strides=strides, pads=pads, dilation=dilation)
+        (found,) = jax.linear_transpose(forward, jax.ShapeDtypeStruct(shape, grad.dtype))(grad)
+        return found
+
+    def fast(images: Array, grad: Array) -> Array:
+        return _kernel_gradient(images, grad, shape, strides, pads, dilation).astype(grad.dtype)
+
+    return lax.platform_dependent(images, grad, cpu=fast, default=native)
 
 
 def _native(images: Array, kernel: Array, strides: Pair, pads: Pads, dilation: Pair) -> Array:

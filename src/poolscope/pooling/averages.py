@@ -14,6 +14,7 @@ import numpy as np
 from jax import lax
 
 from poolscope.kernels.fusion import compute_apart
+from poolscope.kernels.linear import call_linear
 from poolscope.pooling.declare import operator
 from poolscope.pooling.extremes import interleave
 from poolscope.pooling.taps import Size, cell_counts, fit_window, slice_taps, widen
@@ -102,7 +103,7 @@ def _sum_slices(x: jax.Array, window: Window) -> jax.Array:
     if window.cells <= 4:
         return reduce(jnp.add, slice_taps(x, window, 0.0))
     if max(window.size) <= 7 or min(window.size) == 1:
-        return _sum_taps(x, replace(window, padding=window.pads(*x.shape[1:3])), x.shape[1:3])
+        return _sum_taps(x, replace(window, padding=window.pads(*x.shape[1:3])), (x.shape[1], x.shape[2]))
     rows, columns = window.pads(*x.shape[1:3])
     (size_h, size_w), (step_h, step_w), (gap_h, gap_w) = window.size, window.stride, window.dilation
     across = Window((1, size_w), (1, step_w), ((0, 0), columns), (1, gap_w))
@@ -110,16 +111,17 @@ def _sum_slices(x: jax.Array, window: Window) -> jax.Array:
     return _sum_slices(compute_apart(partial(_sum_slices, window=across), x), down)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(1, 2))
 def _sum_taps(x: jax.Array, window: Window, size: Pair) -> jax.Array:
+    """Sum of the taps of each window of a map of this size, with a gradient read from one padded map."""
+    output = (x.shape[0], *window.output(*size), x.shape[3])
+    return call_linear(_add_taps, _spread_taps, [], x, jax.ShapeDtypeStruct(output, x.dtype), window, size)
+
+
+def _add_taps(fixed: Sequence[jax.Array], x: jax.Array, window: Window, size: Pair) -> jax.Array:
     return reduce(jnp.add, slice_taps(x, window, 0.0))
 
 
-def _sum_taps_forward(x: jax.Array, window: Window, size: Pair) -> tuple[jax.Array, None]:
-    return _sum_taps(x, window, size), None
-
-
-def _sum_taps_backward(window: Window, size: Pair, residual: None, gradient: jax.Array) -> tuple[jax.Array]:
+def _spread_taps(fixed: Sequence[jax.Array], gradient: jax.Array, window: Window, size: Pair) -> jax.Array:
     """For each phase of the stride the sum over its taps, read from one padded map; then the phases interleaved.
 
     Tap i of output o is the cell i d + o s = phase + s (o + shift), with phase = i d mod s and shift = i d div s.
@@ -143,7 +145,4 @@ def _sum_taps_backward(window: Window, size: Pair, residual: None, gradient: jax
         whole = interleave([[phases.get((a, b), empty) for b in range(step_w)] for a in range(step_h)])
         return whole[:, top : top + height, left : left + width]
 
-    return (compute_apart(spread, gradient),)
-
-
-_sum_taps.defvjp(_sum_taps_forward, _sum_taps_backward)
+    return compute_apart(spread, gradient)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import partial, reduce
 from typing import Any, TypeVar
 
 import jax
@@ -18,6 +18,7 @@ import numpy as np
 from jax import lax
 
 from poolscope.kernels.fusion import compute_apart
+from poolscope.kernels.linear import call_linear
 from poolscope.pooling.declare import operator
 from poolscope.pooling.taps import Size, fit_window, slice_taps
 from poolscope.spec.geometry import Pair, Window
@@ -95,14 +96,30 @@ def _compare_slices(x: jax.Array, window: Window) -> jax.Array:
     return _first_max(_first_max(x, across, x.shape[1:3]), down, (x.shape[1], across.output(*x.shape[1:3])[1]))
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(1, 2))
+@partial(jax.custom_jvp, nondiff_argnums=(1, 2))
 def _first_max(x: jax.Array, window: Window, size: Pair) -> jax.Array:
-    """Largest tap; the backward pass needs only the tap's number (one byte per output), not x."""
+    """Largest tap of each window of a map of this size."""
     return _compute(lambda x: _find_first_max(x, window)[0], x, window)
 
 
-def _first_max_forward(x: jax.Array, window: Window, size: Pair) -> tuple[jax.Array, jax.Array]:
+@partial(jax.custom_jvp, nondiff_argnums=(1, 2))
+def _indexed_first_max(x: jax.Array, window: Window, size: Pair) -> tuple[jax.Array, jax.Array]:
+    """Largest tap of each window, and its number: all that the derivatives need of x, in one byte per output."""
     return _compute(partial(_find_first_max, window=window), x, window)
+
+
+@_indexed_first_max.defjvp
+def _differentiate_indexed(window: Window, size: Pair, primals: Any, tangents: Any) -> tuple[Any, Any]:
+    y, index = _indexed_first_max(*primals, window, size)
+    output = jax.ShapeDtypeStruct(y.shape, y.dtype)
+    change = call_linear(_pick, _spread, [index], *tangents, output, window, size)
+    return (y, index), (change, np.zeros(index.shape, jax.dtypes.float0))
+
+
+@_first_max.defjvp
+def _differentiate(window: Window, size: Pair, primals: Any, tangents: Any) -> tuple[jax.Array, jax.Array]:
+    (y, _), (change, _) = _differentiate_indexed(window, size, primals, tangents)
+    return y, change
 
 
 def _find_first_max(x: jax.Array, window: Window) -> tuple[jax.Array, jax.Array]:
@@ -117,13 +134,19 @@ def _find_first_max(x: jax.Array, window: Window) -> tuple[jax.Array, jax.Array]
     return jnp.where(jnp.isnan(magnitude), magnitude, top), index
 
 
-def _first_max_backward(window: Window, size: Pair, index: jax.Array, gradient: jax.Array) -> tuple[jax.Array]:
+def _pick(fixed: Sequence[jax.Array], change: jax.Array, window: Window, size: Pair) -> jax.Array:
+    """The change of each output: that of the tap with its number."""
+    (index,) = fixed
+    taps = enumerate(slice_taps(change, window, 0.0))
+    return reduce(lambda picked, tap: jnp.where(index == tap[0], tap[1], picked), taps, jnp.zeros((), change.dtype))
+
+
+def _spread(fixed: Sequence[jax.Array], gradient: jax.Array, window: Window, size: Pair) -> jax.Array:
+    """Each output's gradient at the tap with its number."""
+    (index,) = fixed
     blocks = window.stride == window.size and window.dilation == (1, 1) and not any(map(any, window.pads(*size)))
     spread = partial(_spread_blocks if blocks else _spread_phases, index=index, window=window, size=size)
-    return (_compute(spread, gradient, window),)
-
-
-_first_max.defvjp(_first_max_forward, _first_max_backward)
+    return _compute(spread, gradient, window)
 
 
 def _compute(function: Callable[[jax.Array], T], x: jax.Array, window: Window) -> T:
