@@ -81,7 +81,7 @@ def test_no_declaration_is_refused_by_file_and_line(tmp_path: Path, declaration:
 
 
 def test_a_file_that_is_no_python_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text("def (")
+    (tmp_path / "mine.py").write_text("@operator(\ndef (")
     with pytest.raises(PoolscopeError, match=r"mine\.py can't be read as Python"):
         read_operators(tmp_path / "mine.py", "mine")
 

@@ -12,7 +12,7 @@ from poolscope.pooling.averages import avg_pool
 from poolscope.pooling.declare import operator
 from poolscope.pooling.extremes import max_pool
 from poolscope.pooling.sampling import need_key
-from poolscope.pooling.taps import Size, fit_window, read_taps, widen
+from poolscope.pooling.taps import Size, fit_window, read_cells, widen
 from poolscope.spec.declaration import Learned, Real, Switch, Whole
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Window
@@ -181,9 +181,9 @@ def filter_taps(operator: str, x: jax.Array, window: Window, kernel: jax.Array) 
         raise PoolscopeError(
             f"{operator} kernel must be {window.size} or {(*window.size, x.shape[3])}, not {tuple(kernel.shape)}."
         )
-    taps = read_taps(x, window)
-    weights = kernel.astype(taps.cells[0].dtype).reshape(window.cells, *kernel.shape[2:])
-    return taps.sum(weight * cell for weight, cell in zip(weights, taps.cells, strict=True))
+    cells = read_cells(x, window)
+    weights = kernel.astype(cells.values[0].dtype).reshape(window.cells, *kernel.shape[2:])
+    return cells.sum(weight * cell for weight, cell in zip(weights, cells.values, strict=True))
 
 
 def draw_near_mean(window: Window, channels: int, options: Mapping[str, Any], key: jax.Array) -> jax.Array:

@@ -46,7 +46,7 @@ def blur_pool(
 ) -> jax.Array:
     """Binomial blur of the whole map, then the cells that `subsample` keeps; filter 3 is [1 2 1] / 4 on each axis.
 
-    x: (N, H, W, C). The window decides only how many cells are kept; filter taps reach (f - 1) // 2 cells back and
+    x: (N, H, W, C). The window decides only how many cells are kept; the filter extends (f - 1) // 2 cells back and
     f // 2 ahead. Raises PoolscopeError if filter_size isn't from 1 to 64 or the window doesn't fit. (Zhang 2019.)
 
     Example:

@@ -143,8 +143,8 @@ def fractional_max_pool(
         total = n - overlapping
         cuts = _random_cuts(total, out, part) if part is not None and not pseudorandom else _even_cuts(total, out, part)
         last = jnp.maximum(cuts[1:] - (0 if overlapping else 1), cuts[:-1])
-        reach = total // out + (1 if total % out else 0) + overlapping
-        cells = [jnp.minimum(cuts[:-1] + tap, last) for tap in range(max(reach, 1))]
+        extent = total // out + (1 if total % out else 0) + overlapping
+        cells = [jnp.minimum(cuts[:-1] + tap, last) for tap in range(max(extent, 1))]
         x = first_largest([jnp.take(x, cell, axis, mode="clip") for cell in cells])
     return x
 

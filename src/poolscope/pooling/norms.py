@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from poolscope.pooling.declare import operator
-from poolscope.pooling.taps import Size, Taps, check_number, fit_window, reduce_taps
+from poolscope.pooling.taps import Size, WindowCells, check_number, fit_window, reduce_cells
 from poolscope.spec.declaration import Choice, Learned, Real, Switch
 from poolscope.spec.errors import PoolscopeError
 
@@ -50,14 +50,14 @@ def lp_pool(
     """
     check_number("lp", "p", p, lambda value: 1 <= value < float("inf"), "a finite number of at least 1")
 
-    def norm(taps: Taps) -> jax.Array:
-        top = taps.top(taps.cells)
-        some = top >= jnp.finfo(top.dtype).tiny
-        scale = jnp.where(some, top, 1)
-        total = taps.sum(_power(size * (1 / scale), p) for size in taps.cells)
-        return jnp.where(some, scale * _power(jnp.where(some, total, 1), 1 / p), 0)
+    def norm(cells: WindowCells) -> jax.Array:
+        top = cells.top(cells.values)
+        positive = top >= jnp.finfo(top.dtype).tiny
+        scale = jnp.where(positive, top, 1)
+        total = cells.sum(_power(size * (1 / scale), p) for size in cells.values)
+        return jnp.where(positive, scale * _power(jnp.where(positive, total, 1), 1 / p), 0)
 
-    return reduce_taps(jnp.abs(x), fit_window(x, window, stride, padding, dilation), norm, symmetric=True)
+    return reduce_cells(jnp.abs(x), fit_window(x, window, stride, padding, dilation), norm, symmetric=True)
 
 
 @operator(
@@ -97,12 +97,12 @@ def gem_pool(
     check_number("gem", "p", p, lambda value: 0 < value < float("inf"), "a finite number above 0")
     check_number("gem", "eps", eps, lambda value: 0 < value < float("inf"), "a finite number above 0")
 
-    def mean(taps: Taps) -> jax.Array:
-        scale = taps.top(taps.cells)
-        return scale * _power(taps.mean(_power(cell * (1 / scale), p) for cell in taps.cells), 1 / p)
+    def mean(cells: WindowCells) -> jax.Array:
+        scale = cells.top(cells.values)
+        return scale * _power(cells.mean(_power(cell * (1 / scale), p) for cell in cells.values), 1 / p)
 
     clamped = jnp.maximum(x, jnp.asarray(eps, x.dtype))
-    return reduce_taps(clamped, fit_window(x, window, stride, padding, dilation), mean, symmetric=True)
+    return reduce_cells(clamped, fit_window(x, window, stride, padding, dilation), mean, symmetric=True)
 
 
 @operator(
@@ -139,12 +139,12 @@ def lse_pool(
     """
     check_number("lse", "beta", beta, lambda value: value != 0 and abs(value) < float("inf"), "finite and not 0")
 
-    def mean(taps: Taps) -> jax.Array:
-        scores = [_like(beta, cell) * cell for cell in taps.cells]
-        weights = taps.softmax(scores)
-        return (taps.top(scores) + jnp.log(taps.mean(weights))) / _like(beta, scores[0])
+    def mean(cells: WindowCells) -> jax.Array:
+        scores = [_like(beta, cell) * cell for cell in cells.values]
+        weights = cells.softmax(scores)
+        return (cells.top(scores) + jnp.log(cells.mean(weights))) / _like(beta, scores[0])
 
-    return reduce_taps(x, fit_window(x, window, stride, padding, dilation), mean, symmetric=True)
+    return reduce_cells(x, fit_window(x, window, stride, padding, dilation), mean, symmetric=True)
 
 
 @operator(
@@ -183,13 +183,13 @@ def soft_pool(
         5.7615
     """
     check_number("soft", "beta", beta, lambda value: abs(value) < float("inf"), "finite")
-    hold = check_gradient("soft", gradient)
+    pass_weights = check_gradient("soft", gradient)
 
-    def mean(taps: Taps) -> jax.Array:
-        weights = hold(taps.softmax([_like(beta, cell) * cell for cell in taps.cells]))
-        return taps.sum(w * cell for w, cell in zip(weights, taps.cells, strict=True)) / taps.sum(weights)
+    def mean(cells: WindowCells) -> jax.Array:
+        weights = pass_weights(cells.softmax([_like(beta, cell) * cell for cell in cells.values]))
+        return cells.sum(w * cell for w, cell in zip(weights, cells.values, strict=True)) / cells.sum(weights)
 
-    return reduce_taps(x, fit_window(x, window, stride, padding, dilation), mean, symmetric=True)
+    return reduce_cells(x, fit_window(x, window, stride, padding, dilation), mean, symmetric=True)
 
 
 def check_gradient(operator: str, gradient: str) -> Any:

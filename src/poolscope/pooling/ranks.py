@@ -1,7 +1,7 @@
 """Operators on the sorted window: median and ordinal pooling.
 
-Windows are sorted by a network of comparators on whole taps, which vectorises on every back end; cells that tie share
-their gradient.
+Windows are sorted by a network of comparators, each on a whole map of cells, which vectorises on every back end; cells
+that tie share their gradient.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from poolscope.pooling.declare import operator
-from poolscope.pooling.taps import Size, Taps, fit_window, reduce_taps
+from poolscope.pooling.taps import Size, WindowCells, fit_window, reduce_cells
 from poolscope.spec.declaration import Learned
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Window
@@ -41,9 +41,9 @@ def median_pool(
         2.5
     """
 
-    def median(taps: Taps) -> jax.Array:
-        ranked = sort_taps(taps)
-        lower, upper = (taps.counts - 1) // 2, taps.counts // 2
+    def median(cells: WindowCells) -> jax.Array:
+        ranked = sort_cells(cells)
+        lower, upper = (cells.counts - 1) // 2, cells.counts // 2
         terms = [
             jnp.where(np.equal(lower, rank), cell, 0) + jnp.where(np.equal(upper, rank), cell, 0)
             for rank, cell in enumerate(ranked)
@@ -51,7 +51,7 @@ def median_pool(
         ]
         return sum(terms[1:], terms[0]) / 2
 
-    return reduce_taps(x, fit_window(x, window, stride, padding, dilation), median)
+    return reduce_cells(x, fit_window(x, window, stride, padding, dilation), median)
 
 
 @operator(
@@ -89,20 +89,20 @@ def ordinal_pool(
             f"ordinal weights must be {(fitted.cells,)} or {(fitted.cells, x.shape[3])}, not {weights.shape}."
         )
 
-    def ranked_sum(taps: Taps) -> jax.Array:
-        ranked = sort_taps(taps)  # of -x, so that rank 0 is the largest and padding comes last
-        real = [taps.counts > rank for rank in range(fitted.cells)]
-        shares = [jnp.where(some, w, 0) for some, w in zip(real, weights.astype(ranked[0].dtype), strict=True)]
+    def ranked_sum(cells: WindowCells) -> jax.Array:
+        ranked = sort_cells(cells)  # of -x, so that rank 0 is the largest and padding comes last
+        real = [cells.counts > rank for rank in range(fitted.cells)]
+        shares = [jnp.where(known, w, 0) for known, w in zip(real, weights.astype(ranked[0].dtype), strict=True)]
         total = sum(shares[1:], shares[0])
-        kept = [share * jnp.where(some, cell, 0) for share, some, cell in zip(shares, real, ranked, strict=True)]
+        kept = [share * jnp.where(known, cell, 0) for share, known, cell in zip(shares, real, ranked, strict=True)]
         return jnp.where(total > 0, sum(kept[1:], kept[0]) / jnp.where(total > 0, total, 1), 0)
 
-    return -reduce_taps(-x, fitted, ranked_sum)
+    return -reduce_cells(-x, fitted, ranked_sum)
 
 
-def sort_taps(taps: Taps) -> list[jax.Array]:
+def sort_cells(cells: WindowCells) -> list[jax.Array]:
     """The cells of each window from the smallest; padding comes last, as infinity."""
-    ranked = taps.keep(taps.cells, jnp.inf)
+    ranked = cells.keep(cells.values, jnp.inf)
     for low, high in comparators(len(ranked)):
         ranked[low], ranked[high] = jnp.minimum(ranked[low], ranked[high]), jnp.maximum(ranked[low], ranked[high])
     return ranked

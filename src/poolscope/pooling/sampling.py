@@ -11,7 +11,15 @@ import numpy as np
 from jax import lax
 
 from poolscope.pooling.declare import operator
-from poolscope.pooling.taps import Size, Taps, fit_window, real_cells, reduce_taps, take_positions, tap_positions
+from poolscope.pooling.taps import (
+    Size,
+    WindowCells,
+    fit_window,
+    real_cells,
+    reduce_cells,
+    take_positions,
+    tap_positions,
+)
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Window
 
@@ -83,23 +91,23 @@ def stochastic_pool(
     """
     fitted = fit_window(x, window, stride, padding, dilation)
 
-    def expectation(taps: Taps) -> jax.Array:
-        mass = [jax.nn.relu(cell) for cell in taps.cells]
-        total = taps.sum(mass)
-        some = total > 0
-        return jnp.where(some, taps.sum(a * a for a in mass) / jnp.where(some, total, 1), 0)
+    def expectation(cells: WindowCells) -> jax.Array:
+        mass = [jax.nn.relu(cell) for cell in cells.values]
+        total = cells.sum(mass)
+        positive = total > 0
+        return jnp.where(positive, cells.sum(a * a for a in mass) / jnp.where(positive, total, 1), 0)
 
-    def draw(taps: Taps) -> jax.Array:
-        mass = [lax.stop_gradient(jax.nn.relu(cell)) for cell in taps.cells]  # padding holds 0 and is never drawn
+    def draw(cells: WindowCells) -> jax.Array:
+        mass = [lax.stop_gradient(jax.nn.relu(cell)) for cell in cells.values]  # padding holds 0 and is never drawn
         uniform = jax.random.uniform(need_key("stochastic", key), mass[0].shape, mass[0].dtype)
         threshold = uniform * sum(mass[1:], mass[0])
         drawn, reached = jnp.zeros_like(mass[0]), jnp.zeros_like(mass[0])
-        for cell, a in zip(taps.cells, mass, strict=True):
+        for cell, a in zip(cells.values, mass, strict=True):
             drawn = jnp.where((reached <= threshold) & (reached + a > threshold), cell, drawn)
             reached = reached + a
         return drawn
 
-    return reduce_taps(x, fitted, expectation if deterministic else draw)
+    return reduce_cells(x, fitted, expectation if deterministic else draw)
 
 
 def need_key(operator: str, key: jax.Array | None) -> jax.Array:

@@ -1,10 +1,10 @@
 """The cells that a sliding window reads, and the sums over them that every local operator is made of.
 
-A local operator is a *reduction over taps*: tap q is the map of the q-th cell (row-major) of every window. The same
+A local operator is a *reduction over cells*: cell q is the map of the q-th cell (row-major) of every window. The same
 reduction at stride 1 followed by taking every s-th position is the operator at stride s, and the same reduction over
-dilated taps is the operator's a-trous form; so neither needs code of its own.
+dilated cells is the operator's a-trous form; so neither needs code of its own.
 
-Taps that fall on padding are known from the geometry alone. They hold 0 and are left out of every sum, mean and
+Cells that are padding are known from the geometry alone. They hold 0 and are left out of every sum, mean and
 maximum, so padding never leaks into a result.
 """
 
@@ -84,19 +84,19 @@ def cell_counts(window: Window, height: int, width: int) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Taps:
+class WindowCells:
     """The K cells of every window, each an array (N, out_h, out_w, C), and which of them are real.
 
     real: bool (K, out_h, out_w, 1), or None where no window touches padding.
     """
 
-    cells: tuple[jax.Array, ...]
+    values: tuple[jax.Array, ...]
     real: np.ndarray | None
 
     @property
     def counts(self) -> np.ndarray:
         """Real cells in each window, (out_h, out_w, 1) or (1, 1, 1)."""
-        return np.full((1, 1, 1), len(self.cells)) if self.real is None else self.real.sum(0)
+        return np.full((1, 1, 1), len(self.values)) if self.real is None else self.real.sum(0)
 
     def keep(self, terms: Iterable[jax.Array], otherwise: float = 0.0) -> list[jax.Array]:
         """One term per tap, with `otherwise` in the place of padding."""
@@ -124,13 +124,13 @@ class Taps:
 
 
 @dataclass(frozen=True)
-class WholeMap(Taps):
+class WholeMap(WindowCells):
     """One window that is the whole map, held as a single array (N, H, W, C) instead of a tap per cell."""
 
     @property
     def counts(self) -> np.ndarray:
         """Cells of the map."""
-        return np.full((1, 1, 1), self.cells[0].shape[1] * self.cells[0].shape[2])
+        return np.full((1, 1, 1), self.values[0].shape[1] * self.values[0].shape[2])
 
     def sum(self, terms: Iterable[jax.Array]) -> jax.Array:
         """Sum over the map."""
@@ -143,7 +143,7 @@ class WholeMap(Taps):
         return lax.stop_gradient(term.max((1, 2), keepdims=True))
 
 
-def read_taps(x: jax.Array, window: Window) -> Taps:
+def read_cells(x: jax.Array, window: Window) -> WindowCells:
     """The taps of a fitted window, in float32 at least (sums over bfloat16 would lose digits)."""
     x = widen(x)
     height, width = x.shape[1:3]
@@ -151,7 +151,7 @@ def read_taps(x: jax.Array, window: Window) -> Taps:
     if any(map(any, window.pads(height, width))):
         rows, columns = real_cells(window, height, width)
         real = (rows[:, None, :, None] & columns[None, :, None, :]).reshape(window.cells, len(rows[0]), -1, 1)
-    return Taps(tuple(slice_taps(x, window, 0.0)), real)
+    return WindowCells(tuple(slice_taps(x, window, 0.0)), real)
 
 
 def slice_taps(x: jax.Array, window: Window, fill: float) -> list[jax.Array]:
@@ -168,15 +168,15 @@ def slice_taps(x: jax.Array, window: Window, fill: float) -> list[jax.Array]:
     ]
 
 
-def reduce_taps(
-    x: jax.Array, window: Window, reduction: Callable[[Taps], jax.Array], symmetric: bool = False
+def reduce_cells(
+    x: jax.Array, window: Window, reduction: Callable[[WindowCells], jax.Array], symmetric: bool = False
 ) -> jax.Array:
     """The local operator that a reduction over taps defines; the result has x's dtype.
 
     symmetric: the reduction treats all cells alike, so a window that is the whole map needs no separate taps.
     """
     whole = symmetric and window.size == x.shape[1:3] and not any(map(any, window.pads(*x.shape[1:3])))
-    return reduction(WholeMap((widen(x),), None) if whole else read_taps(x, window)).astype(x.dtype)
+    return reduction(WholeMap((widen(x),), None) if whole else read_cells(x, window)).astype(x.dtype)
 
 
 def take_positions(x: jax.Array, axis: int, positions: np.ndarray) -> jax.Array:

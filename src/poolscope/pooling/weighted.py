@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from poolscope.pooling.declare import operator
 from poolscope.pooling.norms import check_gradient, soft_pool
-from poolscope.pooling.taps import Size, Taps, fit_window, read_taps, reduce_taps, widen
+from poolscope.pooling.taps import Size, WindowCells, fit_window, read_cells, reduce_cells, widen
 from poolscope.spec.declaration import Choice, Learned, Real, Switch
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Window
@@ -68,18 +68,18 @@ def dpp_pool(
         raise PoolscopeError(f"dpp kernel must be {(3, 3, x.shape[3])}, not {tuple(kernel.shape)}.")
     smooth = None if kernel is None else _filter_middle(widen(x), fitted, kernel, bias)
 
-    def mean(taps: Taps) -> jax.Array:
-        dtype = taps.cells[0].dtype
-        level = taps.mean(taps.cells) if smooth is None else smooth
-        details = [cell - level for cell in taps.cells]
+    def mean(cells: WindowCells) -> jax.Array:
+        dtype = cells.values[0].dtype
+        level = cells.mean(cells.values) if smooth is None else smooth
+        details = [cell - level for cell in cells.values]
         squares = [jnp.square(jax.nn.relu(d) if asymmetric else d) + 1e-3 for d in details]
-        typical = taps.mean(squares)
+        typical = cells.mean(squares)
         power = jnp.exp(jnp.asarray(sharpness, dtype)) / 2
         floor = jnp.exp(jnp.minimum(jnp.asarray(offset, dtype), 10))
         weights = [jnp.exp(power * (jnp.log(square) - jnp.log(typical))) + floor for square in squares]
-        return taps.sum(w * cell for w, cell in zip(weights, taps.cells, strict=True)) / taps.sum(weights)
+        return cells.sum(w * cell for w, cell in zip(weights, cells.values, strict=True)) / cells.sum(weights)
 
-    return reduce_taps(x, fitted, mean)
+    return reduce_cells(x, fitted, mean)
 
 
 def _filter_middle(x: jax.Array, window: Window, kernel: jax.Array, bias: jax.Array | None) -> jax.Array:
@@ -98,8 +98,8 @@ def _filter_middle(x: jax.Array, window: Window, kernel: jax.Array, bias: jax.Ar
         jnp.zeros((), x.dtype),
         ((0, 0, 0), (-starts[0], ends[0], 0), (-starts[1], ends[1], 0), (0, 0, 0)),
     )
-    inner = read_taps(shifted, Window((3, 3), window.stride, "VALID", window.dilation))
-    total = inner.sum(w * cell for w, cell in zip(kernel.astype(x.dtype).reshape(9, -1), inner.cells, strict=True))
+    inner = read_cells(shifted, Window((3, 3), window.stride, "VALID", window.dilation))
+    total = inner.sum(w * cell for w, cell in zip(kernel.astype(x.dtype).reshape(9, -1), inner.values, strict=True))
     return total if bias is None else total + bias.astype(x.dtype)
 
 
@@ -136,22 +136,22 @@ def edscw_pool(
         >>> round(edscw_pool(x, 2).item(), 4)
         3.0555
     """
-    hold = check_gradient("edscw", gradient)
+    pass_weights = check_gradient("edscw", gradient)
 
-    def mean(taps: Taps) -> jax.Array:
-        top = taps.top([jnp.abs(cell) for cell in taps.cells])
+    def mean(cells: WindowCells) -> jax.Array:
+        top = cells.top([jnp.abs(cell) for cell in cells.values])
         scale = 1 / jnp.where(top >= jnp.finfo(top.dtype).tiny, top, 1)
-        cells = [cell * scale for cell in taps.cells]
-        middle = taps.mean(cells)
+        scaled = [cell * scale for cell in cells.values]
+        middle = cells.mean(scaled)
         scores = []
-        for cell in cells:
+        for cell in scaled:
             squares = cell**2 + middle**2
-            some = squares > 0
-            scores.append(jnp.where(some, 2 * jnp.abs(cell * middle) / jnp.where(some, squares, 1), 1))
-        weights = hold([jnp.exp(score) for score in scores])
-        return taps.sum(w * cell for w, cell in zip(weights, taps.cells, strict=True)) / taps.sum(weights)
+            nonzero = squares > 0
+            scores.append(jnp.where(nonzero, 2 * jnp.abs(cell * middle) / jnp.where(nonzero, squares, 1), 1))
+        weights = pass_weights([jnp.exp(score) for score in scores])
+        return cells.sum(w * cell for w, cell in zip(weights, cells.values, strict=True)) / cells.sum(weights)
 
-    return reduce_taps(x, fit_window(x, window, stride, padding, dilation), mean)
+    return reduce_cells(x, fit_window(x, window, stride, padding, dilation), mean)
 
 
 @operator(

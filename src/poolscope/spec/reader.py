@@ -37,7 +37,8 @@ def read_declarations(path: Path, word: str, vocabulary: Mapping[str, type] | No
     Raises PoolscopeError naming file and line where the file is no Python, and where an argument is no literal.
     """
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        tree = ast.parse(text if f"{word}(" in text else "")
     except (OSError, UnicodeDecodeError, SyntaxError) as error:
         raise PoolscopeError(f"{path} can't be read as Python ({error}).") from error
     for node in tree.body:
