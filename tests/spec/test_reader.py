@@ -46,7 +46,7 @@ def test_statements_and_the_function_s_keywords(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["declare(open('x'))", "declare(1 + x)", "declare(*z)", "declare(Word(2, 3))", "def ("]
+    "text", ["declare(open('x'))", "declare(1 + x)", "declare(*z)", "declare(Word(2, 3))", "declare(\ndef ("]
 )
 def test_anything_else_is_refused_and_not_run(tmp_path: Path, text: str) -> None:
     with pytest.raises(PoolscopeError, match=r"mine\.py"):
