@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import re
 import signal
 import sys
 import tempfile
@@ -41,7 +42,7 @@ def main(examples: int, seed: int, kinds: list[str]) -> int:
     signal.signal(signal.SIGALRM, give_up)
     failures = 0
     for kind in kinds:
-        count = examples if kind == "command" else max(1, examples // 10)
+        count = examples if kind in ("command", "line") else max(1, examples // 10)
         draw, outcomes, began = random.Random(f"{kind} {seed}"), Counter[str](), time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
             for number in range(count):
@@ -55,11 +56,8 @@ def main(examples: int, seed: int, kinds: list[str]) -> int:
                     draw.setstate(state)
                     shown = traceback.extract_tb(error.__traceback__)[-1]
                     where = f"{Path(shown.filename).name}:{shown.lineno}"
-                    print(
-                        f"{kind} #{number}: {KINDS[kind].describe(draw)!r}: {type(error).__name__} in {where}: {error}"[
-                            :600
-                        ]
-                    )
+                    given = re.sub(r"(.)\1{40,}", r"\1...", repr(KINDS[kind].describe(draw)))
+                    print(f"{kind} #{number}: {given[:400]}: {type(error).__name__} in {where}: {error}"[:900])
                 finally:
                     signal.alarm(0)
         said = ", ".join(f"{count} {name}" for name, count in sorted(outcomes.items()))
@@ -69,7 +67,9 @@ def main(examples: int, seed: int, kinds: list[str]) -> int:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--examples", type=int, default=5000, help="command lines; a tenth of each other kind")
+    parser.add_argument(
+        "--examples", type=int, default=5000, help="compositions and command lines; a tenth of each other kind"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
     options = parser.parse_args()

@@ -18,17 +18,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_records import make_record
+from pretend import train_nothing
 
 from poolscope.cli import MODULES, main
 from poolscope.commands import train
 from poolscope.commands.arguments import Parser
 from poolscope.data import datasets
 from poolscope.spec.compose import compose_runs
-from poolscope.spec.config import to_config
-from poolscope.spec.paths import is_study, record_path, shipped
+from poolscope.spec.paths import is_study, shipped
 from poolscope.spec.plan import plan_network
-from poolscope.store.record import write_record
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PAGES = sorted(
@@ -76,7 +74,7 @@ def test_commands_of_a_page_work(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(train, "run_job", pretend_to_train)
+    monkeypatch.setattr(train, "run_job", train_nothing)
     monkeypatch.setattr(datasets, "check_dataset", lambda data: 10**9)
     monkeypatch.setattr(datasets, "check_readable", lambda data: None)
     problems = []
@@ -185,15 +183,6 @@ def check_launcher(word: str) -> str:
     choice = word.partition("=")[2]
     assert choice == "basic" or (shipped("configs") / "hydra" / "launcher" / f"{choice}.yaml").is_file(), word
     return "hydra/launcher=basic"
-
-
-def pretend_to_train(composed: Any, progress: object = None) -> tuple[float, float]:
-    """Write made-up records in place of training."""
-    config = to_config(composed)
-    for seed in config.seeds:
-        record = make_record(config, seed)
-        write_record(record, record_path(config.results, config.study, record.digest, seed))
-    return 0.5, 1.0
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from hostile_lines import check_meaning, draw_line, try_line
 from made_records import make_config, make_record, write_study
 
 from poolscope.data.cache import read_cached
 from poolscope.data.splits import Split
 from poolscope.spec.compose import compose_runs
-from poolscope.spec.config import RunConfig
+from poolscope.spec.config import SETTINGS, RunConfig
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.operators import OPERATORS
 from poolscope.spec.paths import shipped
@@ -145,10 +146,30 @@ def try_input(kind: str, draw: random.Random, folder: Path) -> str:
     return "taken"
 
 
+def _draw_fitting(key: str, draw: random.Random) -> str:
+    """A value that fits a key, or one just outside."""
+    known = SETTINGS[key]
+    if known.names:
+        return draw.choice(known.names)
+    if known.kind is bool:
+        return draw.choice(["true", "false", "true", "false", "1"])
+    if known.kind in (int, float) and known.within:
+        least, most = known.within.least, known.within.most
+        return str(draw.choice([least, most, least + 1, least + 2, least - 1, most * 2, (least + most) / 2]))
+    options = {"data.train": ["train[:80%]", "train[:1]", "train[100:200]"], "data.val": ["train[80%:]", "test[:5]"]}
+    options |= {"seeds": ["[0]", "[1,2]", "[4294967295]"], "model.pool_after": ["early", "late", "[1]", "0", "[1,2,3]"]}
+    options |= {"study": ["mine", "a-b"], "results": ["results", "r[/x]", "a b"]}
+    return draw.choice(options.get(key, ["1", "2", "3", "[2,3]", "SAME", "0.5", "true", "null", "l1", "sum"]))
+
+
 def _draw_command(draw: random.Random) -> tuple[list[str], bool]:
+    fitting_only = draw.random() < 0.4
+
     def value(key: str) -> str:
+        if fitting_only and key in SETTINGS:
+            return _draw_fitting(key, draw)
         fitting = {"pool": list(OPERATORS), "pool.name": list(OPERATORS)}.get(key)
-        if draw.random() < 0.3:
+        if fitting_only or draw.random() < 0.3:
             folder = shipped("configs") / key
             files = [path.stem for path in folder.glob("*.yaml")] if key in _GROUPS else []
             return draw.choice(fitting or files or ["1", "2", "0.5", "true"])
@@ -158,15 +179,23 @@ def _draw_command(draw: random.Random) -> tuple[list[str], bool]:
 
     words = []
     for _ in range(draw.choice([1, 1, 2, 3, 6])):
-        key = draw.choice(draw.choice([_KEYS, _KEYS, _GROUPS, _ODD_KEYS]))
-        mark = draw.choice(["", "", "", "", "", "+", "++", "~"])
+        key = draw.choice(draw.choice([_KEYS, _GROUPS] if fitting_only else [_KEYS, _KEYS, _GROUPS, _ODD_KEYS]))
+        mark = "" if fitting_only else draw.choice(["", "", "", "", "", "+", "++", "~"])
         words.append(f"{mark}{key}" + f"={value(key)}" * (draw.random() < 0.97))
     return words, draw.random() < 0.5
 
 
 def _try_command(given: tuple[list[str], bool], folder: Path) -> None:
-    for config in compose_runs(*given).configs:
-        assert isinstance(config, RunConfig)
+    configs = compose_runs(*given).configs
+    last = {word.lstrip("+").partition("=")[0]: word for word in given[0]}
+    for key, word in last.items() if len(configs) == 1 else ():
+        section, _, name = key.rpartition(".")
+        if key in SETTINGS:
+            check_meaning(word, getattr(getattr(configs[0], section) if section else configs[0], name))
+
+
+def _draw_line(draw: random.Random) -> list[str]:
+    return draw_line(draw, _draw_command(draw)[0])
 
 
 def _draw_yaml(draw: random.Random) -> tuple[str, bytes]:
@@ -309,6 +338,7 @@ def _try_sweep(seed: int, folder: Path) -> None:
 
 KINDS = {
     "command": Kind(_draw_command, _try_command),
+    "line": Kind(_draw_line, try_line),
     "yaml": Kind(_draw_yaml, _try_yaml),
     "record": Kind(_draw_record, _try_record),
     "table": Kind(_draw_table, _try_table),

@@ -137,7 +137,10 @@ def train(overrides: Sequence[str], multirun: bool = False, config_dir: str | No
             if composed.launcher != "basic":
                 display.watch(watched)
             task = partial(run_job, progress=display) if composed.launcher == "basic" else run_job
-            with _fit_workers(composed.launcher, overrides) as fitted, open_hydra(fitted, config_dir) as (hydra, given):
+            with (
+                _fit_workers(composed.launcher, overrides) as fitted,
+                open_hydra(fitted, config_dir, composing=False) as (hydra, given),
+            ):
                 launch = hydra.multirun if composed.multirun else hydra.run
                 mode = "MULTIRUN" if composed.multirun else "RUN"
                 launch("train", task, [*given, f"hydra.mode={mode}"])

@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,7 @@ class Composed:
     complete: bool  # False where a sweeper chooses later jobs by the results of earlier ones
 
 
+@cache
 def register_schemas() -> None:
     """Make the dataclasses of config.py Hydra's schema of a run, and our presets stand for the plugins' own."""
     Plugins.instance()  # registers them
@@ -83,20 +85,18 @@ def compose_runs(
 
     Raises PoolscopeError with one sentence for the first one that can't be, or where there are more than most_jobs.
     """
-    try:
-        return _compose_runs(overrides, multirun, config_dir, most_jobs)
-    except PoolscopeError:
-        raise
-    except Exception as error:  # whatever else Hydra, OmegaConf and their parsers make of odd input
-        told = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise PoolscopeError(f"{' '.join(overrides)[:200]} can't be composed ({told}).") from error
+    with open_hydra(overrides, config_dir) as (hydra, given):
+        return _compose_runs(hydra, given, multirun, most_jobs)
 
 
 @contextmanager
-def open_hydra(overrides: Sequence[str], config_dir: str | None = None) -> Iterator[tuple[Any, list[str]]]:
+def open_hydra(
+    overrides: Sequence[str], config_dir: str | None = None, composing: bool = True
+) -> Iterator[tuple[Any, list[str]]]:
     """Hydra on the shipped configuration files and one's own, with the overrides as it is to be given them.
 
-    Whatever Hydra makes of odd input in the meantime becomes a PoolscopeError of one sentence.
+    What Hydra and OmegaConf refuse in the meantime becomes a PoolscopeError of one sentence; where it is used for
+    composing only, so does whatever else they and their parsers make of odd input.
     """
     register_schemas()
     given = [quote_text(word) for word in overrides]
@@ -109,27 +109,34 @@ def open_hydra(overrides: Sequence[str], config_dir: str | None = None) -> Itera
         initialize_config_dir(str(shipped("configs")), job_name="poolscope", version_base="1.3"),
         in_one_sentence(given),
     ):
-        yield GlobalHydra.instance().hydra, given
+        try:
+            yield GlobalHydra.instance().hydra, given
+        except (PoolscopeError, HydraException, OmegaConfBaseException, yaml.YAMLError, UnicodeDecodeError, OSError):
+            raise
+        except Exception as error:
+            if not composing:
+                raise
+            told = " ".join(str(error).split())[:200] or type(error).__name__
+            raise PoolscopeError(f"{' '.join(overrides)[:200]} can't be composed: {told.rstrip('.')}.") from error
 
 
-def _compose_runs(overrides: Sequence[str], multirun: bool, config_dir: str | None, most_jobs: int) -> Composed:
-    with open_hydra(overrides, config_dir) as (hydra, given):
-        mode = RunMode.MULTIRUN if multirun else RunMode.RUN
-        check_choices(_parse(given), hydra.config_loader)
-        first = hydra.compose_config("train", given, run_mode=mode, from_shell=False)
-        OmegaConf.set_readonly(first.hydra, False)
-        sweeps = multirun or first.hydra.mode == RunMode.MULTIRUN
-        launcher = str(first.hydra.runtime.choices["hydra/launcher"])
-        if OmegaConf.select(first, "hydra.launcher.n_jobs") == 0:
-            raise PoolscopeError("hydra.launcher.n_jobs must be -1 (a process for each core) or at least 1, not 0.")
-        _check_engines(first)
-        if not sweeps:
-            return Composed([_checked(first)], False, launcher, True)
-        if first.hydra.runtime.choices["hydra/sweeper"] != "basic":
-            return Composed([_checked(first)], True, launcher, False)
-        configs = [to_config(job) for job in _compose_jobs(_list_jobs(first, given, most_jobs))]
+def _compose_runs(hydra: Any, given: list[str], multirun: bool, most_jobs: int) -> Composed:
+    mode = RunMode.MULTIRUN if multirun else RunMode.RUN
+    check_choices(_parse(given), hydra.config_loader)
+    first = hydra.compose_config("train", given, run_mode=mode, from_shell=False)
+    OmegaConf.set_readonly(first.hydra, False)
+    sweeps = multirun or first.hydra.mode == RunMode.MULTIRUN
+    launcher = str(first.hydra.runtime.choices["hydra/launcher"])
+    if OmegaConf.select(first, "hydra.launcher.n_jobs") == 0:
+        raise PoolscopeError("hydra.launcher.n_jobs must be -1 (a process for each core) or at least 1, not 0.")
+    _check_engines(first)
+    if not sweeps:
+        return Composed([_checked(first)], False, launcher, True)
+    if first.hydra.runtime.choices["hydra/sweeper"] != "basic":
+        return Composed([_checked(first)], True, launcher, False)
+    configs = [to_config(job) for job in _compose_jobs(_list_jobs(first, given, most_jobs))]
     if not configs:
-        raise PoolscopeError(f"{' '.join(overrides)} makes no job, because a sweep in it has no values.")
+        raise PoolscopeError(f"{' '.join(given)[:200]} makes no job, because a sweep in it has no values.")
     return Composed(configs, True, launcher, True)
 
 
