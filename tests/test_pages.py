@@ -3,7 +3,8 @@
 Commands are the lines of fenced sh blocks and the code spans that begin with a program's name. Those of one page run in
 order, in this process and in one temporary folder; only training itself is replaced, by made-up records, and whether a
 data set is prepared is not asked. What would take long or change the machine is checked without being run: its
-arguments, the targets, scripts and studies that it names. A command that no rule below knows fails the test.
+arguments, the targets, scripts and studies that it names. A command that no rule below knows fails the test. (The
+example package under examples/ has a test of its own.)
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from poolscope.spec.plan import plan_network
 CHECKOUT = Path(__file__).resolve().parents[1]
 PAGES = sorted(
     path.relative_to(CHECKOUT)
-    for pattern in ("README.md", "CONTRIBUTING.md", "docs/**/*.md", "experiments/*/README.md", "examples/**/*.md")
+    for pattern in ("README.md", "CONTRIBUTING.md", "docs/**/*.md", "experiments/*/README.md")
     for path in CHECKOUT.glob(pattern)
 )
 PROGRAMS = ("poolscope", "make", "python", "scripts/")

@@ -111,7 +111,9 @@ def open_hydra(
     ):
         try:
             yield GlobalHydra.instance().hydra, given
-        except (PoolscopeError, HydraException, OmegaConfBaseException, yaml.YAMLError, UnicodeDecodeError, OSError):
+        except (PoolscopeError, HydraException, OmegaConfBaseException, yaml.YAMLError, UnicodeDecodeError):
+            raise
+        except BrokenPipeError:
             raise
         except Exception as error:
             if not composing:

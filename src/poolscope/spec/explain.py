@@ -146,4 +146,5 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 def _first_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
-    return " ".join(lines[0].split()).rstrip(".") if lines else type(error).__name__
+    line = " ".join(lines[0].split()).rstrip(".") if lines else type(error).__name__
+    return re.sub(r"^\w+ raised while resolving interpolation: ", "a reference in it can't be resolved: ", line)
