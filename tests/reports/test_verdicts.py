@@ -119,6 +119,8 @@ def test_what_was_added_or_analysed_otherwise_is_marked(promised: tuple[Path, Re
     verdicts = judge_contrasts(collect(results, "made").runs, read_contrasts(write_contrasts(tmp_path, *CONTRASTS)))
     verdicts["registration"] = ["added after the runs", "as registered", "changed: rule", "", "no hash recorded"]
     verdicts["revisions"] = [1, 2, 1, 0, 1]
+    verdicts.loc[1, "fit"] = 1.476
+    assert show_verdicts(verdicts)["hypothesis"].iloc[1].endswith(" (at 1.48)")
     assert show_verdicts(verdicts)["contrast"].tolist() == ["3a†", "3b", "3c", "3d", "4a"]
     sentences = say_registration(verdicts)
     assert [sentence.split()[0] for sentence in sentences] == ["†", "The", "Analysed", "Runs"]

@@ -39,7 +39,7 @@ def show_verdicts(verdicts: pd.DataFrame) -> pd.DataFrame:
         [
             {
                 "contrast": mark_added(row),
-                "hypothesis": row["hypothesis"] + (f" (expected: {row['expected']})" if row["expected"] else ""),
+                "hypothesis": _show_hypothesis(row),
                 "n": _show_n(row),
                 "effect (interval)": _show_effect(row),
                 "δ": _show_delta(row),
@@ -263,6 +263,12 @@ def _list_contexts(verdicts: pd.DataFrame) -> str:
         by_context.setdefault(context, []).append(row["id"])
     listed = [(", ".join(ids), f" ({context})" if context else "") for context, ids in by_context.items()]
     return ", ".join(ids + context for ids, context in listed)
+
+
+def _show_hypothesis(row: dict) -> str:
+    """The hypothesis, with what was expected and the train loss or accuracy at which it was read."""
+    fit = "" if row["fit"] != row["fit"] else f" (at {row['fit']:.2f})"
+    return row["hypothesis"] + fit + (f" (expected: {row['expected']})" if row["expected"] else "")
 
 
 def _show_n(row: dict) -> str:
