@@ -3,7 +3,8 @@
 usage: scripts/choose_rates.py STUDY [--results DIR]
 
 Reads the runs of STUDY_tuning (see experiments/STUDY/README.md), writes every trial to experiments/STUDY/tuning.csv and
-prints the best of each arm. The lower rate wins a tie.
+prints the best of each arm by the mean over its seeds, and whether it lies at the edge of what was tried, where the
+grid should be extended. A rate at which a run did not finish can't win; the lower rate wins a tie.
 """
 
 from __future__ import annotations
@@ -26,8 +27,14 @@ def main() -> None:
     columns = ["setting", "arm", "optim.learning_rate", "seed", "status", "val_accuracy", "val_loss"]
     trials = labelled[columns].sort_values(columns[:4], kind="stable", ignore_index=True)
     write_csv(trials, Path("experiments") / options.study / "tuning.csv")
-    means = trials.groupby(columns[:3])["val_accuracy"].mean().reset_index()
-    best = means.loc[means.groupby(["setting", "arm"])["val_accuracy"].idxmax()]
+    finished = trials.assign(val_accuracy=trials["val_accuracy"].where(trials["status"] == "done", float("-inf")))
+    means = finished.groupby(columns[:3])["val_accuracy"].mean().reset_index()
+    tried = means.groupby(["setting", "arm"])
+    best = means.loc[tried["val_accuracy"].idxmax()]
+    rate, ends = best["optim.learning_rate"], tried["optim.learning_rate"].agg(["min", "max"]).to_numpy()
+    best = best.assign(
+        edge=((rate == ends[:, 0]) | (rate == ends[:, 1])).map({True: "yes: extend the grid", False: ""})
+    )
     print(best.to_string(index=False))
 
 
