@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SUMMARY = "Apply pooling operators to a small matrix and print what comes out, side by side."
 _MOST_CELLS = 1000  # a side
+_MOST_IN_NUMPY = 1024  # cells
 _TUTORIAL_MATRIX = "1 3 2 4 / 5 6 7 8 / 9 10 11 12 / 13 14 15 16"
 
 
@@ -74,30 +75,50 @@ def apply_operators(pools: Sequence[PoolConfig], matrix: np.ndarray, train: bool
     """Print the matrix and what each operator makes of it, with the rows and columns that no window reads."""
     height, width = matrix.shape
     headings = [_describe_pool(pool, height, width) for pool in pools]
-    check_backend()
+    results = [_apply_plainly(pool, matrix) for pool in pools]
+    if any(result is None for result in results):
+        check_backend()
+    console = open_console()
+    console.print(f"input {height}x{width}", _grid(matrix))
+    for pool, heading, plain in zip(pools, headings, results, strict=True):
+        result, note = (plain, "") if plain is not None else _apply_layer(pool, matrix, train, seed)
+        console.print(f"\n{heading}: {result.shape[0]}x{result.shape[1]}{note}")
+        for channel in range(result.shape[2]):
+            console.print(_grid(result[:, :, channel]))
+
+
+def _apply_plainly(pool: PoolConfig, matrix: np.ndarray) -> np.ndarray | None:
+    """The operator's output (H, W, 1) where NumPy will do, without the seconds that importing JAX takes; else None."""
+    from poolscope.kernels.small_maps import REDUCTIONS, reduce_windows
+
+    if OPERATORS[pool.name].kind == "none":
+        return matrix[:, :, None]
+    given = {name: (getattr(pool, name), option.default) for name, option in OPERATORS[pool.name].options.items()}
+    special = any(value not in (None, default) for name, (value, default) in given.items() if name != "dilation")
+    if special or pool.name not in REDUCTIONS or matrix.size > _MOST_IN_NUMPY:
+        return None
+    window = make_window(pool.window, pool.stride, pool.padding, pool.dilation or 1)
+    reduced = reduce_windows(matrix, window, REDUCTIONS[pool.name])
+    return None if reduced is None else reduced[:, :, None]
+
+
+def _apply_layer(pool: PoolConfig, matrix: np.ndarray, train: bool, seed: int) -> tuple[np.ndarray, str]:
+    """The output (H, W, C) of the operator's layer, and a note on its weights."""
     import jax
-    import jax.numpy as jnp
     import numpy as np
     from flax import nnx
 
     from poolscope.pooling import make_pool
 
-    console = open_console()
-    console.print(f"input {height}x{width}", _grid(matrix))
-    for pool, heading in zip(pools, headings, strict=True):
-        output, note = jnp.asarray(matrix)[None, :, :, None], ""
-        if OPERATORS[pool.name].kind != "none":
-            layer, other = (make_pool(pool, 1, rngs=nnx.Rngs(jax.random.key(draw))) for draw in (seed, seed + 1))
-            output = layer(output, rngs=jax.random.key(seed), deterministic=not train)
-            weights, others = (jax.tree.leaves(nnx.state(each, nnx.Param)) for each in (layer, other))
-            if any((mine != theirs).any() for mine, theirs in zip(weights, others, strict=True)):
-                note = f"; its weights are random, as before any training (--seed {seed})"
-            elif weights:
-                note = "; its weights are as before any training"
-        result = np.asarray(output, np.float32)[0]
-        console.print(f"\n{heading}: {result.shape[0]}x{result.shape[1]}{note}")
-        for channel in range(result.shape[2]):
-            console.print(_grid(result[:, :, channel]))
+    layer, other = (make_pool(pool, 1, rngs=nnx.Rngs(jax.random.key(draw))) for draw in (seed, seed + 1))
+    output = layer(jax.numpy.asarray(matrix)[None, :, :, None], rngs=jax.random.key(seed), deterministic=not train)
+    weights, others = (jax.tree.leaves(nnx.state(each, nnx.Param)) for each in (layer, other))
+    note = ""
+    if any((mine != theirs).any() for mine, theirs in zip(weights, others, strict=True)):
+        note = f"; its weights are random, as before any training (--seed {seed})"
+    elif weights:
+        note = "; its weights are as before any training"
+    return np.asarray(output, np.float32)[0], note
 
 
 def _describe_pool(pool: PoolConfig, height: int, width: int) -> str:
