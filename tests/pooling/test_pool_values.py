@@ -37,6 +37,9 @@ OPTIONS: dict[str, Callable[[Geometry, int, np.random.Generator], dict[str, Any]
         "bias": rng.normal(size=c),
     },
     "ada": lambda g, c, rng: {"alpha": 0.3},
+    "rank_avg": lambda g, c, rng: {"top": int(rng.integers(1, 4))},
+    "rank_weighted": lambda g, c, rng: {"alpha": 0.3},
+    "rank_stochastic": lambda g, c, rng: {"alpha": 0.3},
     "lip": lambda g, c, rng: {
         "kernel": rng.normal(size=(3, 3, c, c)),
         "scale": rng.normal(size=c),

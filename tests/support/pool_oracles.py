@@ -308,7 +308,20 @@ def anti_aliased(oracle: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]
 maximum = by_window(lambda v, taps, g: v.max(0))
 subsample = by_window(lambda v, taps, g: v[0])
 
+
+def _rank_avg(v: np.ndarray, taps: list[int], g: Geometry, top: int) -> np.ndarray:
+    return np.sort(v, axis=0)[::-1][:top].mean(0)
+
+
+def _rank_weighted(v: np.ndarray, taps: list[int], g: Geometry, alpha: float) -> np.ndarray:
+    w = [alpha * (1 - alpha) ** rank for rank in range(len(v))]
+    return sum(share * cell for share, cell in zip(w, np.sort(v, axis=0)[::-1], strict=True)) / sum(w)
+
+
 ORACLES: dict[str, Callable[..., np.ndarray]] = {
+    "rank_avg": by_window(_rank_avg),
+    "rank_weighted": by_window(_rank_weighted),
+    "rank_stochastic": by_window(_rank_weighted),
     "max": maximum,
     "avg": by_window(_avg),
     "min": by_window(lambda v, taps, g: v.min(0)),

@@ -1,4 +1,4 @@
-"""Operators on the sorted window: median and ordinal pooling.
+"""Operators on the sorted window: median, ordinal and rank-based pooling.
 
 Windows are sorted by a network of comparators, each on a whole map of cells, which vectorises on every back end; cells
 that tie share their gradient.
@@ -14,8 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from poolscope.pooling.declare import operator
-from poolscope.pooling.taps import Size, WindowCells, fit_window, reduce_cells
-from poolscope.spec.declaration import Learned
+from poolscope.pooling.sampling import need_key
+from poolscope.pooling.taps import Size, WindowCells, check_number, fit_window, reduce_cells, widen
+from poolscope.spec.declaration import Learned, Real, Whole
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Window
 
@@ -98,6 +99,131 @@ def ordinal_pool(
         return jnp.where(total > 0, sum(kept[1:], kept[0]) / jnp.where(total > 0, total, 1), 0)
 
     return -reduce_cells(-x, fitted, ranked_sum)
+
+
+@operator(
+    "rank_avg",
+    order=36,
+    family="ranks",
+    summary="mean of the largest values of the window (top-k average)",
+    formula="mean of x_(1) .. x_(top)",
+    source="Shi, Ye & Wu 2016",
+    options={"top": Whole(help="how many of the largest cells are averaged")},
+)
+def rank_avg_pool(
+    x: jax.Array,
+    window: Size,
+    stride: int | Sequence[int] | None = None,
+    padding: Any = "VALID",
+    *,
+    dilation: Any = 1,
+    top: int = 2,
+) -> jax.Array:
+    """Mean of the `top` largest cells of each window, or of all its real cells where it has fewer.
+
+    x: (..., H, W, C). top=1 is the maximum, top=K the mean. Raises PoolscopeError if top isn't at least 1 or the window
+    doesn't fit. (Shi, Ye & Wu 2016, rank-based average pooling.)
+
+    Example:
+        >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
+        >>> rank_avg_pool(x, 2, top=2).item()
+        4.5
+    """
+    check_number("rank_avg", "top", top, lambda value: value >= 1, "at least 1")
+    fitted = fit_window(x, window, stride, padding, dilation)
+    return ordinal_pool(x, fitted, weights=jnp.asarray(np.arange(fitted.cells) < top, widen(x).dtype))
+
+
+@operator(
+    "rank_weighted",
+    order=37,
+    family="ranks",
+    summary="sorted window weighted exponentially by rank",
+    formula="sum_r w_r x_(r), w_r ~ alpha (1 - alpha)^(r - 1)",
+    source="Shi, Ye & Wu 2016",
+    options={"alpha": Real(help="weight of the largest cell", least=0, open=True, most=1)},
+)
+def rank_weighted_pool(
+    x: jax.Array,
+    window: Size,
+    stride: int | Sequence[int] | None = None,
+    padding: Any = "VALID",
+    *,
+    dilation: Any = 1,
+    alpha: float = 0.5,
+) -> jax.Array:
+    """Weighted sum of the window sorted from the largest, w_r = alpha (1 - alpha)^(r - 1) over the sum of the weights.
+
+    x: (..., H, W, C); 0 < alpha <= 1, where 1 is the maximum. The authors' code doesn't divide by the sum, which makes
+    its gain 1 - (1 - alpha)^K. Raises PoolscopeError on another alpha or a window that doesn't fit.
+    (Shi, Ye & Wu 2016, rank-based weighted pooling.)
+
+    Example:
+        >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
+        >>> round(rank_weighted_pool(x, 2, alpha=0.5).item(), 4)
+        4.3333
+    """
+    fitted = fit_window(x, window, stride, padding, dilation)
+    return ordinal_pool(x, fitted, weights=jnp.asarray(rank_weights("rank_weighted", alpha, fitted), widen(x).dtype))
+
+
+@operator(
+    "rank_stochastic",
+    order=38,
+    family="ranks",
+    summary="one cell drawn by its rank, large ones more often; its expectation when evaluated",
+    formula="x_(r), r ~ alpha (1 - alpha)^(r - 1); evaluated: its mean",
+    source="Shi, Ye & Wu 2016",
+    options={"alpha": Real(help="weight of the largest cell", least=0, open=True, most=1)},
+    stochastic=True,
+)
+def rank_stochastic_pool(
+    x: jax.Array,
+    window: Size,
+    stride: int | Sequence[int] | None = None,
+    padding: Any = "VALID",
+    *,
+    dilation: Any = 1,
+    alpha: float = 0.5,
+    key: jax.Array | None = None,
+    deterministic: bool = False,
+) -> jax.Array:
+    """One cell drawn by its rank r with the probabilities of `rank_weighted_pool`, which is the deterministic form.
+
+    x: (..., H, W, C). Scope of the randomness: every window, channel and example draws for itself. In training only the
+    drawn cell gets a gradient. Raises PoolscopeError without a key unless deterministic, on an alpha that isn't above 0
+    and at most 1, or if the window doesn't fit. (Shi, Ye & Wu 2016, rank-based stochastic pooling.)
+
+    Example:
+        >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
+        >>> rank_stochastic_pool(x, 2, key=jax.random.key(0)).item() in (1.0, 2.0, 3.0, 6.0)
+        True
+    """
+    fitted = fit_window(x, window, stride, padding, dilation)
+    weights = rank_weights("rank_stochastic", alpha, fitted)
+    if deterministic:
+        return rank_weighted_pool(x, fitted, alpha=alpha)
+
+    def draw(cells: WindowCells) -> jax.Array:
+        ranked = sort_cells(cells)  # of -x, so that rank 0 is the largest and padding comes last
+        dtype = ranked[0].dtype
+        shares = [jnp.asarray(np.where(cells.counts > rank, w, 0), dtype) for rank, w in enumerate(weights)]
+        uniform = jax.random.uniform(need_key("rank_stochastic", key), ranked[0].shape, dtype)
+        threshold = uniform * sum(shares[1:], shares[0])
+        drawn, passed = ranked[0], shares[0]
+        for cell, share in zip(ranked[1:], shares[1:], strict=True):
+            chosen = (passed <= threshold) & (passed + share > threshold)
+            drawn = jnp.where(chosen, cell, drawn)
+            passed = passed + share
+        return drawn
+
+    return -reduce_cells(-x, fitted, draw)
+
+
+def rank_weights(operator: str, alpha: float, window: Window) -> np.ndarray:
+    """alpha (1 - alpha)^(r - 1) for the ranks 1 to K, from the largest cell."""
+    check_number(operator, "alpha", alpha, lambda value: 0 < value <= 1, "above 0 and at most 1")
+    return alpha * (1 - alpha) ** np.arange(window.cells)
 
 
 def sort_cells(cells: WindowCells) -> list[jax.Array]:

@@ -19,7 +19,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.extensions import find_datasets, find_measurements
 from poolscope.spec.paths import check_study
-from poolscope.spec.pool import PLUGIN_KEYS, PoolConfig, check_pool, pool_options
+from poolscope.spec.pool import LATER_KEYS, PoolConfig, check_pool, pool_options
 from poolscope.spec.settings import Range, read_settings, setting
 
 __all__ = [
@@ -272,10 +272,10 @@ def to_dict(config: RunConfig) -> dict[str, Any]:
 def to_record(config: RunConfig) -> dict[str, Any]:
     """The sections of the configuration as a record keeps them: the keys in RECORDED_KEYS.
 
-    Options that only plugins' operators take are left out where they are null: installing one changes no record.
+    Options of operators that were added later are left out where they are null: adding one changes no other record.
     """
     kept = _keep(to_dict(config), RECORDED_KEYS)
-    kept["pool"] = {key: value for key, value in kept["pool"].items() if value is not None or key not in PLUGIN_KEYS}
+    kept["pool"] = {key: value for key, value in kept["pool"].items() if value is not None or key not in LATER_KEYS}
     return kept
 
 

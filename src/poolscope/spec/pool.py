@@ -25,10 +25,8 @@ _FIRST = (
     *("full", "asymmetric", "smoothness", "overlapping", "pseudorandom", "grid", "norm", "hidden", "tau", "bands"),
 )
 
-# Options that only plugins' operators take.
-PLUGIN_KEYS = {option for operator in OPERATORS.values() for option in operator.options} - {
-    option for operator in OPERATORS.values() if not operator.package for option in operator.options
-}
+# Keys that came later than the committed records; a record has them where they are set.
+LATER_KEYS = {option for operator in OPERATORS.values() for option in operator.options} - set(_FIRST)
 
 
 @dataclass
