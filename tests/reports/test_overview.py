@@ -49,9 +49,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Overview, dic
     with pytest.MonkeyPatch.context() as patch:
         for module in (poolscope.statistics.claims, poolscope.reports.overview, poolscope.statistics.tables):
             patch.setattr(module, "shipped", lambda name: folder / name)
-        first = build_overview(results, echo=str)
+        first = build_overview(results, notify=str)
         contents = {path: path.read_bytes() for path in first.files}
-        return results, build_overview(results, echo=str), contents
+        return results, build_overview(results, notify=str), contents
 
 
 def test_everything_is_the_same_when_built_again(built: tuple[Path, Overview, dict[Path, bytes]]) -> None:

@@ -53,7 +53,7 @@ def make_study() -> list[RunRecord]:
 def reported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Report]:
     folder = tmp_path_factory.mktemp("reported") / "results"
     write_study(folder, make_study())
-    return folder, build_report(folder, "made", echo=pytest.fail)
+    return folder, build_report(folder, "made", notify=pytest.fail)
 
 
 def _contents(report: Report) -> dict[Path, bytes]:
@@ -193,7 +193,7 @@ def test_a_damaged_record_is_reported_and_the_rest_is_not_lost(results: Path) ->
     torn = record_path(results, "made", records[0].digest, 0)
     torn.write_text('{"half": ')
     said: list[str] = []
-    report = build_report(results, "made", echo=said.append)
+    report = build_report(results, "made", notify=said.append)
     assert len(said) == 1
     assert str(torn) in said[0]
     assert report.exit_status == 1

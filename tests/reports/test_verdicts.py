@@ -40,7 +40,7 @@ def promised(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Report]:
     write_study(results, records)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(poolscope.statistics.claims, "shipped", lambda name: folder / name)
-        return results, build_report(results, "made", echo=pytest.fail)
+        return results, build_report(results, "made", notify=pytest.fail)
 
 
 def test_the_table_of_verdicts_is_that_of_the_records(promised: tuple[Path, Report]) -> None:
@@ -80,7 +80,7 @@ def test_the_figure_has_a_line_for_each_contrast_and_the_same_bytes_again(
     shutil.copytree(results, tmp_path / "results")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(poolscope.statistics.claims, "shipped", lambda name: tmp_path / name)
-        again = build_report(tmp_path / "results", "made", echo=pytest.fail)
+        again = build_report(tmp_path / "results", "made", notify=pytest.fail)
     assert [path.read_bytes() for path in report.files] == [path.read_bytes() for path in again.files]
 
 

@@ -44,7 +44,7 @@ class Told:
     def end(self, config: RunConfig, record: RunRecord) -> None:
         self.ended.append((record.seed, record.status))
 
-    def say(self, sentence: str) -> None:
+    def notify(self, sentence: str) -> None:
         raise AssertionError(sentence)
 
 

@@ -148,7 +148,7 @@ def test_what_can_t_be_trained_together_is_trained_one_by_one(results: Path, mon
     monkeypatch.setattr(Trainer, "fit_together", full)
     told: list[str] = []
     watcher = Silent()
-    watcher.say = told.append  # type: ignore[method-assign]
+    watcher.notify = told.append  # type: ignore[method-assign]
     records = run_config(configure(results, *SMALL, f"seeds={SEEDS}", "train.seeds_at_once=4"), watcher)
     assert [record.status for record in records] == ["done", "failed", "done", "done"]
     assert records[1].reason == "RuntimeError: RESOURCE_EXHAUSTED: out of memory"
@@ -173,7 +173,7 @@ def test_seeds_that_are_trained_together_go_on_from_their_checkpoint(
         run_config(config, Stopped())
     told: list[str] = []
     watcher = Silent()
-    watcher.say = told.append  # type: ignore[method-assign]
+    watcher.notify = told.append  # type: ignore[method-assign]
     records = run_config(config, watcher)
     assert len(told) == 1 and told[0].startswith("Training goes on from epoch ")
     for one, other in zip(whole, records, strict=True):

@@ -37,7 +37,7 @@ def run_parts(parts: Sequence[str], folder: Path, pace: Pace, core: int | None) 
         try:
             measure_part(part, folder, pace, cores)
         except PoolscopeError as error:
-            _tell(part, str(error), last=True)
+            _print_line(part, str(error), last=True)
             status = 1
     return status
 
@@ -69,10 +69,10 @@ def measure_part(part: str, folder: Path, pace: Pace, cores: Sequence[int]) -> N
     try:
         for number, comparison in enumerate(comparisons, start=1):
             place = f"{part} {number} of {len(comparisons)}"
-            measured = measure(comparison, children, pace, partial(_tell, place))
+            measured = measure(comparison, children, pace, partial(_print_line, place))
             added = make_rows(comparison, measured, len(cores))
             rows += added
-            _tell(place, _summarise(added), last=True)
+            _print_line(place, _summarise(added), last=True)
             write_rows(rows, folder / f"{part}.csv")
             note_machine(part, folder, pace)
             if "MiB" in comparison.units:
@@ -121,7 +121,7 @@ def _summarise(rows: Sequence[Row]) -> str:
     return f"{rows[0].quantity}: {rows[0].contender} {', '.join(told)}"
 
 
-def _tell(place: str, what: str, last: bool = False) -> None:
+def _print_line(place: str, what: str, last: bool = False) -> None:
     """Progress: a line that is overwritten on a terminal; elsewhere only what is there to stay."""
     sentence = f"{place}: {what}"
     if sys.stderr.isatty():

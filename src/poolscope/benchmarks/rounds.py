@@ -169,9 +169,9 @@ class Children:
 
 
 def measure(
-    comparison: Comparison, children: Children, pace: Pace, tell: Callable[[str], object]
+    comparison: Comparison, children: Children, pace: Pace, notify: Callable[[str], object]
 ) -> dict[str, Measured]:
-    """Every contender in every round; tell: told what is going on."""
+    """Every contender in every round; notify: called with what is being done."""
     measured = {contender.name: Measured() for contender in comparison.contenders}
     seconds: dict[str, float] = {}
 
@@ -187,12 +187,12 @@ def measure(
             return {}
 
     for contender in comparison.contenders:
-        tell(f"{comparison.quantity}: preparing {contender.name}")
+        notify(f"{comparison.quantity}: preparing {contender.name}")
         form = {"library": contender.library, "kind": contender.kind, "options": dict(contender.options)}
         ready = ask(contender, "prepare", seconds=pace.seconds, **form)
         seconds[contender.name], measured[contender.name].memory = ready.get("seconds", 0.0), ready.get("memory", 0.0)
     for number in range(pace.rounds):
-        tell(f"{comparison.quantity}: round {number + 1} of {pace.rounds}")
+        notify(f"{comparison.quantity}: round {number + 1} of {pace.rounds}")
         for contender in comparison.contenders:
             takes_part = number < pace.slow_rounds or seconds[contender.name] <= _SLOW
             if takes_part and (took := ask(contender, "repeat")):

@@ -20,7 +20,7 @@ def run(options: argparse.Namespace) -> int:
     from poolscope.measures.responses import write_gallery
 
     check_backend()
-    write_gallery(options.results, echo=lambda name: print(f"measuring {name}", file=sys.stderr))
+    write_gallery(options.results, notify=lambda name: print(f"measuring {name}", file=sys.stderr))
     from poolscope.reports.gallery import build_page
 
     print(f"Written to {build_page(options.results)}")

@@ -61,7 +61,7 @@ class RerunCheck:
         return self.exact or (bool(self.changed) and abs(self.new - self.old) <= self.spread)
 
 
-def reproduce_study(results: str, study: str, runs: int | None, echo: Callable[[str], object]) -> bool:
+def reproduce_study(results: str, study: str, runs: int | None, notify: Callable[[str], object]) -> bool:
     """Rerun so many of a study's finished runs, spread evenly over its table (None: all), and compare.
 
     Every row's configuration is checked against its digest, and the data sets are looked for, before anything is
@@ -86,8 +86,8 @@ def reproduce_study(results: str, study: str, runs: int | None, echo: Callable[[
     for index in chosen:
         record = _rerun(configs[index], int(rows[index]["seed"]))
         checks.append(compare_run(rows[index], record, rows))
-        echo(describe_check(checks[-1]))
-    echo(describe_checks(study, checks, len(rows)))
+        notify(describe_check(checks[-1]))
+    notify(describe_checks(study, checks, len(rows)))
     return all(check.agrees for check in checks)
 
 

@@ -51,20 +51,20 @@ def survey_operators(overrides: Sequence[str]) -> int:
     with bars:
         task = bars.add_task("operators", total=len(configs))
 
-        def say(sentence: str) -> None:
+        def notify(sentence: str) -> None:
             bars.update(task, description=sentence)
             if not console.is_terminal:
                 console.print(sentence, soft_wrap=True)
 
         for data in _distinct([config.data for config in configs]):
             rows: dict[str, list] = {"operators": [], "spectra": [], "ceiling": [], "gallery": [], "caution": []}
-            for bench, found in measure_operators([config for config in configs if config.data == data], say):
+            for bench, found in measure_operators([config for config in configs if config.data == data], notify):
                 rows["operators"].append(found.row)
                 rows["spectra"] += found.spectra
                 rows["gallery"] += found.gallery
                 rows["ceiling"] = bench.ceiling_rows
                 bars.advance(task)
-            say(f"{data.name}: counting codes")
+            notify(f"{data.name}: counting codes")
             rows["caution"] = measure_caution(bench)
             tables = continue_tables(folder, rows)
     draw_all(tables, folder)

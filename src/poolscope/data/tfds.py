@@ -102,7 +102,7 @@ def open_prepared(name: str, folder: str | None = None) -> Source:
     return Source(name, home.name, shape, classes, sizes, COMPLETE.get(name.partition(":")[0], {}), read, str(home))
 
 
-def prepare_dataset(name: str, folder: str | None = None, echo: Callable[[str], object] = print) -> Path:
+def prepare_dataset(name: str, folder: str | None = None, notify: Callable[[str], object] = print) -> Path:
     """Download a set of the tensorflow-datasets catalogue and write it as array_record; returns its folder.
 
     Says what it does first, and does nothing where the set is there. Raises PoolscopeError without TensorFlow, without
@@ -110,7 +110,7 @@ def prepare_dataset(name: str, folder: str | None = None, echo: Callable[[str], 
     """
     if home := find_prepared(name, folder):
         source = open_prepared(name, folder)
-        echo(f"{name} is prepared already: {_count(source)} in {home}.")
+        notify(f"{name} is prepared already: {_count(source)} in {home}.")
         return home
     if None in (importlib.util.find_spec(module) for module in WRITERS):
         raise PoolscopeError(
@@ -123,7 +123,7 @@ def prepare_dataset(name: str, folder: str | None = None, echo: Callable[[str], 
     except (datasets.core.registered.DatasetNotFoundError, ValueError) as error:
         raise PoolscopeError(f"There is no {name!r} in the tensorflow-datasets catalogue.") from error
     size = f"at most {sum(int(file.size) for file in files.values()) / 1e6:,.0f} MB" if files else "of unknown size"
-    echo(f"Downloading {name} ({size}) and writing it to {data_folder(folder)} as array_record; once.")
+    notify(f"Downloading {name} ({size}) and writing it to {data_folder(folder)} as array_record; once.")
     for url in list(files)[:1]:
         _check_reachable(name, url)
     try:
@@ -132,7 +132,7 @@ def prepare_dataset(name: str, folder: str | None = None, echo: Callable[[str], 
     except Exception as error:  # a full disk, a moved file, a set that must be downloaded by hand: many libraries' own
         raise PoolscopeError(f"Preparing {name} failed: {_first_line(error)}") from error
     source = open_prepared(name, folder)
-    echo(f"{name} is prepared: {_count(source)} in {source.where}.")
+    notify(f"{name} is prepared: {_count(source)} in {source.where}.")
     return Path(source.where)
 
 

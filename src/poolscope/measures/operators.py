@@ -158,16 +158,16 @@ def read_glyphs(side: int = GLYPH_SIDE) -> np.ndarray:
 
 
 def measure_operators(
-    configs: Sequence[RunConfig], progress: Callable[[str], None] = lambda sentence: None
+    configs: Sequence[RunConfig], notify: Callable[[str], None] = lambda sentence: None
 ) -> Iterator[tuple[Bench, OperatorMeasures]]:
     """Measure each configuration's operator on its data set, one after the other; a data set is opened once."""
     bench: Bench | None = None
     opened: DataConfig | None = None
     for config in configs:
         if bench is None or config.data != opened:
-            progress(f"{config.data.name}: reading images and finding the best linear codes")
+            notify(f"{config.data.name}: reading images and finding the best linear codes")
             bench, opened = open_bench(config.data), config.data
-        progress(f"{config.data.name} {config.pool.name}")
+        notify(f"{config.data.name} {config.pool.name}")
         pictured = len(configs) <= _ALL_SHOWN or config.pool.name in GALLERY
         found = measure_operator(config.pool, bench)
         yield bench, found if pictured else replace(found, gallery=[])

@@ -238,10 +238,10 @@ def measure_operator(name: str, images: Images) -> tuple[dict[str, Any], dict[st
     }
 
 
-def write_gallery(results: str | Path, echo: Callable[[str], None] = lambda sentence: None) -> Path:
+def write_gallery(results: str | Path, notify: Callable[[str], None] = lambda sentence: None) -> Path:
     """Measure every operator and write <results>/gallery/tables/{operators,response,impulse,maps}.csv.
 
-    echo: told the operator that is being measured. Returns the folder of the tables.
+    notify: called with the name of each operator before it is measured. Returns the folder of the tables.
     """
     folder = Path(results) / "gallery" / "tables"
     images = load_images()
@@ -249,7 +249,7 @@ def write_gallery(results: str | Path, echo: Callable[[str], None] = lambda sent
     for label, values in (("photo", images.photo[0]), ("digit", images.digits[DIGIT])):
         tables["maps"].append({"name": "", "map": label} | _encode(values))
     for name in OPERATORS:
-        echo(name)
+        notify(name)
         row, parts = measure_operator(name, images)
         tables["operators"].append(row)
         for table, rows in parts.items():

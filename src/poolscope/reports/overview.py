@@ -53,11 +53,11 @@ class Overview:
     files: tuple[Path, ...]
 
 
-def build_overview(results: str | Path, echo: Callable[[str], None] = print) -> Overview:
+def build_overview(results: str | Path, notify: Callable[[str], None] = print) -> Overview:
     """Redraw every study and write <results>/{ledger, latex, index.html}; the same tables give the same bytes.
 
-    Studies are those with committed tables, and those with a protocol and records. echo: told what is being done.
-    Raises PoolscopeError where there is none.
+    Studies are those with committed tables, and those with a protocol and records. Raises PoolscopeError where there is
+    none. notify: called with what is being done.
     """
     results = Path(results)
     listed = list_studies(results)
@@ -66,8 +66,8 @@ def build_overview(results: str | Path, echo: Callable[[str], None] = print) -> 
         raise PoolscopeError(f"There is no study to report under {results}; train one first: poolscope list studies.")
     reports = []
     for name in names:
-        echo(f"redrawing {name}")
-        reports.append(build_report(results, name, echo))
+        notify(f"redrawing {name}")
+        reports.append(build_report(results, name, notify))
     ledger = _judge_all([r.analysis.extra["verdicts"] for r in reports if "verdicts" in r.analysis.extra])
     shown = [report for report in reports if _is_study(report.study)]
     files = _write_ledger(results / "ledger", ledger)

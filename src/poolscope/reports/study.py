@@ -53,15 +53,15 @@ class Report:
         return make_table(show_comparison(self.comparison), f"{self.study}: 95 % t intervals over n seeds")
 
 
-def build_report(results: str | Path, study: str, echo: Callable[[str], None] = print) -> Report:
+def build_report(results: str | Path, study: str, notify: Callable[[str], None] = print) -> Report:
     """Collect, analyse and write <results>/<study>/{tables/*.csv, figures/*.svg and .png, report.md, report.html}.
 
-    echo: told a sentence for each damaged record. Raises PoolscopeError where there is nothing to report or the folder
-    can't be written.
+    notify: called with a sentence for each damaged record. Raises PoolscopeError where there is nothing to report or
+    the folder can't be written.
     """
     tables = collect(results, study)
     for sentence in tables.damaged:
-        echo(f"Left out of the report: {sentence}")
+        notify(f"Left out of the report: {sentence}")
     folder = study_folder(results, study)
     try:
         with _without_collector():
@@ -75,14 +75,14 @@ def build_report(results: str | Path, study: str, echo: Callable[[str], None] = 
     return Report(study, folder, analysis.comparison, tuple(files), tables.damaged, analysis)
 
 
-def list_runs(results: str | Path, study: str, echo: Callable[[str], None] = print) -> pd.DataFrame:
+def list_runs(results: str | Path, study: str, notify: Callable[[str], None] = print) -> pd.DataFrame:
     """A row per run of a study: setting, arm, seed, status, test_accuracy, reason, digest.
 
-    echo: told a sentence for each damaged record.
+    notify: called with a sentence for each damaged record.
     """
     tables = collect(results, study)
     for sentence in tables.damaged:
-        echo(f"Left out: {sentence}")
+        notify(f"Left out: {sentence}")
     labelled = add_arms(tables.runs)
     columns = ["setting", "arm", "seed", "status", "test_accuracy", "reason", "digest"]
     return labelled.reindex(columns=columns)

@@ -49,7 +49,7 @@ class Lines:
         """A run ended."""
         self.console.print(describe_outcome(config, record), soft_wrap=True)
 
-    def say(self, sentence: str) -> None:
+    def notify(self, sentence: str) -> None:
         """Something that the person watching should know."""
         self.console.print(sentence, style="yellow", soft_wrap=True)
 

@@ -52,7 +52,7 @@ class Progress(Protocol):
 
     def end(self, config: RunConfig, record: RunRecord) -> None: ...
 
-    def say(self, sentence: str) -> None: ...
+    def notify(self, sentence: str) -> None: ...
 
 
 def run_config(config: RunConfig, progress: Progress) -> list[RunRecord]:
@@ -96,7 +96,7 @@ class _Runs:
             locks = {}
             for seed in sorted(seeds):  # in the same order everywhere, so that two processes never wait for each other
                 wait = partial(
-                    self.progress.say, f"seed {seed}: another process trains it now; waiting for its record."
+                    self.progress.notify, f"seed {seed}: another process trains it now; waiting for its record."
                 )
                 locks[seed] = stack.enter_context(lock_run(self._path(seed), wait))
             # Another process may have written some while this one waited.
@@ -129,7 +129,7 @@ class _Runs:
             if len(seeds) == 1:
                 yield self._record(seeds[0], provenance, failure, time.monotonic() - began)
                 return
-            self.progress.say(f"{len(seeds)} seeds are trained one by one; together it failed: {failure['reason']}")
+            self.progress.notify(f"{len(seeds)} seeds are trained one by one; together it failed: {failure['reason']}")
             for seed, lock in locks.items():
                 yield from self._train({seed: lock})
             return
@@ -152,7 +152,7 @@ class _Runs:
         seeds, began = list(locks), time.perf_counter()
         path = _checkpoint_path(self._path(seeds[0]))
         identity = _identity(self.digest, seeds, trainer, provenance)
-        checkpoint = Checkpoint(path, identity, self.config.train.checkpoint_every, self.progress.say)
+        checkpoint = Checkpoint(path, identity, self.config.train.checkpoint_every, self.progress.notify)
         for seed, lock in locks.items():
             self.progress.begin(self.config, seed, trainer.steps)
             lock.update(0, trainer.steps)

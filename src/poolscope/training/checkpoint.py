@@ -27,11 +27,11 @@ class Checkpoint:
 
     identity: names what it belongs to (configuration, seed, versions, devices); another one's file is not taken.
     every: epochs between checkpoints; 0 for none; None for one when five minutes have passed since the last.
-    say: is told, in one sentence, when a fit goes on from the file, and when the file can't be used or written.
+    notify: called with one sentence when a fit resumes from the file, and when the file can't be used or written.
     """
 
-    def __init__(self, path: Path, identity: str, every: int | None, say: Callable[[str], None]) -> None:
-        self.path, self.identity, self.every, self.say = path, identity, every, say
+    def __init__(self, path: Path, identity: str, every: int | None, notify: Callable[[str], None]) -> None:
+        self.path, self.identity, self.every, self.notify = path, identity, every, notify
         self.earlier_seconds = 0.0
         self._began = self._last = time.monotonic()
         self._last_epoch = 0.0
@@ -55,7 +55,7 @@ class Checkpoint:
             with open_whole(self.path) as file:
                 file.write(hashlib.sha256(payload).digest() + payload)
         except OSError as error:
-            self.say(f"The checkpoint {self.path} can't be written ({error.strerror}); training goes on without.")
+            self.notify(f"The checkpoint {self.path} can't be written ({error.strerror}); training goes on without.")
 
     def load(self, like: Any) -> tuple[Any, dict[str, Any]] | None:
         """The arrays, as a tree like `like`, and the numbers; None where nothing that fits is kept."""
@@ -73,8 +73,8 @@ class Checkpoint:
             if content["identity"] != self.identity or forms[0] != forms[1]:
                 raise ValueError("another run's")
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            self.say(f"The checkpoint {self.path} is damaged or another configuration's; training starts over.")
+            self.notify(f"The checkpoint {self.path} is damaged or another configuration's; training starts over.")
             return None
         self.earlier_seconds, self._last_epoch = numbers["seconds"], numbers["epoch"]
-        self.say(f"Training goes on from epoch {numbers['epoch']:g}, where {self.path} was kept.")
+        self.notify(f"Training goes on from epoch {numbers['epoch']:g}, where {self.path} was kept.")
         return jax.tree.unflatten(tree, kept), numbers
