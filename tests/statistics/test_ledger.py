@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from poolscope.reports.verdicts import say_facts, say_pooled, say_where, show_claims
 from poolscope.statistics.claims import RULES, Claim
-from poolscope.statistics.contexts import pool_contexts
 from poolscope.statistics.ledger import decide_claim, make_ledger, pool_claim
+from poolscope.statistics.random_effects import pool_contexts
 from poolscope.statistics.verdicts import COLUMNS
 
 

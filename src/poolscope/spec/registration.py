@@ -13,7 +13,7 @@ import yaml
 
 from poolscope.spec.paths import shipped
 
-_RULE = ("claims", "contexts", "images", "inference", "learning", "ledger", "quantities", "rule", "verdicts")
+_RULE = ("claims", "images", "inference", "learning", "ledger", "quantities", "random_effects", "rule", "verdicts")
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 _STATISTICS = Path(__file__).resolve().parents[1] / "statistics"
 

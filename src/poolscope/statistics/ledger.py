@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from poolscope.statistics.claims import Claim
-from poolscope.statistics.contexts import Pooled, pool_contexts
 from poolscope.statistics.counted import judge_exactly
+from poolscope.statistics.random_effects import Pooled, pool_contexts
 from poolscope.statistics.rule import count_shown
 from poolscope.statistics.verdicts import COLUMNS, DESCRIBED, NOT_REACHED, is_refuted, is_supported
 

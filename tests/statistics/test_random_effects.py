@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from poolscope.statistics.contexts import pool_contexts
+from poolscope.statistics.random_effects import pool_contexts
 
 
 def test_contexts_pooled_by_hand() -> None:
