@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from made_records import make_record, write_study
 
-from poolscope.commands.compare import find_first, judge_strategies, say_verdict
+from poolscope.commands.compare import compare_strategies, find_first, judge_strategies, say_verdict
+from poolscope.spec.compose import compose_runs
+from poolscope.spec.paths import record_path
 from poolscope.statistics.rule import judge
 
 
@@ -94,3 +99,19 @@ def test_missing_runs_are_run_and_recorded_ones_read_without_jax(tmp_path: Path)
     )
     assert again.returncode == 0, again.stderr
     assert again.stdout.splitlines()[3:] == first.stdout.splitlines()[3:]
+
+
+def test_copies_are_left_out_and_mixed_revisions_named(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    overrides = ["pool=max,avg", "data=digits", "seeds=[0,1,2]", f"results={results}"]
+    configs = compose_runs(["experiment=compare", *overrides], True).configs
+    records = [make_record(config, seed) for config in configs for seed in config.seeds]
+    write_study(results, [replace(record, provenance={"git_revision": "ab"[record.seed > 0]}) for record in records])
+    assert compare_strategies(overrides, may_run=False) == 0
+    shown = capsys.readouterr().out
+    path = record_path(results, "compare", *records[0].key)
+    shutil.copy(path, path.with_name("seed-0 copy.json"))
+    assert compare_strategies(overrides, may_run=False) == 1
+    again = capsys.readouterr().out
+    assert again.splitlines()[-1] == "Runs of 2 code revisions are mixed: 4 of b, 2 of a."
+    left_out = next(line for line in again.splitlines() if line.startswith("Left out: "))
+    assert "seed-0 copy.json" in left_out and again.replace(left_out + "\n", "") == shown

@@ -23,6 +23,7 @@ from poolscope.statistics.tables import (
     list_studies,
     read_map,
     sum_confusion,
+    tally_revisions,
     write_csv,
     write_tables,
 )
@@ -205,7 +206,7 @@ def test_revisions_are_counted_over_finished_runs(results: Path, records: list) 
         for record, revision in zip(records, ("aa", "bb", "bb", "bb", "cc", "cc"), strict=True)
     ]
     write_study(results, mixed)
-    assert collect(results, "made").revisions == {"bb": 3, "aa": 1}
+    assert tally_revisions(collect(results, "made").runs) == {"bb": 3, "aa": 1}
 
 
 def test_maps_are_kept_for_the_lowest_seed_that_has_them(results: Path, records: list) -> None:

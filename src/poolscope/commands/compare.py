@@ -21,8 +21,9 @@ from poolscope.spec.terminal import open_console
 from poolscope.statistics.arms import add_arms
 from poolscope.statistics.inference import pair_by_seed, summarise
 from poolscope.statistics.rule import TOO_FEW, Verdict, count_needed_seeds, judge
-from poolscope.statistics.tables import collect, write_csv
+from poolscope.statistics.tables import collect, tally_revisions, write_csv
 from poolscope.store.finished import identify, open_finished
+from poolscope.store.revisions import describe_revisions
 
 _LAUNCHES = "poolscope train runs them; poolscope compare does, too, without --no-run"
 SUMMARY = (
@@ -69,7 +70,8 @@ def compare_strategies(overrides: Sequence[str], delta: float = 1.0, may_run: bo
         from poolscope.commands.train import train
 
         status = train(arguments, multirun=True)
-    runs = collect(results, study).runs
+    tables = collect(results, study)
+    runs = tables.runs
     wanted = set(planned)
     labelled = add_arms(runs[[pair in wanted for pair in zip(runs["digest"], runs["seed"], strict=True)]])
     done = labelled[labelled["status"] == "done"]
@@ -81,7 +83,10 @@ def compare_strategies(overrides: Sequence[str], delta: float = 1.0, may_run: bo
     write_csv(table, folder / "tables" / "strategies.csv")
     picture, _ = save_figure(plot_accuracy(done, baselines), folder / "figures", "strategies")
     _print(table, delta, picture)
-    return status
+    sentences = [f"Left out: {sentence}" for sentence in tables.damaged]
+    for sentence in filter(None, [*sentences, describe_revisions(tally_revisions(done))]):
+        print(sentence)
+    return 1 if tables.damaged else status
 
 
 def find_first(labelled: pd.DataFrame, digests: Sequence[str]) -> dict[tuple[str, str], str]:

@@ -135,7 +135,10 @@ def describe_checks(study: str, checks: Sequence[RerunCheck], total: int) -> str
 
 def _finished_rows(results: str, study: str) -> list[Cells]:
     """The finished rows of the study's table, as texts: of its records, else as committed."""
-    frame = collect(results, study).runs
+    tables = collect(results, study)
+    if tables.damaged:
+        raise PoolscopeError(tables.damaged[0])
+    frame = tables.runs
     frame = frame[frame["status"] == "done"]
     if frame.empty:
         raise PoolscopeError(f"Study {study!r} has no finished runs in {study_folder(results, study)} to reproduce.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,10 +78,11 @@ def build_overview(results: str | Path, notify: Callable[[str], None] = print) -
 def build_ledger(results: str | Path) -> Ledger:
     """Write <results>/ledger alone, from the tables and records of the studies that have contrasts."""
     judged = []
-    for study in sorted({contrast.study for contrast in list_contrasts()}):
-        with suppress(PoolscopeError):  # a study without runs
-            tables = collect(results, study)
-            judged.append(judge_contrasts(tables.runs, find_contrasts(study), tables.curves))
+    existing = list_studies(results)
+    with_runs = set(existing.loc[(existing["records"] > 0) | existing["committed"], "study"])
+    for study in sorted({contrast.study for contrast in list_contrasts()} & with_runs):
+        tables = collect(results, study)
+        judged.append(judge_contrasts(tables.runs, find_contrasts(study), tables.curves))
     ledger = _judge_all(judged)
     _write_ledger(Path(results) / "ledger", ledger)
     return ledger

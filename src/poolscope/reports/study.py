@@ -23,7 +23,7 @@ from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import shipped, study_folder
 from poolscope.statistics.arms import add_arms
 from poolscope.statistics.claims import find_contrasts
-from poolscope.statistics.tables import Tables, collect, list_studies, write_csv, write_tables
+from poolscope.statistics.tables import Tables, collect, list_studies, tally_revisions, write_csv, write_tables
 from poolscope.store.environment import publish_environment
 from poolscope.store.files import write_text
 from poolscope.store.revisions import describe_revisions
@@ -141,7 +141,7 @@ def _write(folder: Path, study: str, tables: Tables, analysis: Analysis) -> list
         "runs": len(tables.runs),
         "done": int((tables.runs["status"] == "done").sum()),
         "damaged": tables.damaged,
-        "mixture": describe_revisions(tables.revisions),
+        "mixture": describe_revisions(tally_revisions(tables.runs)),
         "sections": analysis.sections,
         "drawings": drawings,
     }

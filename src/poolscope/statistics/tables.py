@@ -59,13 +59,12 @@ class Tables:
     feature_maps: pd.DataFrame
     damaged: tuple[str, ...] = ()
 
-    @property
-    def revisions(self) -> dict[str, int]:
-        """How many finished runs each code revision made, for `poolscope.store.revisions.describe_revisions`."""
-        done = self.runs[self.runs["status"] == "done"]
-        return count_revisions(
-            done["provenance.git_revision"] if "provenance.git_revision" in done else [""] * len(done)
-        )
+
+def tally_revisions(runs: pd.DataFrame) -> dict[str, int]:
+    """How many finished runs each code revision made, for `poolscope.store.revisions.describe_revisions`."""
+    done = runs[runs["status"] == "done"]
+    known = "provenance.git_revision" in done
+    return count_revisions(done["provenance.git_revision"] if known else [""] * len(done))
 
 
 def collect(results: str | Path, study: str) -> Tables:
