@@ -32,6 +32,11 @@ def test_a_slope_has_a_ladder(tmp_path: Path) -> None:
     assert contrast.over == Ladder("pool.stride", (1, 2, 4))
 
 
+def test_a_slope_may_be_that_of_a_difference(tmp_path: Path) -> None:
+    (contrast,) = read_contrasts(write_contrasts(tmp_path, {**SLOPE, "baseline": {"pool.name": "avg"}}))
+    assert contrast.baseline == {"pool.name": "avg"}
+
+
 def test_an_equality_needs_no_delta_and_no_direction(tmp_path: Path) -> None:
     left_out = ("baseline", "delta", "direction")
     entry = {key: value for key, value in FULL.items() if key not in left_out} | {"kind": "exact", "equals": 1.0}

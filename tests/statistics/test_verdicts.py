@@ -130,6 +130,15 @@ def test_a_slope_is_per_doubling_and_per_seed() -> None:
     assert measure_effect(runs.reset_index(drop=True), contrast).tolist() == pytest.approx([-4.0, 0.0])
 
 
+def test_a_slope_of_a_difference_is_the_difference_of_slopes() -> None:
+    ladder = {1000: {"max": [0.5, 0.6], "avg": [0.4, 0.6]}, 4000: {"max": [0.6, 0.7], "avg": [0.58, 0.66]}}
+    runs = pd.concat([make_runs(values, **{"data.train_size": size}) for size, values in ladder.items()])
+    over = Ladder("data.train_size", (1000, 4000))
+    effect = measure_effect(runs.reset_index(drop=True), replace(BETTER, kind="slope", over=over))
+    # max - avg: 10 and 0 points, then 2 and 4, over two doublings
+    assert effect.tolist() == pytest.approx([-4.0, 2.0])
+
+
 def test_a_slope_over_uneven_steps_is_the_least_squares_line() -> None:
     values = {1: 0.9, 2: 0.7, 3: 0.6, 4: 0.65}
     runs = pd.concat([make_runs({"max": [value]}, **{"pool.stride": s}) for s, value in values.items()])

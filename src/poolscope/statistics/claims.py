@@ -39,7 +39,8 @@ KINDS = {
     "difference": "arm - baseline is at least delta in the claimed direction",
     "noninferior": "arm - baseline is not worse than -delta in the claimed direction",
     "equivalent": "arm - baseline is within delta of zero",
-    "slope": "the measure's change for each doubling of a column is at least delta in the claimed direction",
+    "slope": "the measure's change (with a baseline, that of arm - baseline) for each doubling of a column is at least "
+    "delta in the claimed direction",
     "interaction": "arm - baseline is larger, by at least delta, than under the filters of `minus`",
     "exact": "every seed's measure equals the baseline's, or the number `equals`",
 }
@@ -236,7 +237,11 @@ def _read_contrast(entry: Any, shared: Mapping[str, Any], where: str, name: str)
     if kind == "slope":
         values["over"] = _read_ladder(values.get("over"), where)
     given = {key for key in ("baseline", "minus", "over", "equals") if values.get(key) not in (None, {})}
-    wanted = {"slope": {"over"}, "interaction": {"baseline", "minus"}, "exact": given & {"baseline", "equals"}}
+    wanted = {
+        "slope": {"over"} | given & {"baseline"},
+        "interaction": {"baseline", "minus"},
+        "exact": given & {"baseline", "equals"},
+    }
     needed = wanted.get(kind, {"baseline"})
     if kind == "exact" and len(needed) != 1:
         raise PoolscopeError(f"{where}: kind exact needs either baseline or equals.")

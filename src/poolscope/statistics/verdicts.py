@@ -160,10 +160,11 @@ def _list_terms(contrast: Contrast) -> list[tuple[float, Filters]]:
         assert contrast.over is not None
         doublings = np.log2(np.asarray(contrast.over.values, dtype=float))
         centred = doublings - doublings.mean()
-        within = {**contrast.where, **contrast.arm}
         weights = (centred / (centred @ centred)).tolist()
+        sides = [(1.0, contrast.arm), *([(-1.0, contrast.baseline)] if contrast.baseline else [])]
         return [
-            (weight, {**within, contrast.over.column: value})
+            (sign * weight, {**contrast.where, **side, contrast.over.column: value})
+            for sign, side in sides
             for weight, value in zip(weights, contrast.over.values, strict=True)
         ]
     terms: list[tuple[float, Filters]] = [
