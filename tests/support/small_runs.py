@@ -15,8 +15,9 @@ from poolscope.spec.config import RunConfig, check_config
 from poolscope.spec.paths import shipped
 from poolscope.spec.plan import Plan, plan_network
 from poolscope.training.network import ConvNet
+from poolscope.training.placement import EpochData
 from poolscope.training.streams import STREAMS, stream_key
-from poolscope.training.trainer import EpochData, Trainer
+from poolscope.training.trainer import Trainer
 
 _SMALL = [
     "data.shape=[8,8,1]",

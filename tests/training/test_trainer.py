@@ -27,8 +27,9 @@ from poolscope.training import trainer as train
 from poolscope.training.augment import augment, normalise
 from poolscope.training.devices import make_mesh
 from poolscope.training.history import Evaluation, Trained, Weights
+from poolscope.training.placement import PlacedSplit
 from poolscope.training.streams import STREAMS, stream_key
-from poolscope.training.trainer import PlacedSplit, Trainer, uses_scan
+from poolscope.training.trainer import Trainer, uses_scan
 
 PLAIN = ["optim.momentum=0", "optim.schedule=constant", "optim.learning_rate=0.1"]
 
@@ -245,6 +246,27 @@ def test_a_loss_that_is_not_finite_ends_the_fit() -> None:
     assert not all(math.isfinite(value) for value in last.values())
     assert trained.reason.startswith(next(name for name, value in last.items() if not math.isfinite(value)))
     assert f"step {last['step']:.0f} of 40" in trained.reason
+
+
+def test_an_arm_compiles_its_step_its_evaluation_and_its_prediction(caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever else it needs was compiled for the arm before it."""
+    jax.config.update("jax_log_compiles", True)  # in every thread
+    try:
+        for pool in ("max", "min"):
+            trainer, dataset = prepare("train.steps=1", f"pool.name={pool}")
+            caplog.clear()
+            trainer.fit(cut(dataset, 10), 0)
+    finally:
+        jax.config.update("jax_log_compiles", False)
+    compiled = [record.message.split()[1] for record in caplog.records if record.message.startswith("Compiling")]
+    assert sorted(compiled) == ["jit(_evaluate_batch)", "jit(_predict_batch)", "jit(_train_step)"]
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam", "adamw"])
+def test_an_optimiser_starts_from_zeros(name: str) -> None:
+    trainer, _ = prepare(f"optim.name={name}", "optim.clip_norm=1", "optim.weight_decay=0.1", "pool.name=mixed")
+    state = trainer.initialise(0)
+    jax.tree.map(np.testing.assert_array_equal, state.optimiser, trainer.optimiser.init(state.params))
 
 
 def test_half_precision_trains_like_full_precision() -> None:

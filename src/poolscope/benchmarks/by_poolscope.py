@@ -30,8 +30,9 @@ from poolscope.pooling import make_pool
 from poolscope.spec.compose import compose_runs
 from poolscope.spec.config import PoolConfig
 from poolscope.spec.plan import plan_network
+from poolscope.training.placement import EpochData
 from poolscope.training.streams import STREAMS, stream_key
-from poolscope.training.trainer import EpochData, Trainer
+from poolscope.training.trainer import Trainer
 
 
 class Training:

@@ -33,7 +33,6 @@ from poolscope.spec.registration import hash_registration
 from poolscope.store.finished import open_finished
 from poolscope.store.record import RunKey, RunRecord, pack_bits, write_record
 from poolscope.store.run_lock import RunLock, lock_run
-from poolscope.training.augment import normalise
 from poolscope.training.checkpoint import Checkpoint
 from poolscope.training.compilation import enable_compilation_cache
 from poolscope.training.devices import count_together
@@ -239,8 +238,8 @@ def _evaluate_all(trainer: Trainer, trained: Trained, dataset: Dataset) -> dict[
 
 def _feature_maps(trainer: Trainer, trained: Trained, dataset: Dataset) -> dict[str, Any]:
     """The first test image and, before and after each pool, the channels that vary most over it."""
-    image = dataset.test.images[:1]
-    _, activations = trainer.predict(trained.final, normalise(image, dataset.mean, dataset.std))
+    image = dataset.test.images[0]
+    _, activations = trainer.predict(trained.final, image, dataset)
     stages = []
     for stage, (before, after) in enumerate(jax.device_get(activations).values(), start=1):
         maps = [np.asarray(side[0], np.float32).transpose(2, 0, 1) for side in (before, after)]
@@ -249,4 +248,4 @@ def _feature_maps(trainer: Trainer, trained: Trained, dataset: Dataset) -> dict[
             maps = [side[shown] for side in maps]
         rounded = [np.round(side[:_SHOWN_CHANNELS].astype(float), 3).tolist() for side in maps]
         stages.append({"stage": stage, "before": rounded[0], "after": rounded[1]})
-    return {"image": np.round(image[0].mean(-1) / 255, 3).tolist(), "stages": stages}
+    return {"image": np.round(image.mean(-1) / 255, 3).tolist(), "stages": stages}

@@ -31,6 +31,7 @@ from poolscope.pooling import (
 from poolscope.spec.config import RunConfig
 from poolscope.spec.geometry import Pair
 from poolscope.spec.plan import Layer, Plan
+from poolscope.training.initial import draw_module, he_normal, lecun_normal, zeros
 
 Activations = dict[str, tuple[Array, Array]]  # before and after each pool
 
@@ -55,27 +56,20 @@ class ConvNet(nnx.Module):
         self.dtype = jnp.dtype(config.train.precision)
         channels = plan.input[2]
         for layer in plan.layers:
-            rngs = nnx.Rngs(jax.random.fold_in(key, zlib.crc32(layer.name.encode())))
+            key_of_layer = jax.random.fold_in(key, zlib.crc32(layer.name.encode()))
+            rngs = nnx.Rngs(key_of_layer)
             if layer.kind == "conv":
                 setattr(self, layer.name, _make_conv(config, layer, channels, self.dtype, rngs))
             elif layer.kind == "norm":
                 setattr(self, layer.name, _make_norm(config.model.norm, channels, self.dtype, rngs))
             elif layer.kind == "pool":
-                assert layer.window is not None
-                padding = "VALID" if self.torus else layer.window.padding
-                pool = make_pool(
-                    dataclasses.replace(config.pool, padding=padding),
-                    channels,
-                    rngs=rngs,
-                    stride=layer.window.stride,
-                    dilation=layer.window.dilation,
-                    conv_general_dilated=fast_conv,
-                )
-                setattr(self, layer.name, pool)
+                setattr(self, layer.name, draw_module(partial(_make_pool, config, layer, channels), key_of_layer))
             elif layer.kind == "dense":
                 features = math.prod(plan.layers[-2].output)
                 self.dropout = nnx.Dropout(config.model.dropout)
-                self.head = nnx.Linear(features, plan.classes, dtype=self.dtype, rngs=rngs)
+                self.head = nnx.Linear(
+                    features, plan.classes, kernel_init=lecun_normal, bias_init=zeros, dtype=self.dtype, rngs=rngs
+                )
             channels = layer.output[2]
 
     def __call__(self, images: Array, *, train: bool, key: Array | None = None) -> tuple[Array, Activations]:
@@ -117,10 +111,24 @@ def _make_conv(config: RunConfig, layer: Layer, channels: int, dtype: jnp.dtype,
         strides=layer.window.stride,
         padding="VALID" if config.model.conv_padding == "CIRCULAR" else layer.window.padding,
         kernel_dilation=layer.window.dilation,
-        kernel_init=nnx.initializers.he_normal(),
+        kernel_init=he_normal,
+        bias_init=zeros,
         dtype=dtype,
         conv_general_dilated=fast_conv,
         rngs=rngs,
+    )
+
+
+def _make_pool(config: RunConfig, layer: Layer, channels: int, key: Array) -> nnx.Module:
+    assert layer.window is not None
+    padding = "VALID" if config.model.conv_padding == "CIRCULAR" else layer.window.padding
+    return make_pool(
+        dataclasses.replace(config.pool, padding=padding),
+        channels,
+        rngs=nnx.Rngs(key),
+        stride=layer.window.stride,
+        dilation=layer.window.dilation,
+        conv_general_dilated=fast_conv,
     )
 
 

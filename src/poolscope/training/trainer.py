@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -30,14 +31,21 @@ from poolscope.training.devices import Devices, make_mesh
 from poolscope.training.history import Evaluation, History, Trained, Weights
 from poolscope.training.network import Activations, ConvNet
 from poolscope.training.optimiser import learning_rates, make_optimiser
-from poolscope.training.streams import STREAMS, epoch_order, stream_key
+from poolscope.training.placement import (
+    EpochData,
+    PlacedSplit,
+    SeedAxes,
+    place_order,
+    place_split,
+    place_statistics,
+    place_training,
+)
+from poolscope.training.streams import stream_key
 
 _MOST_EVALUATIONS = 100
 _HELD_OUT = ("train_eval", "val")  # the splits that are evaluated during training
 
 Watch = Callable[[int, dict[str, float]], None]
-SeedAxes = tuple[int | None, int | None]  # of images and labels: 0 where each seed has its own
-SHARED: SeedAxes = (None, None)
 
 
 class TrainState(NamedTuple):
@@ -52,34 +60,6 @@ class TrainState(NamedTuple):
     def weights(self) -> Weights:
         """What predicts after these steps."""
         return Weights(self.params, self.rest)
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class EpochData:
-    """What the steps of an epoch read, on the devices.
-
-    images: (N, H, W, C) uint8; labels: (N,); mean and std: of each channel, float32; order: the permutation of the N
-    examples that batches are cut from; keys: of each stream of randomness. Of seeds that are trained together every
-    array leads with their axis, but for images and labels that they share. axes: the axis of seeds of these two.
-    """
-
-    images: Array
-    labels: Array
-    mean: Array
-    std: Array
-    order: Array
-    keys: dict[str, Array]
-    axes: SeedAxes = field(default=SHARED, metadata={"static": True})
-
-
-class PlacedSplit(NamedTuple):
-    """A split on the devices, in batches of one size. size: of the split; axes: as in `EpochData`."""
-
-    images: list[Array]
-    labels: list[Array]
-    size: int
-    axes: SeedAxes = SHARED
 
 
 @dataclass
@@ -114,10 +94,8 @@ class Trainer:
         self.optimiser = make_optimiser(config.optim, self.steps)
         self.scans = uses_scan(config.train, jax.default_backend())
         self.graph = nnx.split(nnx.eval_shape(lambda: ConvNet(config, plan, jax.random.key(0))), nnx.Param, ...)[0]
-        self.predict = jax.jit(lambda *given: self.apply(*given, train=False)[:2])
-        # It runs once a seed, so compiling costs more than running; unoptimised, XLA:CPU compiles it twice as fast.
-        quick = {"xla_backend_optimization_level": 0} if jax.default_backend() == "cpu" else None
-        self._initialise = jax.jit(self._initial_state, out_shardings=self.devices.everywhere, compiler_options=quick)
+        self._predict = jax.jit(self._predict_batch)
+        self._compiled_beside = False
         self._step = jax.jit(self._train_step, donate_argnums=0)
         self._epoch = jax.jit(self._train_chunk, donate_argnums=0, static_argnames="count")
         self._evaluate = jax.jit(self._evaluate_batch, static_argnames="axes")
@@ -125,7 +103,13 @@ class Trainer:
 
     def initialise(self, seed: int) -> TrainState:
         """The state before the first step."""
-        return self._initialise(stream_key(seed, "init"))
+        network = ConvNet(self.config, self.plan, stream_key(seed, "init"))
+        _, params, rest = nnx.split(network, nnx.Param, ...)  # type: ignore[misc]
+        shapes = jax.eval_shape(self.optimiser.init, params)  # each optimiser of ours starts from zeros
+        optimiser = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
+        step: Any = np.zeros((), np.int32)
+        state: TrainState = self.devices.place(TrainState(params, rest, optimiser, step))
+        return state
 
     def fit(
         self, dataset: Dataset, seed: int, watch: Watch | None = None, checkpoint: Checkpoint | None = None
@@ -151,8 +135,10 @@ class Trainer:
         """
         fit = self._start(datasets, seeds, checkpoint)
         splits = {name: self.place_split(*(getattr(dataset, name) for dataset in datasets)) for name in _HELD_OUT}
+        beside = self._compile_beside(fit.best, splits["val"], datasets)
         for last in self._evaluation_steps(fit.step):
             losses = self._train_until(fit, seeds, last)
+            beside.result()
             evaluations = {
                 name: self.evaluate_together(fit.state.weights, split, datasets) for name, split in splits.items()
             }
@@ -188,43 +174,28 @@ class Trainer:
 
     def evaluate_together(self, weights: Weights, split: PlacedSplit, datasets: Sequence[Dataset]) -> list[Evaluation]:
         """The evaluations of seeds that are trained together."""
-        images, labels, size, axes = split
-        mean, std = self._place_statistics(datasets)
-        results = []
-        for batch, truth in zip(images, labels, strict=True):
-            check()
-            results.append(self._evaluate(weights, batch, truth, mean, std, axes=axes if len(datasets) > 1 else None))
+        results, size = self._evaluate_split(weights, split, datasets), split.size
         losses, predictions = (
             np.atleast_2d(np.concatenate(part, -1)[..., :size]) for part in zip(*jax.device_get(results), strict=True)
         )
-        correct = predictions == np.concatenate(jax.device_get(labels), -1)[..., :size]
+        correct = predictions == np.concatenate(jax.device_get(split.labels), -1)[..., :size]
         return [
             Evaluation(float(loss.mean(dtype=np.float64)), float(right.mean()), predicted, right)
             for loss, right, predicted in zip(losses, correct, predictions, strict=True)
         ]
 
     def place_split(self, *splits: Split) -> PlacedSplit:
-        """A split on the devices, in batches of one size, so that one program serves them all; or one for each seed.
+        """A split on the devices, or one for each seed, in batches that one evaluation program serves."""
+        return place_split(self.devices, self.config.train.eval_batch_size, splits)
 
-        The last batch repeats its final example to fill up.
-        """
-        count, sharing = len(splits[0].labels), self.mesh.shape["batch"]
-        batch = -(-self.config.train.eval_batch_size // sharing) * sharing
-        index = np.minimum(np.arange(-(-count // batch) * batch), count - 1).reshape(-1, batch)
-        axes = _seed_axes(splits)
-        batches = [
-            self._place_images([Split(split.images[rows], split.labels[rows]) for split in splits], axes, "batch")
-            for rows in index
-        ]
-        return PlacedSplit([images for images, _ in batches], [labels for _, labels in batches], count, axes)
+    def predict(self, weights: Weights, image: np.ndarray, dataset: Dataset) -> tuple[Array, Activations]:
+        """Logits (1, classes) of one image, (H, W, C) uint8, and its activations around each pool."""
+        return self._predict(weights, normalise(image[None], dataset.mean, dataset.std))
 
     def apply(
         self, weights: Weights, images: Array, *, train: bool, key: Array | None = None
     ) -> tuple[Array, Activations, nnx.State]:
-        """Logits, activations around each pool, and new running statistics, of normalised images (N, H, W, C).
-
-        `predict` is its compiled evaluation form, without the statistics.
-        """
+        """Logits, activations around each pool, and new running statistics, of normalised images (N, H, W, C)."""
         model = nnx.merge(self.graph, weights.params, weights.rest, copy=True)
         logits, activations = model(images, train=train, key=key)
         rest: nnx.State = nnx.split(model, nnx.Param, ...)[2]  # type: ignore[misc]
@@ -233,13 +204,30 @@ class Trainer:
     def _start(self, datasets: Sequence[Dataset], seeds: Sequence[int], checkpoint: Checkpoint | None) -> _Fit:
         """The fit before its first step, or as the checkpoint has it."""
         state = self.devices.join([self.initialise(seed) for seed in seeds])
-        fit = _Fit(state, self._place_training(datasets, seeds), _to_host(state.weights), [History() for _ in seeds])
+        fit = _Fit(
+            state, place_training(self.devices, datasets, seeds), _to_host(state.weights), [History() for _ in seeds]
+        )
         if checkpoint and (saved := checkpoint.load((fit.state, fit.best))):
             (state, fit.best), numbers = saved
             fit.state = jax.device_put(state, self.devices.by_seed)
             fit.histories = [History(**history) for history in numbers["courses"]]
             fit.step, fit.speeds = numbers["step"], numbers["speeds"]
         return fit
+
+    def _compile_beside(self, best: Weights, split: PlacedSplit, datasets: Sequence[Dataset]) -> Future[None]:
+        """Compile the programs that evaluate and predict, once, in a thread beside the compilation of the step."""
+
+        def compile_both() -> None:
+            weights = jax.device_put(best, self.devices.by_seed)
+            first = split._replace(images=split.images[:1], labels=split.labels[:1])
+            self._evaluate_split(weights, first, datasets)
+            self.predict(self.devices.part(best)[0], datasets[0].test.images[0], datasets[0])
+
+        executor = ThreadPoolExecutor(1)
+        future = executor.submit((lambda: None) if self._compiled_beside else compile_both)
+        executor.shutdown(wait=False)
+        self._compiled_beside = True
+        return future
 
     def _save(self, fit: _Fit, checkpoint: Checkpoint) -> None:
         histories = [asdict(history) for history in fit.histories]
@@ -252,7 +240,7 @@ class Trainer:
         losses, first, began = [], fit.step, time.perf_counter()
         for epoch, start, count in self._pieces(first, last):
             if epoch != fit.epoch:
-                order = self._order(seeds, epoch, fit.data.labels.shape[-1])
+                order = place_order(self.devices, seeds, epoch, fit.data.labels.shape[-1])
                 fit.data, fit.epoch = replace(fit.data, order=order), epoch
             fit.state, taken = self.advance(fit.state, fit.data, start, count)
             losses += taken
@@ -275,10 +263,6 @@ class Trainer:
                 values |= {f"{name}_loss": found[index].loss, f"{name}_accuracy": found[index].accuracy}
             improved.append(history.add(values, self.steps))
         return improved
-
-    def _initial_state(self, key: Array) -> TrainState:
-        _, params, rest = nnx.split(ConvNet(self.config, self.plan, key), nnx.Param, ...)  # type: ignore[misc]
-        return TrainState(params, rest, self.optimiser.init(params), jnp.zeros((), jnp.int32))
 
     def _train_step(self, state: TrainState, data: EpochData, position: Array) -> tuple[TrainState, Array]:
         if self.devices.seeds == 1:
@@ -325,6 +309,21 @@ class Trainer:
         logits, _, _ = self.apply(weights, normalise(images, mean, std), train=False)
         return optax.softmax_cross_entropy_with_integer_labels(logits, labels), logits.argmax(-1)
 
+    def _evaluate_split(
+        self, weights: Weights, split: PlacedSplit, datasets: Sequence[Dataset]
+    ) -> list[tuple[Array, Array]]:
+        """Losses and predicted classes of each batch, on the devices."""
+        mean, std = place_statistics(self.devices, datasets)
+        axes = split.axes if len(datasets) > 1 else None
+        results = []
+        for images, labels in zip(split.images, split.labels, strict=True):
+            check()
+            results.append(self._evaluate(weights, images, labels, mean, std, axes=axes))
+        return results
+
+    def _predict_batch(self, weights: Weights, images: Array) -> tuple[Array, Activations]:
+        return self.apply(weights, images, train=False)[:2]
+
     def _evaluation_steps(self, taken: int = 0) -> Iterator[int]:
         """The steps after which to evaluate: each epoch, or further apart where that would be too many evaluations."""
         length = max(self.steps_per_epoch, -(-self.steps // _MOST_EVALUATIONS))
@@ -338,37 +337,6 @@ class Trainer:
             count = min(self.steps_per_epoch - position, last - first)
             yield epoch, position, count
             first += count
-
-    def _order(self, seeds: Sequence[int], epoch: int, size: int) -> Array:
-        order: Array = self.devices.join([epoch_order(stream_key(seed, "order"), epoch, size) for seed in seeds])
-        return order
-
-    def _place_training(self, datasets: Sequence[Dataset], seeds: Sequence[int]) -> EpochData:
-        """What the steps of the first epoch read."""
-        splits = [dataset.train for dataset in datasets]
-        axes = _seed_axes(splits)
-        images, labels = self._place_images(splits, axes)
-        mean, std = self._place_statistics(datasets)
-        streams = [self.devices.place({name: stream_key(seed, name) for name in STREAMS}) for seed in seeds]
-        order = self._order(seeds, 0, len(splits[0].labels))
-        return EpochData(images, labels, mean, std, order, self.devices.join(streams), axes)
-
-    def _place_images(self, splits: Sequence[Split], axes: SeedAxes, *spread: str) -> tuple[Array, Array]:
-        images, labels = [split.images for split in splits], [split.labels for split in splits]
-        return self.devices.place_seeds(images, axes[0], *spread), self.devices.place_seeds(labels, axes[1], *spread)
-
-    def _place_statistics(self, datasets: Sequence[Dataset]) -> Any:
-        parts = [(dataset.mean.astype(np.float32), dataset.std.astype(np.float32)) for dataset in datasets]
-        return self.devices.join([self.devices.place(part) for part in parts])
-
-
-def _seed_axes(splits: Sequence[Split]) -> SeedAxes:
-    """0 for images and for labels that differ between seeds; None where one copy serves them all."""
-    first, *others = splits
-    return (
-        0 if any(not np.array_equal(first.images, other.images) for other in others) else None,
-        0 if any(not np.array_equal(first.labels, other.labels) for other in others) else None,
-    )
 
 
 def uses_scan(config: TrainConfig, back_end: str) -> bool:
