@@ -14,7 +14,7 @@ PIP_INSTALL = PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.tx
 PYTEST = $(BIN)/python -m pytest -q -n logical --maxprocesses 8 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart setup test test-long test-all smoke lint format types imports pins check constraints clean
+.PHONY: help quickstart setup test test-long test-all smoke redraw lint format types imports pins check constraints clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -35,6 +35,12 @@ test-all: test test-long ## both
 
 smoke: .venv/.installed-dev ## train, sweep and report a few steps in a temporary folder
 	scripts/smoke.sh $(BIN)/poolscope
+
+redraw: .venv/.installed-dev ## draw every page and figure under results/ again; fails where one was not up to date
+	$(BIN)/poolscope report all
+	@git diff --stat --exit-code -- results || { \
+	  echo "results/ was not up to date: look at what changed, and commit it." >&2; exit 1; }
+	@test -z "$$(git status --porcelain -- results)" || { git status --short -- results >&2; exit 1; }
 
 lint: .venv/.installed-dev ## style and formatting
 	$(BIN)/ruff check .

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from poolscope.reports.sections import Analysis, Section, analyse_sweep
+from poolscope.reports.document import Section
+from poolscope.reports.sections import Analysis, analyse_sweep
 from poolscope.reports.texts import show_interval
 from poolscope.spec.operators import OPERATORS
 from poolscope.statistics.arms import add_arms, find_baselines

@@ -23,7 +23,7 @@ from poolscope.measures.operators import (
     tied_share,
 )
 from poolscope.pooling import avg_pool, max_blur_pool, max_pool
-from poolscope.reports.operators import read_tables, show_rows
+from poolscope.reports.operator_tables import read_tables, show_rows
 from poolscope.spec.config import DataConfig, PoolConfig
 from poolscope.spec.geometry import make_window
 

@@ -19,7 +19,9 @@ from poolscope.measures.responses import (
     measure_response,
     measure_shift,
 )
-from poolscope.reports.gallery import build_page, make_card, read_gallery, tabulate_operators
+from poolscope.reports.gallery import build_page
+from poolscope.reports.gallery_cards import make_card, tabulate_operators
+from poolscope.reports.gallery_tables import read_gallery
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.operators import OPERATORS
 

@@ -10,14 +10,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from markupsafe import Markup
 
 from poolscope.benchmarks.drawings import plot_costs, plot_operators, plot_ratios
-from poolscope.reports.figures.files import save_figure
-from poolscope.reports.sections import Plot, Section
-from poolscope.reports.study import inline_svg, make_environment
+from poolscope.reports.document import Plot, Section, write_document
 from poolscope.spec.errors import PoolscopeError
-from poolscope.store.files import write_text
 
 TARGETS = Path(__file__).with_name("targets.csv")
 _HOW = (
@@ -58,10 +54,11 @@ _FASTER = "How many times as fast as each other contender poolscope is; bars are
 _NUMBERS = ("ratio", "ratio_q25", "ratio_q75", "contender_median", "reference_median")
 
 
-def build_page(folder: Path) -> Path:
+def build_page(folder: Path, overview: bool = False) -> Path:
     """Draw <folder>/*.csv into figures/*.svg and .png, report.md and report.html; returns report.md's path.
 
-    Raises PoolscopeError where there are no tables.
+    overview: whether index.html is being written too; else the page links to it where it is there. Raises
+    PoolscopeError where there are no tables.
     """
     paths = sorted(folder.glob("*.csv"))
     if not paths:
@@ -70,17 +67,8 @@ def build_page(folder: Path) -> Path:
     tables = {path.stem: pd.read_csv(path, keep_default_na=False, na_values=blank) for path in paths}
     machines = json.loads((folder / "machine.json").read_text(encoding="utf-8"))
     sections = [show_targets(pd.concat(tables.values())), *make_sections(tables)]
-    drawings: dict[str, Markup] = {}
-    for plot in (plot for section in sections for plot in section.plots):
-        svg, _ = save_figure(plot.figure, folder / "figures", plot.name)
-        drawings[plot.name] = inline_svg(svg.read_text(encoding="utf-8"), plot.name)
-    content = {"title": "How fast poolscope is, side by side", "facts": f"{say_machines(machines)} {_HOW}"}
-    environment = make_environment()
-    for name in ("md", "html"):
-        text = environment.get_template(f"bench.{name}.j2").render(
-            content, sections=sections, drawings=drawings, damaged=()
-        )
-        write_text(text, folder / f"report.{name}")
+    lead = f"{say_machines(machines)} {_HOW} The tables behind every number are the CSV files beside this page."
+    write_document(folder, "How fast poolscope is, side by side", lead, sections, overview=overview)
     return folder / "report.md"
 
 
@@ -116,7 +104,7 @@ def judge_targets(rows: pd.DataFrame) -> pd.DataFrame:
 def show_targets(rows: pd.DataFrame) -> Section:
     """Each target with what was measured for it."""
     judged = judge_targets(rows)
-    words = {"moonshot": "moonshot reached", "must": "met", "missed": "**missed**", "not measured": "not measured"}
+    words = {"moonshot": "moonshot reached", "must": "met", "missed": "missed", "not measured": "not measured"}
     table = pd.DataFrame(
         {
             "target": judged["target"],

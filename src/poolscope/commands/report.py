@@ -31,11 +31,18 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _report_all(results: str, only_ledger: bool) -> int:
+    from poolscope.benchmarks.page import build_page
     from poolscope.reports.overview import build_ledger, build_overview
     from poolscope.reports.study import make_table
     from poolscope.reports.verdicts import show_claims
 
-    ledger = build_ledger(results) if only_ledger else build_overview(results, _warn).ledger
+    if only_ledger:
+        ledger = build_ledger(results)
+    else:
+        if any((benchmarks := Path(results) / "benchmarks").glob("*.csv")):
+            _warn("redrawing benchmarks")
+            build_page(benchmarks, overview=True)
+        ledger = build_overview(results, _warn).ledger
     open_console().print(make_table(show_claims(ledger), "The claims"))
     print(f"Written to {Path(results) / ('ledger/ledger.md' if only_ledger else 'index.html')}")
     return 0

@@ -32,8 +32,8 @@ def survey_operators(overrides: Sequence[str]) -> int:
     """
     from poolscope.data.datasets import check_dataset
     from poolscope.measures.operators import check_operator, measurable_pools, measure_caution, measure_operators
-    from poolscope.reports.figures.operators import draw_all
-    from poolscope.reports.operators import continue_tables, show_rows
+    from poolscope.reports.operator_tables import continue_tables, show_rows
+    from poolscope.reports.operators import build_page
 
     named = {text.split("=", 1)[0] for text in overrides}
     given = [*overrides, *(["data=mnist,cifar10"] if "data" not in named else [])]
@@ -67,9 +67,9 @@ def survey_operators(overrides: Sequence[str]) -> int:
             notify(f"{data.name}: counting codes")
             rows["caution"] = measure_caution(bench)
             tables = continue_tables(folder, rows)
-    draw_all(tables, folder)
+    page = build_page(configs[0].results)
     open_console().print(list_rows(show_rows(tables["operators"]), left=("data", "pool", "options")))
-    print(f"{len(configs)} operators in {time.perf_counter() - began:.0f} s. Written to {folder}/tables and figures.")
+    print(f"{len(configs)} operators in {time.perf_counter() - began:.0f} s. Written to {folder}/tables; open {page}")
     return 0
 
 

@@ -1,99 +1,67 @@
-"""Operators on raw images, the reading side: tables that later measurements continue, what to print, and figures."""
+"""The page of operators on raw images: every figure, with the table of measures, drawn from tables alone."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
+from poolscope.reports.document import Plot, Section, write_document
+from poolscope.reports.figures.operators import plot_all
+from poolscope.reports.operator_tables import read_tables, show_rows
 from poolscope.spec.errors import PoolscopeError
-from poolscope.spec.operators import OPERATORS
-from poolscope.statistics.tables import write_csv
 
-KEY = ["data", "pool", "window", "stride", "options"]
-_KEYS = {
-    "operators": KEY,
-    "spectra": [*KEY, "curve", "frequency"],
-    "ceiling": ["data", "kept"],
-    "gallery": [*KEY, "image", "moment", "row"],
-    "caution": ["data", "window"],
-}
-_TEXTS = {"data", "pool", "window", "stride", "options", "reasons", "curve", "moment", "values"}
-SHOWN = (
-    *("data", "pool", "window", "stride", "options", "r2_local", "r2_global", "efficiency", "aliasing"),
-    *("location_rmse", "phase_accuracy", "participation_ratio", "tied_windows"),
+FOLDER = "operators"
+TITLE = "Operators on raw images"
+SUMMARY = (
+    "What each pooling operator does to images by itself: no network, no training. Window 2 and stride 2 unless said "
+    "otherwise; operators that learn are at their initial values, stochastic ones in their evaluated form. Linear "
+    "probes are fitted on training images and judged on test images."
 )
+_SECTIONS = {  # by figure: heading and caption
+    "operators": (
+        "Aliasing and efficiency",
+        "Operators by aliasing (least on top) and by efficiency (most on top). Aliasing: share of the varying energy "
+        "that the operator at stride 1 leaves above the output's Nyquist frequency. Efficiency: R² of the best linear "
+        "reconstruction over that of the best linear code of that size.",
+    ),
+    "kept": (
+        "Size against what can be rebuilt",
+        "Share of the variance that a linear reconstruction recovers, against the share of numbers kept. The line is "
+        "the best linear code of each size.",
+    ),
+    "spectra": (
+        "Spectra",
+        "Power before and after each operator at stride 1, and the share that is rebuilt, by frequency. Right of the "
+        "dashed line, the output's Nyquist frequency, power folds onto lower frequencies.",
+    ),
+    "caution": (
+        "Why not mutual information",
+        "Plug-in mutual information of images and pooled codes stays at its ceiling while what a linear probe reads "
+        "falls. It is therefore not used as evidence.",
+    ),
+}
+_PICTURES = "Images of {data}, pooled, rebuilt by a linear probe, and what that lacks, a row for each operator."
 
 
-def continue_tables(folder: str | Path, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, pd.DataFrame]:
-    """Put new rows into <folder>/tables/*.csv and return the whole tables.
+def build_page(results: str | Path, overview: bool = False) -> Path:
+    """Draw <results>/operators/tables into figures, report.md and report.html; returns the page's path.
 
-    Rows of an operator (on a data set, with a window and options) replace all its earlier ones; others stay.
+    overview: whether index.html is being written too; else the page links to it where it is there. Raises
+    PoolscopeError where there are no tables, or the folder can't be written.
     """
-    frames = {}
-    for name, key in _KEYS.items():
-        path = Path(folder) / "tables" / f"{name}.csv"
-        fresh = pd.DataFrame([dict(row) for row in rows.get(name, ())])
-        frame = read_table(path) if path.is_file() else fresh
-        if path.is_file() and len(fresh):
-            scope = [column for column in key if column in KEY]
-            old = pd.MultiIndex.from_frame(frame[scope].astype(str))
-            frame = frame[~old.isin(pd.MultiIndex.from_frame(fresh[scope].astype(str)))]
-            frame = pd.concat([frame, fresh], ignore_index=True) if len(frame) else fresh
-        if len(frame):
-            frame = frame.sort_values(
-                [column for column in key if column in frame],
-                key=lambda column: column.map(_ORDERS[column.name]) if column.name in _ORDERS else column,
-                kind="stable",
-                ignore_index=True,
-            )
-            write_csv(frame, path, "{:.6g}".format)
-        frames[name] = frame
-    return frames
-
-
-def read_tables(folder: str | Path) -> dict[str, pd.DataFrame]:
-    """The tables of an earlier measurement; raises PoolscopeError where there are none."""
-    paths = {name: Path(folder) / "tables" / f"{name}.csv" for name in _KEYS}
-    for name, path in paths.items():
-        if not path.is_file():
-            raise PoolscopeError(f"There is no {name} table at {path}; run `poolscope measure` first.")
-    return {name: read_table(path) for name, path in paths.items()}
-
-
-def read_table(path: Path) -> pd.DataFrame:
-    """One of the tables, with text columns as texts."""
-    return pd.read_csv(path, dtype=dict.fromkeys(_TEXTS, "str"), keep_default_na=False, na_values={}).pipe(_numbers)
-
-
-def show_rows(operators: pd.DataFrame) -> list[dict[str, str]]:
-    """The table of operators as texts for the terminal: least aliasing first, data set by data set."""
-    ordered = operators.sort_values(["data", "window", "aliasing"], kind="stable")
-    shown = [column for column in SHOWN if column != "options" or (ordered["options"] != "").any()]
-    return [
-        {column: _show(value) for column, value in zip(shown, values, strict=True)}
-        for values in ordered[shown].itertuples(index=False)
-    ]
-
-
-def _show(value: Any) -> str:
-    return str(value) if not isinstance(value, float) else "" if math.isnan(value) else f"{value:.3f}"
-
-
-def _numbers(frame: pd.DataFrame) -> pd.DataFrame:
-    columns = [column for column in frame if column not in _TEXTS]
-    return frame.assign(**{column: pd.to_numeric(frame[column], errors="coerce") for column in columns})
-
-
-def _place(pool: str) -> int:
-    return list(OPERATORS).index(pool) if pool in OPERATORS else len(OPERATORS)
-
-
-def _first_number(size: str) -> int:
-    return int(str(size).partition("x")[0])
-
-
-_ORDERS: dict[Any, Callable[[str], int]] = {"pool": _place, "window": _first_number, "stride": _first_number}
+    folder = Path(results) / FOLDER
+    tables = read_tables(folder)
+    sections = []
+    for name, figure in plot_all(tables).items():
+        data = name.removeprefix("gallery_")
+        title, caption = _SECTIONS.get(name) or (f"Reconstructions: {data}", _PICTURES.format(data=data))
+        sections.append(Section(title, plots=(Plot(name, figure, caption),)))
+    sections.append(Section("Measures", table=pd.DataFrame(show_rows(tables["operators"]))))
+    try:
+        return write_document(folder, TITLE, SUMMARY, sections, overview=overview)[-1]
+    except OSError as error:
+        raise PoolscopeError(
+            f"Can't write the page to {folder} ({error.strerror or error}); make the folder writable or choose another "
+            f"with results=<folder>."
+        ) from error

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from markdown_it import MarkdownIt
-from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from poolscope.reports import gallery, operators
 from poolscope.reports.figures.files import save_figure, save_pdf
-from poolscope.reports.figures.ledger import find_look, plot_verdicts
+from poolscope.reports.figures.ledger import plot_verdicts
+from poolscope.reports.index import read_paragraphs, write_index
 from poolscope.reports.latex import make_article, make_tabular
-from poolscope.reports.sections import Section
-from poolscope.reports.study import Report, build_report, inline_svg, make_environment
+from poolscope.reports.pages import render_page
+from poolscope.reports.study import Report, build_report
 from poolscope.reports.verdicts import (
     RULE,
     say_counts,
@@ -36,7 +36,7 @@ from poolscope.spec.paths import shipped
 from poolscope.statistics.claims import find_contrasts, list_contrasts, read_claims
 from poolscope.statistics.ledger import Ledger, make_ledger
 from poolscope.statistics.rates import list_rates
-from poolscope.statistics.tables import collect, list_studies, write_csv
+from poolscope.statistics.tables import collect, list_studies, show_statistic, write_csv
 from poolscope.statistics.verdicts import judge_contrasts
 from poolscope.store.files import write_text
 
@@ -66,12 +66,17 @@ def build_overview(results: str | Path, notify: Callable[[str], None] = print) -
     reports = []
     for name in names:
         notify(f"redrawing {name}")
-        reports.append(build_report(results, name, notify))
+        reports.append(build_report(results, name, notify, overview=True))
+    for name, build_page in (("operators", operators.build_page), ("gallery", gallery.build_page)):
+        if (results / name / "tables").is_dir():
+            notify(f"redrawing {name}")
+            build_page(results, overview=True)
     ledger = _judge_all([r.analysis.extra["verdicts"] for r in reports if "verdicts" in r.analysis.extra])
     shown = [report for report in reports if _is_study(report.study)]
     files = _write_ledger(results / "ledger", ledger)
     files += _write_latex(results / "latex", ledger, shown)
-    files.append(_write_page(results, ledger, shown))
+    others = [report for report in reports if report not in shown]
+    files.append(write_index(results, ledger, _say_notes(ledger), shown, others))
     return Overview(ledger, files[-1], tuple(files))
 
 
@@ -88,22 +93,6 @@ def build_ledger(results: str | Path) -> Ledger:
     return ledger
 
 
-def read_paragraphs(study: str) -> tuple[str, dict[str, Markup]]:
-    """The title of a study's README, and its paragraphs that start in bold, as HTML without links, by that word."""
-    path = shipped("experiments") / study / "README.md"
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    title, paragraphs = study, {}
-    for block in text.split("\n\n"):
-        block = block.strip()
-        if block.startswith("# "):
-            title = block[2:].splitlines()[0]
-        elif block.startswith("**") and block.count("**") >= 2:
-            paragraphs[block[2:].split("**")[0].strip(" .:")] = _render(block)
-        elif block and not block.startswith(("#", "|", "    ", "-")):
-            paragraphs.setdefault("Question", _render(block))
-    return title, paragraphs
-
-
 def _judge_all(judged: Sequence[pd.DataFrame]) -> Ledger:
     """The ledger of these verdicts, and of contrasts whose study has no runs yet."""
     reached = {study for frame in judged for study in frame["study"]}
@@ -118,17 +107,16 @@ def _is_study(study: str) -> bool:
 
 def _write_ledger(folder: Path, ledger: Ledger) -> list[Path]:
     files = [folder / "verdicts.csv", folder / "claims.csv", folder / "ledger.md"]
-    write_csv(ledger.verdicts, files[0])
-    write_csv(ledger.claims, files[1])
+    write_csv(ledger.verdicts, files[0], show_statistic)
+    write_csv(ledger.claims, files[1], show_statistic)
     files += save_figure(plot_verdicts(ledger.verdicts, ledger.claims), folder, "ledger")
     sections = [(claim, _of_claim(ledger, claim["number"]), *_say_claim(ledger, claim)) for claim in _list(ledger)]
-    text = make_environment().get_template("ledger.md.j2")
     rates = list_rates(list_contrasts())
     files.append(folder / "rates.csv")
-    write_csv(rates, files[-1])
+    write_csv(rates, files[-1], show_statistic)
     facts = {"claims": show_claims(ledger), "sections": sections, "rule": RULE, "notes": _say_notes(ledger)}
     facts |= {"rates": show_rates(rates), "about_rates": say_rates(rates, ledger.verdicts)}
-    write_text(text.render(facts), files[2])
+    write_text(render_page("ledger.md", facts), files[2])
     return files
 
 
@@ -141,49 +129,6 @@ def _say_claim(ledger: Ledger, claim: dict[str, Any]) -> tuple[str, tuple[str, .
     counts = say_counts(claim)
     where = f"{counts[0].upper()}{counts[1:]}. {say_where(ledger, claim['number'])}"
     return where, say_facts(ledger, claim["number"])
-
-
-def _write_page(results: Path, ledger: Ledger, reports: list[Report]) -> Path:
-    drawing = (results / "ledger" / "ledger.svg").read_text(encoding="utf-8")
-    facts: dict[str, Any] = {
-        "claims": [row | {"color": find_look(row["verdict"])["color"]} for row in ledger.claims.to_dict("records")],
-        "counts": show_claims(ledger)["contrasts"].tolist(),
-        "ledger": inline_svg(drawing, "ledger"),
-        "notes": _say_notes(ledger),
-        "rule": RULE,
-        "studies": [_describe_study(report) for report in reports],
-        "gallery": (results / "gallery" / "gallery.html").is_file(),
-    }
-    page = results / "index.html"
-    write_text(make_environment().get_template("index.html.j2").render(facts), page)
-    return page
-
-
-def _describe_study(report: Report) -> dict[str, Any]:
-    """What one study's part of the page shows."""
-    title, paragraphs = read_paragraphs(report.study)
-    sections = {section.title: section for section in report.analysis.sections}
-    decided = next(
-        (sections[name] for name in ("Verdicts", "Decisions", "Comparison") if name in sections), Section("")
-    )
-    plots = [*decided.plots, *(sections["Comparison"].plots if "Comparison" in sections else ())][:2]
-    folder = report.folder / "figures"
-    return {
-        "study": report.study,
-        "title": title,
-        "paragraphs": [paragraphs[name] for name in _TOLD if name in paragraphs],
-        "finding": paragraphs.get("Finding"),
-        "table": decided.table,
-        "notes": say_interim(report.analysis.extra["verdicts"]) if "verdicts" in report.analysis.extra else (),
-        "protocol": sections["Protocol"].table,
-        "plots": [
-            (inline_svg((folder / f"{plot.name}.svg").read_text("utf-8"), f"{report.study}-{plot.name}"), plot.caption)
-            for plot in plots
-        ],
-    }
-
-
-_TOLD = ("Question", "Hypothesis", "Hypotheses", "Caveats", "Caveats known beforehand")
 
 
 def _write_latex(folder: Path, ledger: Ledger, reports: list[Report]) -> list[Path]:
@@ -234,12 +179,3 @@ def _say_notes(ledger: Ledger) -> tuple[str, ...]:
         *say_unresolved(verdicts),
         *say_pooled(ledger.claims),
     )
-
-
-def _render(block: str) -> Markup:
-    """A paragraph of Markdown as HTML; links, which would lead nowhere from here, keep their words only."""
-    reader = MarkdownIt("commonmark", {"html": False})
-    tokens = reader.parseInline(block)
-    for token in tokens:
-        token.children = [part for part in token.children or () if part.type not in ("link_open", "link_close")]
-    return Markup(reader.renderer.render(tokens, reader.options, {}))

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import pandas as pd
-from matplotlib.figure import Figure
 
+from poolscope.reports.document import Plot, Section
 from poolscope.reports.figures.ledger import plot_verdicts
 from poolscope.reports.figures.measures import (
     plot_agreement,
@@ -49,25 +49,6 @@ INTERVAL = (
     "Lines are 95 % t intervals over seeds, for this test set; dots are single seeds; points are percentage points; "
     "a value outside of a panel is written at its edge."
 )
-
-
-@dataclass(frozen=True)
-class Plot:
-    """A figure, the name of its files, and a caption that states n, interval, data and protocol."""
-
-    name: str
-    figure: Figure
-    caption: str
-
-
-@dataclass(frozen=True)
-class Section:
-    """A heading with sentences, then a table of texts, then figures."""
-
-    title: str
-    text: tuple[str, ...] = ()
-    table: pd.DataFrame | None = None
-    plots: tuple[Plot, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -11,21 +11,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 from rich.table import Table
 from rich.text import Text
 
-from poolscope.reports.figures.files import save_figures
+from poolscope.reports.document import write_document
+from poolscope.reports.runs import list_arm_runs, list_values
 from poolscope.reports.sections import Analysis, add_verdicts, analyse_sweep
 from poolscope.reports.texts import find_numeric, show_comparison
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import shipped, study_folder
 from poolscope.statistics.arms import add_arms
 from poolscope.statistics.claims import find_contrasts
-from poolscope.statistics.tables import Tables, collect, list_studies, tally_revisions, write_csv, write_tables
+from poolscope.statistics.tables import (
+    Tables,
+    collect,
+    list_studies,
+    show_statistic,
+    tally_revisions,
+    write_csv,
+    write_tables,
+)
 from poolscope.store.environment import publish_environment
-from poolscope.store.files import write_text
 from poolscope.store.revisions import describe_revisions
 
 __all__ = ["Report", "build_report", "list_runs", "list_studies"]
@@ -53,11 +59,19 @@ class Report:
         return make_table(show_comparison(self.comparison), f"{self.study}: 95 % t intervals over n seeds")
 
 
-def build_report(results: str | Path, study: str, notify: Callable[[str], None] = print) -> Report:
+def build_report(
+    results: str | Path, study: str, notify: Callable[[str], None] = print, overview: bool = False
+) -> Report:
     """Collect, analyse and write <results>/<study>/{tables/*.csv, figures/*.svg and .png, report.md, report.html}.
 
-    notify: called with a sentence for each damaged record. Raises PoolscopeError where there is nothing to report or
-    the folder can't be written.
+    Args:
+        results: the folder of studies and records.
+        study: the study's name.
+        notify: called with a sentence for each damaged record.
+        overview: whether index.html is being written too; else the page links to it where it is there.
+
+    Raises:
+        PoolscopeError: where there is nothing to report, or the folder can't be written.
     """
     tables = collect(results, study)
     for sentence in tables.damaged:
@@ -66,7 +80,7 @@ def build_report(results: str | Path, study: str, notify: Callable[[str], None] 
     try:
         with _without_collector():
             analysis = add_verdicts(load_analysis(study)(tables), tables, find_contrasts(study))
-            files = _write(folder, study, tables, analysis)
+            files = _write(folder, study, tables, analysis, overview)
     except OSError as error:
         raise PoolscopeError(
             f"Can't write the report to {folder} ({error.strerror or error}); make the folder writable or choose "
@@ -123,47 +137,23 @@ def _without_collector() -> Iterator[None]:
             gc.enable()
 
 
-def _write(folder: Path, study: str, tables: Tables, analysis: Analysis) -> list[Path]:
+def _write(folder: Path, study: str, tables: Tables, analysis: Analysis, overview: bool) -> list[Path]:
     files = write_tables(tables, folder / "tables")
     publish_environment(folder.parent, study)
     for name, frame in analysis.extra.items():
         files.append(folder / "tables" / f"{name}.csv")
-        write_csv(frame, files[-1])
-    figures = {plot.name: plot.figure for section in analysis.sections for plot in section.plots}
-    files += save_figures(figures, folder / "figures")
-    drawings = {
-        name: inline_svg((folder / "figures" / f"{name}.svg").read_text(encoding="utf-8"), name) for name in figures
-    }
-    environment = make_environment()
-    facts = {
-        "study": study,
-        "title": _read_title(study),
-        "runs": len(tables.runs),
-        "done": int((tables.runs["status"] == "done").sum()),
-        "damaged": tables.damaged,
-        "mixture": describe_revisions(tally_revisions(tables.runs)),
-        "sections": analysis.sections,
-        "drawings": drawings,
-    }
-    for name in ("report.md", "report.html"):
-        files.append(folder / name)
-        write_text(environment.get_template(f"{name}.j2").render(facts), files[-1])
-    return files
-
-
-def make_environment() -> Environment:
-    """The templates, with the filters `numeric` (which columns hold numbers) and `cell` (text of a Markdown cell)."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=lambda name: bool(name) and ".html" in str(name),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
+        write_csv(frame, files[-1], show_statistic)
+    labelled = add_arms(tables.runs)
+    done = int((tables.runs["status"] == "done").sum())
+    lead = (
+        f"Study {study}: {done} of {len(tables.runs)} recorded runs finished. The tables behind every number: tables/."
     )
-    environment.filters["numeric"] = find_numeric
-    environment.filters["cell"] = lambda text: str(text).replace("|", "\\|")
-    return environment
+    runs = {"arms": list_arm_runs(labelled), "values": list_values(labelled)}
+    title = _read_title(study)
+    mixture = describe_revisions(tally_revisions(tables.runs))
+    return files + write_document(
+        folder, title, lead, analysis.sections, [mixture] if mixture else [], tables.damaged, runs, overview
+    )
 
 
 def _read_title(study: str) -> str:
@@ -171,10 +161,3 @@ def _read_title(study: str) -> str:
     path = shipped("experiments") / study / "README.md"
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     return next((line[2:].strip() for line in lines if line.startswith("# ")), study)
-
-
-def inline_svg(svg: str, name: str) -> Markup:
-    """An SVG file as an element of a page that holds several: no XML header, and no name that another one has."""
-    element = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
-    element = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", element)
-    return Markup(element.strip())

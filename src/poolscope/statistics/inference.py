@@ -45,7 +45,7 @@ def summarise(
     if n < 2:
         return Summary(n, mean, math.nan, math.nan, math.nan)
     sd = float(given.std(ddof=1))
-    half = _t_quantile((1 + level) / 2, n - 1) * sd / math.sqrt(n)
+    half = t_quantile((1 + level) / 2, n - 1) * sd / math.sqrt(n)
     return Summary(n, mean, sd, max(mean - half, bounds[0]), min(mean + half, bounds[1]))
 
 
@@ -176,6 +176,6 @@ def find_needed(effect: float, family: float = 1, power: float = 0.8, most: int 
 
 
 @cache
-def _t_quantile(probability: float, degrees: int) -> float:
+def t_quantile(probability: float, degrees: int) -> float:
     """Quantile of Student's t; kept, because a report asks for few of them thousands of times."""
     return float(stats.t.ppf(probability, degrees))

@@ -35,7 +35,7 @@ def test_several_processes_write_the_same_bytes_as_one(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_figure_that_cannot_be_written_is_an_error_whichever_process_had_it(tmp_path, monkeypatch, workers):
-    def refuse(figure, folder, name):
+    def refuse(figure, folder, name, kinds):
         if name == "figure2":
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), name)
 

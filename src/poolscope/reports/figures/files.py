@@ -18,40 +18,46 @@ from poolscope.reports.figures.style import STYLE, styled
 from poolscope.store.files import open_whole
 
 
-def save_figure(figure: Figure, folder: str | Path, name: str) -> tuple[Path, Path]:
-    """Write <folder>/<name>.svg (text stays text) and .png, each whole or not at all.
+def save_figure(
+    figure: Figure, folder: str | Path, name: str, kinds: Sequence[str] = ("svg", "png")
+) -> tuple[Path, ...]:
+    """Write <folder>/<name>.svg (text stays text) and .png, or those of `kinds`, each whole or not at all.
 
     The panels are arranged once for both files; the figure can't be arranged again afterwards.
     """
-    svg, png = _name_files(folder, name)
-    svg.parent.mkdir(parents=True, exist_ok=True)
+    paths = _name_files(folder, name, kinds)
+    Path(folder).mkdir(parents=True, exist_ok=True)
     with styled(), mpl.rc_context({"svg.hashsalt": f"poolscope {name}"}):
         _arrange(figure)
-        with open_whole(svg) as file:
-            facts = {"Date": None, "Creator": None, "Format": None, "Type": None}
-            FigureCanvasSVG(figure).print_svg(file, metadata=facts)
-        figure.dpi = STYLE["figure.dpi"]  # print_svg changes it; Figure.savefig would restore it, but draws all twice
-        with open_whole(png) as file:
-            FigureCanvasAgg(figure).print_png(file, metadata={"Software": None})
-    return svg, png
+        for path in paths:
+            with open_whole(path) as file:
+                if path.suffix == ".svg":
+                    facts = {"Date": None, "Creator": None, "Format": None, "Type": None}
+                    FigureCanvasSVG(figure).print_svg(file, metadata=facts)
+                    figure.dpi = STYLE["figure.dpi"]  # as it was; Figure.savefig restores it, but draws all twice
+                else:
+                    FigureCanvasAgg(figure).print_png(file, metadata={"Software": None})
+    return paths
 
 
-def save_figures(figures: Mapping[str, Figure], folder: str | Path) -> list[Path]:
+def save_figures(
+    figures: Mapping[str, Figure], folder: str | Path, kinds: Sequence[str] = ("svg", "png")
+) -> list[Path]:
     """Write every figure as `save_figure` does, shared among the cores where processes can be forked.
 
     Returns the paths in the order of `figures`, each SVG before its PNG.
     """
     names = list(figures)
     shares = [names[first :: _count_workers()] for first in range(min(_count_workers(), len(names)))]
-    children = [(share, _fork_save(figures, share, folder)) for share in shares[1:]]
+    children = [(share, _fork_save(figures, share, folder, kinds)) for share in shares[1:]]
     try:
-        _save_share(figures, shares[0] if shares else (), folder)
+        _save_share(figures, shares[0] if shares else (), folder, kinds)
     finally:
         statuses = [(share, os.waitpid(child, 0)[1]) for share, child in children]
     for share, status in statuses:
         if status:  # draw what a child could not here, so that the reason is raised where it is understood
-            _save_share(figures, share, folder)
-    return [path for name in names for path in _name_files(folder, name)]
+            _save_share(figures, share, folder, kinds)
+    return [path for name in names for path in _name_files(folder, name, kinds)]
 
 
 def save_pdf(figure: Figure, folder: str | Path, name: str) -> Path:
@@ -67,8 +73,8 @@ def save_pdf(figure: Figure, folder: str | Path, name: str) -> Path:
     return path
 
 
-def _name_files(folder: str | Path, name: str) -> tuple[Path, Path]:
-    return Path(folder) / f"{name}.svg", Path(folder) / f"{name}.png"
+def _name_files(folder: str | Path, name: str, kinds: Sequence[str]) -> tuple[Path, ...]:
+    return tuple(Path(folder) / f"{name}.{kind}" for kind in kinds)
 
 
 def _arrange(figure: Figure) -> None:
@@ -78,12 +84,12 @@ def _arrange(figure: Figure) -> None:
         figure.set_layout_engine("none")
 
 
-def _save_share(figures: Mapping[str, Figure], names: Sequence[str], folder: str | Path) -> None:
+def _save_share(figures: Mapping[str, Figure], names: Sequence[str], folder: str | Path, kinds: Sequence[str]) -> None:
     for name in names:
-        save_figure(figures[name], folder, name)
+        save_figure(figures[name], folder, name, kinds)
 
 
-def _fork_save(figures: Mapping[str, Figure], names: Sequence[str], folder: str | Path) -> int:
+def _fork_save(figures: Mapping[str, Figure], names: Sequence[str], folder: str | Path, kinds: Sequence[str]) -> int:
     """Save these figures in a forked process; returns its id. Its exit status is 0 where all were written."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # threads of BLAS and Arrow, which wait and hold no lock
@@ -92,7 +98,7 @@ def _fork_save(figures: Mapping[str, Figure], names: Sequence[str], folder: str 
         return child
     status = 1
     try:
-        _save_share(figures, names, folder)
+        _save_share(figures, names, folder, kinds)
         status = 0
     finally:
         os._exit(status)  # nothing of the parent's is cleaned up or flushed twice

@@ -10,10 +10,12 @@ import pandas as pd
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
 from PIL import Image
 
 from poolscope.reports.figures.axes import draw_map
-from poolscope.reports.figures.style import COLOURS, GREY, PALE, style_operator
+from poolscope.reports.figures.style import COLOURS, GREY, PALE, make_grid, style_operator, styled
+from poolscope.reports.gallery_tables import Gallery
 
 LOSS = 0.25  # of the grey range [0, 1]; the strongest colour in pictures of what was lost
 NEAR = (-4, 6)  # rows and columns of the impulse response that are drawn, in pixels from the output's first cell
@@ -121,3 +123,25 @@ def show_picture(values: np.ndarray, description: str, signed: bool = False) -> 
     Image.fromarray(np.rint(255 * colours).astype(np.uint8)).save(file, "PNG", optimize=True)
     source = base64.b64encode(file.getvalue()).decode()
     return Markup('<img class="pixels" alt="{}" src="data:image/png;base64,{}">').format(description, source)
+
+
+def plot_family(gallery: Gallery, names: list[str]) -> Figure:
+    """A row for each operator: pooled photograph, what was lost of it, pooled digit, impulse and frequency response."""
+    shown = [name for name in names if (name, "photo") in gallery.maps]
+    with styled():
+        figure, axes = make_grid(5 * len(shown), 5, height=1.35, gridspec_kw={"width_ratios": [1, 1, 1, 1, 1.9]})
+        for row, name in enumerate(shown):
+            photo, lost, digit, impulse, response = axes[5 * row : 5 * row + 5]
+            draw_map(to_unit(gallery.maps[name, "photo"]), photo)
+            draw_map(colour_lost(gallery.maps[name, "photo_residual"]), lost)
+            draw_map(1 - to_unit(gallery.maps[name, "digit"])[..., 0], digit, 0, 1)
+            photo.set_ylabel(name, fontweight="bold")
+            answers = gallery.impulse[(gallery.impulse["name"] == name) & (gallery.impulse["form"] == "evaluated")]
+            draw_impulse(answers, impulse)
+            draw_response(gallery.response[gallery.response["name"] == name], response, name)
+            if row == 0:
+                for ax, title in zip(axes, ("pooled", "lost", "digit", "impulse", "gain by frequency"), strict=False):
+                    ax.set_title(title)
+            if row == len(shown) - 1:
+                response.set_xlabel("cycles per pixel")
+    return figure

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,8 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
 from poolscope.reports.figures.axes import draw_map
-from poolscope.reports.figures.files import save_figures
-from poolscope.reports.figures.style import GREY, PALE, WIDTH, make_grid, style_operator, styled
+from poolscope.reports.figures.style import COLOURS, GREY, MARKERS, PALE, WIDTH, make_grid, style_operator, styled
 
 SPECTRA_SHOWN = ("subsample", "max", "avg", "blur", "max_blur", "spectral")
 OTHERS: dict[str, Any] = {"color": PALE, "marker": "o", "markersize": 2.5}
@@ -23,22 +21,21 @@ _MOST_ROWS = 8
 _MOMENTS = {"input": "input", "pooled": "pooled", "rebuilt": "rebuilt", "residual": "residual"}
 
 
-def draw_all(tables: Mapping[str, pd.DataFrame], folder: str | Path) -> list[Path]:
-    """Every figure of operators on raw images, into <folder>/figures."""
-    operators, base = tables["operators"], Path(folder) / "figures"
+def plot_all(tables: Mapping[str, pd.DataFrame]) -> dict[str, Figure]:
+    """Every figure of operators on raw images, by the name of its files."""
+    operators = tables["operators"]
     standard = operators[operators["window"].astype(str).isin(("1", "2")) & operators["options"].isin(("",))]
-    drawn = {
+    figures = {
         "operators": plot_operators(standard),
         "kept": plot_kept(operators, tables["ceiling"]),
         "spectra": plot_spectra(tables["spectra"]),
     }
-    if len(tables["caution"]):
-        drawn["caution"] = plot_caution(tables["caution"])
     for data in operators["data"].unique():
-        figure = plot_gallery(tables["gallery"], str(data))
-        if figure:
-            drawn[f"gallery_{data}"] = figure
-    return save_figures(drawn, base)
+        if figure := plot_gallery(tables["gallery"], str(data)):
+            figures[f"gallery_{data}"] = figure
+    if len(tables["caution"]):
+        figures["caution"] = plot_caution(tables["caution"])
+    return figures
 
 
 def plot_operators(operators: pd.DataFrame) -> Figure:
@@ -149,12 +146,15 @@ def plot_caution(caution: pd.DataFrame) -> Figure:
             rows = caution[caution["data"] == name]
             rows = rows.assign(cells=rows["window"].astype(int)).sort_values("cells")
             most = float(np.log2(rows["n"].iloc[0]))
-            for column, label, scale, marker in (
-                ("plug_in", f"plug-in mutual information / {most:.2f} bits", most, "s"),
-                ("r2_global", "R² of linear reconstruction", 1.0, "o"),
-                ("location_r2", "R² of the place", 1.0, "^"),
+            for place, (column, label, scale) in enumerate(
+                (
+                    ("plug_in", f"plug-in mutual information / {most:.2f} bits", most),
+                    ("r2_global", "R² of linear reconstruction", 1.0),
+                    ("location_r2", "R² of the place", 1.0),
+                )
             ):
-                ax.plot(rows["cells"], rows[column] / scale, marker=marker, markersize=4, label=label)
+                look = {"color": COLOURS[place], "marker": MARKERS[place]}
+                ax.plot(rows["cells"], rows[column] / scale, markersize=4, label=label, **look)
             ax.set_xscale("log")
             ax.set_xticks(rows["cells"], rows["window"])
             ax.xaxis.set_minor_locator(NullLocator())

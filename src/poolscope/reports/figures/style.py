@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -11,13 +12,22 @@ import pandas as pd
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
-from poolscope.spec.operators import OPERATORS
-
-# Okabe & Ito's colour-blind safe palette (2008) without its yellow, which vanishes on white paper. Seven colours and
-# thirteen markers share no factor, so the first 91 operators all look different, and the markers alone tell thirteen
-# apart in a greyscale print.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+# Okabe & Ito's colour-blind safe palette (2008) without its yellow, which vanishes on white paper, then four darker
+# colours between them. Eleven colours and thirteen markers share no factor, so 143 operators all look different, and
+# the markers alone tell thirteen apart in a greyscale print.
+COLOURS = (
+    *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"),
+    *("#882255", "#4B3FA0", "#8A8A00", "#8C510A"),
+)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*", "d")
+# Who has which colour and marker, by place: operators that studies compare come first, so that no two of them share a
+# colour. The list only grows at its end; an operator that is not in it gets a place after it from its name.
+PLACES = (
+    *("max", "avg", "blur", "subsample", "stochastic", "conv_stride", "max_blur", "strided_conv", "none", "mixed"),
+    *("soft", "gem", "gated", "lp", "random_mixed", "min", "lse", "median", "ordinal", "tree", "dpp", "edscw", "em"),
+    *("ada", "haar", "lip", "spectral", "diffstride", "fractional_max", "s3", "aps", "lps", "lift", "space_to_depth"),
+    *("adaptive_avg", "adaptive_max"),
+)
 WIDTH = 7.2  # inches; the text width of a printed page
 GREY = "#767676"
 PALE = "#C8C8C8"
@@ -67,9 +77,16 @@ def styled() -> Iterator[None]:
             yield
 
 
+def find_place(operator: str) -> int:
+    """The operator's place in `PLACES`, or one after it that depends on its name alone."""
+    if operator in PLACES:
+        return PLACES.index(operator)
+    return len(PLACES) + zlib.crc32(operator.encode()) % (len(COLOURS) * len(MARKERS) - len(PLACES))
+
+
 def style_operator(operator: str, rank: int = 0, of: int = 1) -> dict[str, Any]:
     """{color, marker} of an operator; of several arms with one operator, later ranks are lighter."""
-    place = list(OPERATORS).index(operator) if operator in OPERATORS else len(OPERATORS)
+    place = find_place(operator)
     paleness = 0.6 * rank / max(1, of - 1)
     red, green, blue = (channel + (1 - channel) * paleness for channel in to_rgb(COLOURS[place % len(COLOURS)]))
     return {"color": to_hex((red, green, blue)), "marker": MARKERS[(place + rank) % len(MARKERS)]}
