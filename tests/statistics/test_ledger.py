@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -130,3 +132,22 @@ def test_the_ledger_in_words() -> None:
     (sentence,) = say_pooled(ledger.claims)
     assert sentence.startswith("Claim 3, over its 4 contexts (random effects, in units of δ): the mean effect is +2.0")
     assert "in a new context like these it is expected from" in sentence
+
+
+def test_the_front_page_has_the_verdicts_of_the_committed_ledger() -> None:
+    root = Path(__file__).parents[2]
+    claims = pd.read_csv(root / "results" / "ledger" / "claims.csv").set_index("number")["verdict"].to_dict()
+    rows = re.findall(r"^\| (\d+)\. .*? \| \**(\w+)", (root / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert {int(number): verdict for number, verdict in rows} == claims
+
+
+def test_the_page_of_rules_has_the_figures_of_its_table() -> None:
+    root = Path(__file__).parents[2] / "experiments"
+    table = pd.read_csv(root / "rules.csv")
+    normal = table[table["noise"] == "normal"].set_index(["claim", "seeds"])["supported_2delta"]
+    text = (root / "RULES.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d+) \(\w+\) \| \d+ \| ([\d.]+) / ([\d.]+) / ([\d.]+) / ([\d.]+) \|", text, re.MULTILINE)
+    assert {int(row[0]) for row in rows} == set(table["claim"])
+    for claim, *shares in rows:
+        expected = [normal[int(claim), seeds] for seeds in (10, 20, 40, 80)]
+        assert [float(share) for share in shares] == pytest.approx(expected, abs=0.006)
