@@ -156,7 +156,7 @@ def test_a_killed_process_leaves_no_whole_entry(folder: Path) -> None:
     script = (
         "import os, signal\n"
         "from prepared_sets import make_images\n"
-        "from poolscope import cache\n"
+        "from poolscope.data import cache\n"
         "from poolscope.data.splits import Split\n"
         "real = os.replace\n"
         "cache.os.replace = lambda a, b: (real(a, b), os.kill(os.getpid(), signal.SIGKILL))\n"

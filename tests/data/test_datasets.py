@@ -1,4 +1,4 @@
-"""Data sets as a run sees them: splits, subsets, moved labels, padding, statistics; digits, gratings and real sets."""
+"""Data sets as a run sees them: splits, subsets, corrupted labels, padding, statistics; made, embedded and real."""
 
 from __future__ import annotations
 
@@ -107,9 +107,9 @@ def test_moved_labels_are_marked_and_train_eval_keeps_the_true_ones(size: int | 
     clean = load_dataset(configure("digits", train_size=size), 5)
     noisy = load_dataset(configure("digits", train_size=size, label_noise=0.3), 5)
     np.testing.assert_array_equal(clean.train.images, noisy.train.images)
-    np.testing.assert_array_equal(clean.train.labels != noisy.train.labels, noisy.flipped)
-    assert noisy.flipped.sum() == round(0.3 * len(clean.train))
-    assert not clean.flipped.any()
+    np.testing.assert_array_equal(clean.train.labels != noisy.train.labels, noisy.corrupted)
+    assert noisy.corrupted.sum() == round(0.3 * len(clean.train))
+    assert not clean.corrupted.any()
     for part in ("train_eval", "val", "test"):
         np.testing.assert_array_equal(getattr(clean, part).labels, getattr(noisy, part).labels)
         np.testing.assert_array_equal(getattr(clean, part).images, getattr(noisy, part).images)

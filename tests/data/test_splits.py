@@ -1,4 +1,4 @@
-"""Split strings against tensorflow-datasets' own reading; subsets and moved labels by their defining properties."""
+"""Split strings against tensorflow-datasets' own reading; subsets and corrupted labels by their defining properties."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from tensorflow_datasets.core import splits as oracle
 
-from poolscope.data.splits import Slice, check_disjoint, draw_balanced_order, move_labels, parse_split, stream
+from poolscope.data.splits import Slice, check_disjoint, corrupt_labels, draw_balanced_order, parse_split, stream
 from poolscope.spec.errors import PoolscopeError
 
 SIZES = {"train": 60_000, "test": 997}
@@ -123,7 +123,7 @@ def test_which_images_are_drawn_depends_on_the_seed_and_is_uniform() -> None:
 
 @given(LABELS, st.floats(0, 1), st.integers(0, 100))
 def test_moved_labels_have_the_exact_rate_and_another_class(labels: np.ndarray, fraction: float, seed: int) -> None:
-    noisy, moved = move_labels(labels, 5, fraction, stream(seed, 2))
+    noisy, moved = corrupt_labels(labels, 5, fraction, stream(seed, 2))
     assert moved.sum() == round(fraction * len(labels))
     np.testing.assert_array_equal(noisy != labels, moved)
     assert noisy.dtype == np.int32
@@ -135,13 +135,13 @@ def test_moved_labels_have_the_exact_rate_and_another_class(labels: np.ndarray, 
 def test_a_larger_fraction_moves_more_labels_in_the_same_way(small: float, large: float, seed: int) -> None:
     assume(small <= large)
     labels = np.arange(50, dtype=np.int32) % 7
-    few, moved = move_labels(labels, 7, small, stream(seed, 2))
-    many, _ = move_labels(labels, 7, large, stream(seed, 2))
+    few, moved = corrupt_labels(labels, 7, small, stream(seed, 2))
+    many, _ = corrupt_labels(labels, 7, large, stream(seed, 2))
     np.testing.assert_array_equal(few[moved], many[moved])
 
 
 def test_labels_move_to_every_other_class_alike() -> None:
-    noisy, _ = move_labels(np.full(9000, 3, np.int32), 10, 1.0, stream(0, 2))
+    noisy, _ = corrupt_labels(np.full(9000, 3, np.int32), 10, 1.0, stream(0, 2))
     counts = np.bincount(noisy, minlength=10)
     assert counts[3] == 0
     assert np.abs(np.delete(counts, 3) - 1000).max() < 150  # five standard deviations

@@ -72,7 +72,7 @@ def test_what_is_measured_is_finite_on_a_trained_network() -> None:
     logits = subject.predict(dataset.test.images)
     np.testing.assert_array_equal(logits.argmax(1), parts["test"].predictions)
     values = MEASUREMENTS["generalisation"].measure(subject)
-    moved = np.flatnonzero(dataset.flipped)
+    moved = np.flatnonzero(dataset.corrupted)
     assert len(moved) == 200 and configure("data.label_noise=0.4").data.label_noise == 0.4
     assert math.isfinite(values["memorised"]) and math.isfinite(values["recovered"])
     assert (values["fit_steps"], values["fit_reached"]) == (5, 0)

@@ -104,6 +104,7 @@ def test_full_set_measures_stages_before_and_after_training() -> None:
     assert values["effective_field"] > 0
 
 
+@pytest.mark.long
 def test_values_are_the_same_again() -> None:
     again = measure_all(MeasureConfig(name="full"), dataclasses.replace(_subject())).values
     for name, value in _full().items():
@@ -132,10 +133,10 @@ def test_memory_is_measured_on_exactly_the_moved_labels() -> None:
     subject, values = _subject(), _full()
     dataset = subject.dataset
     clean = load_dataset(dataclasses.replace(CONFIG.data, label_noise=0.0), 0)
-    assert dataset.flipped.sum() == 200  # 20 % of 1,000, exactly
-    assert ((dataset.train.labels != clean.train.labels) == dataset.flipped).all()
-    predicted = subject.predict(dataset.train.images[dataset.flipped]).argmax(1)
-    recovered = (predicted == clean.train.labels[dataset.flipped]).mean()
+    assert dataset.corrupted.sum() == 200  # 20 % of 1,000, exactly
+    assert ((dataset.train.labels != clean.train.labels) == dataset.corrupted).all()
+    predicted = subject.predict(dataset.train.images[dataset.corrupted]).argmax(1)
+    recovered = (predicted == clean.train.labels[dataset.corrupted]).mean()
     assert values["recovered"] == pytest.approx(recovered)
     assert values["memorised"] < values["recovered"]
 

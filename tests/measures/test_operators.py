@@ -1,4 +1,4 @@
-"""Operators on raw images: the bench, one operator's measures, and the whole command on made-up images."""
+"""Operators on raw images: the inputs, one operator's measures, and the whole command on made-up images."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import pytest
 from poolscope.cli import main
 from poolscope.measures.information import Rebuilt, reconstruction_r2
 from poolscope.measures.operators import (
-    Bench,
+    ProbeImages,
     apply_pool,
-    dense_output,
+    load_probe_images,
     measurable_pools,
     measure_caution,
     measure_operator,
-    open_bench,
     read_glyphs,
+    stride1_output,
     tied_share,
 )
 from poolscope.pooling import avg_pool, max_blur_pool, max_pool
@@ -31,34 +31,34 @@ SYNTHETIC = DataConfig(name="synthetic", source="synthetic", train="train", val=
 
 
 @pytest.fixture(scope="module")
-def bench() -> Bench:
-    return open_bench(SYNTHETIC, fitted=500)
+def inputs() -> ProbeImages:
+    return load_probe_images(SYNTHETIC, fitted=500)
 
 
-def test_bench_divides_images_and_shares_the_ceiling(bench: Bench) -> None:
-    assert len(bench.parts.fit) == 500
-    assert len(bench.parts.test) == 150
-    assert bench.images.max() <= 1
-    shares = [row["r2"] for row in bench.ceiling_rows]
+def test_probe_images_are_divided_and_share_the_ceiling(inputs: ProbeImages) -> None:
+    assert len(inputs.parts.fit) == 500
+    assert len(inputs.parts.test) == 150
+    assert inputs.images.max() <= 1
+    shares = [row["r2"] for row in inputs.ceiling_rows]
     assert shares == sorted(shares)
     assert shares[-1] == pytest.approx(1)
 
 
-def test_identity_keeps_everything(bench: Bench) -> None:
-    row = measure_operator(PoolConfig(name="none"), bench).row
+def test_identity_keeps_everything(inputs: ProbeImages) -> None:
+    row = measure_operator(PoolConfig(name="none"), inputs).row
     assert row["r2_global"] == pytest.approx(1, abs=1e-6)
     assert row["r2_local"] == pytest.approx(1, abs=1e-6)
     assert (row["aliasing"], row["kept"]) == (0, 1)
     assert row["reasons"] == "phase_accuracy: there is only one phase"
 
 
-def test_measures_equal_the_functions_called_by_hand(bench: Bench) -> None:
-    found = measure_operator(PoolConfig(name="avg"), bench)
-    pooled = np.asarray(avg_pool(jnp.asarray(bench.images), 2))
-    content = reconstruction_r2(bench.images, pooled, parts=bench.parts, ceiling=bench.ceiling)
+def test_measures_equal_the_functions_called_by_hand(inputs: ProbeImages) -> None:
+    found = measure_operator(PoolConfig(name="avg"), inputs)
+    pooled = np.asarray(avg_pool(jnp.asarray(inputs.images), 2))
+    content = reconstruction_r2(inputs.images, pooled, parts=inputs.parts, ceiling=inputs.ceiling)
     assert isinstance(content, Rebuilt)
     assert found.row["r2_global"] == pytest.approx(content.value, abs=1e-6)
-    assert found.row["efficiency"] == pytest.approx(content.value / bench.ceiling.at(64), abs=1e-6)
+    assert found.row["efficiency"] == pytest.approx(content.value / inputs.ceiling.at(64), abs=1e-6)
     assert (found.row["n"], found.row["d"], found.row["kept"]) == (500, 64, 0.25)
     assert {row["curve"] for row in found.spectra} == {"before", "after", "rebuilt"}
     assert {row["moment"] for row in found.gallery} == {"input", "pooled", "rebuilt", "residual"}
@@ -70,7 +70,7 @@ def test_measures_equal_the_functions_called_by_hand(bench: Bench) -> None:
 def test_interleaved_phases_are_the_operator_at_stride_one(name: str, window: int, stride: int) -> None:
     """For a reduction over windows: on the interior, where no edge rule matters."""
     images = np.random.default_rng(0).random((3, 12, 12, 2)).astype(np.float32)
-    dense = dense_output(PoolConfig(name=name, window=window, stride=stride), images)
+    dense = stride1_output(PoolConfig(name=name, window=window, stride=stride), images)
     assert isinstance(dense, np.ndarray)
     direct = apply_pool(PoolConfig(name=name, window=window, stride=1), images)
     assert dense[:, 2:8, 2:8] == pytest.approx(direct[:, 2:8, 2:8], abs=1e-6)
@@ -79,9 +79,9 @@ def test_interleaved_phases_are_the_operator_at_stride_one(name: str, window: in
     assert dense == pytest.approx(again[:, 12:24, 12:24], abs=1e-6)
 
 
-def test_operators_that_choose_their_phase_have_no_dense_form(bench: Bench) -> None:
-    assert dense_output(PoolConfig(name="aps"), bench.images[:2]) == "the phase that it keeps depends on the image"
-    row = measure_operator(PoolConfig(name="aps"), bench).row
+def test_operators_that_choose_their_phase_have_no_dense_form(inputs: ProbeImages) -> None:
+    assert stride1_output(PoolConfig(name="aps"), inputs.images[:2]) == "the phase that it keeps depends on the image"
+    row = measure_operator(PoolConfig(name="aps"), inputs).row
     assert np.isnan(row["aliasing"])
     assert "aliasing: the phase" in row["reasons"]
 
@@ -96,8 +96,8 @@ def test_wrapped_application_reads_on_at_the_other_side() -> None:
         )
 
 
-def test_counting_codes_hides_what_pooling_loses(bench: Bench) -> None:
-    rows = measure_caution(bench)
+def test_counting_codes_hides_what_pooling_loses(inputs: ProbeImages) -> None:
+    rows = measure_caution(inputs)
     assert [row["window"] for row in rows] == ["1", "2", "4", "8", "16"]
     assert [row["plug_in"] for row in rows[:4]] == pytest.approx([np.log2(500)] * 4)  # to 2 x 2 numbers an image
     assert rows[0]["r2_global"] - rows[3]["r2_global"] > 0.8

@@ -69,7 +69,7 @@ def test_memory_by_hand() -> None:
     found = measure_memory(np.array([1, 2, 2, 0]), given, true, np.array([5, 6, 7, 8]), np.array([5, 1, 1, 1]))
     assert found.memorised == 0.75 - 0.25
     assert found.recovered == 0.25
-    with pytest.raises(PoolscopeError, match="moved labels only"):
+    with pytest.raises(PoolscopeError, match="corrupted labels only"):
         measure_memory(true, true, true, true, true)
     assert math.isnan(measure_memory(*(np.empty(0, int),) * 5).memorised)
 

@@ -127,7 +127,7 @@ def test_the_row_of_average_pooling_holds_what_can_be_worked_out() -> None:
     np.testing.assert_allclose(shown, images.photo[0].reshape(32, 2, 32, 2, 3).mean((1, 3)), atol=1 / 255)
 
 
-def test_the_residual_is_what_a_linear_reader_misses() -> None:
+def test_the_residual_is_what_a_linear_probe_misses() -> None:
     images = load_images()
     _, parts = measure_operator("lp", images)
     residual = next(part for part in parts["maps"] if part["map"] == "photo_residual")

@@ -176,7 +176,7 @@ def test_subsets_and_sizes_reach_the_record(results: Path) -> None:
     overrides = ["data.train_size=42", "train.batch_size=20", "train.epochs=3", "data.label_noise=0.5"]
     config, (record,), _ = perform(results, [7], *overrides)
     dataset = load_dataset(config.data, 7)
-    counts = np.bincount(dataset.train.labels[~dataset.flipped], minlength=4)
+    counts = np.bincount(dataset.train.labels[~dataset.corrupted], minlength=4)
     assert record.scalars["train_size"] == len(dataset.train.labels) == 42 and counts.sum() == 21
     assert record.scalars["steps"] == 6 and record.scalars["epochs"] == 3
     assert "21 training labels moved" in record.provenance["data"]

@@ -58,14 +58,14 @@ def survey_operators(overrides: Sequence[str]) -> int:
 
         for data in _distinct([config.data for config in configs]):
             rows: dict[str, list] = {"operators": [], "spectra": [], "ceiling": [], "gallery": [], "caution": []}
-            for bench, found in measure_operators([config for config in configs if config.data == data], notify):
+            for inputs, found in measure_operators([config for config in configs if config.data == data], notify):
                 rows["operators"].append(found.row)
                 rows["spectra"] += found.spectra
                 rows["gallery"] += found.gallery
-                rows["ceiling"] = bench.ceiling_rows
+                rows["ceiling"] = inputs.ceiling_rows
                 bars.advance(task)
             notify(f"{data.name}: counting codes")
-            rows["caution"] = measure_caution(bench)
+            rows["caution"] = measure_caution(inputs)
             tables = continue_tables(folder, rows)
     page = build_page(configs[0].results)
     open_console().print(list_rows(show_rows(tables["operators"]), left=("data", "pool", "options")))

@@ -24,8 +24,8 @@ from poolscope.data.splits import (
     Source,
     Split,
     check_disjoint,
+    corrupt_labels,
     draw_balanced_order,
-    move_labels,
     parse_split,
     stream,
 )
@@ -57,9 +57,9 @@ Shape = tuple[int, int, int]
 class Dataset:
     """The images of one run.
 
-    shape: (height, width, channels) after padding. train: with its labels as trained on, `flipped` marking the moved
-    ones; train_eval: some of the training images with their true labels. mean, std: float32 (channels,), of the
-    training images scaled to [0, 1]. description: one sentence on how many images there are.
+    shape: (height, width, channels) after padding. train: with its labels as trained on, `corrupted` marking
+    those that were changed; train_eval: some of the training images with their true labels. mean, std: float32
+    (channels,), of the training images scaled to [0, 1]. description: one sentence on how many images there are.
     """
 
     name: str
@@ -70,14 +70,14 @@ class Dataset:
     train_eval: Split
     val: Split
     test: Split
-    flipped: np.ndarray
+    corrupted: np.ndarray
     mean: np.ndarray
     std: np.ndarray
     description: str
 
 
 def load_dataset(config: DataConfig, seed: int) -> Dataset:
-    """Read a data set as configured; the seed draws the subset, train_eval and the moved labels, and nothing else.
+    """Read a data set as configured; the seed draws the subset, train_eval and the corrupted labels, and nothing else.
 
     train_eval is the start of the seed's class-balanced order of the training images, and so part of every subset that
     is at least as large. Raises PoolscopeError where a split, a size or a shape doesn't fit the data.
@@ -86,7 +86,7 @@ def load_dataset(config: DataConfig, seed: int) -> Dataset:
     pool, val, test = (_pad(_read(source, pieces), shape) for pieces in named.values())
     order = draw_balanced_order(pool.labels, stream(seed, SUBSET_STREAM))
     clean = pool if used == len(pool) else _take(pool, np.sort(order[:used]))
-    labels, flipped = move_labels(clean.labels, source.classes, config.label_noise, stream(seed, NOISE_STREAM))
+    labels, corrupted = corrupt_labels(clean.labels, source.classes, config.label_noise, stream(seed, NOISE_STREAM))
     mean, std = measure_channels(clean.images)
     return Dataset(
         name=source.name,
@@ -97,10 +97,10 @@ def load_dataset(config: DataConfig, seed: int) -> Dataset:
         train_eval=_take(pool, np.sort(order[: min(config.train_eval_size, used)])),
         val=val,
         test=test,
-        flipped=flipped,
+        corrupted=corrupted,
         mean=mean,
         std=std,
-        description=_describe(source, shape, named, used, int(flipped.sum())),
+        description=_describe(source, shape, named, used, int(corrupted.sum())),
     )
 
 

@@ -1,4 +1,4 @@
-"""Which images: split strings, class-balanced nested subsets, and labels moved on purpose.
+"""Which images: split strings, class-balanced nested subsets, and labels corrupted on purpose.
 
 A split string is written as in tensorflow-datasets: base splits joined by "+", each with an optional slice in images or
 percent, such as "train[:90%]", "train[5000:]" or "train[:50%]+test[-10:]". Nothing here reads a file or imports JAX.
@@ -100,7 +100,7 @@ def draw_balanced_order(labels: np.ndarray, rng: np.random.Generator | np.random
     return shuffled[np.argsort(rounds, kind="stable")]
 
 
-def move_labels(
+def corrupt_labels(
     labels: np.ndarray, classes: int, fraction: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Labels of which exactly round(fraction * N) are moved to another class, drawn uniformly; and which ones.

@@ -57,7 +57,7 @@ class Measurement:
 
 
 _NEVER = "the training loss did not pass this level between two evaluations"
-_UNMOVED = "no training label was moved (data.label_noise=0)"
+_UNCORRUPTED = "no training label was corrupted (data.label_noise=0)"
 _SAME = "all images have the same logits"
 _FALSE = "no clean image is classified right"
 
@@ -69,7 +69,7 @@ def _stages(suffix: str) -> tuple[Column, ...]:
             ("r2", "R2", "I1: the pool's input, rebuilt from its output cell by cell"),
             ("aliasing", "share of AC energy", "I2: the pool's output at stride 1 above the new Nyquist frequency"),
             ("image_r2_<before|after>", "R2", "I1: the image, rebuilt from either side of the pool"),
-            ("label_bits_<before|after>", "bits", "I3: the label, by a linear reader of at most 512 projections"),
+            ("label_bits_<before|after>", "bits", "I3: the label, by a linear probe of at most 512 projections"),
             ("label_bits_near_<before|after>", "bits", "I3: the label, by the ten nearest neighbours"),
             ("location_rmse_<before|after>", "pixels", "I4: the place of a glyph"),
             ("phase_<before|after>", "share", "I4: the place modulo the jump, share read right"),
@@ -135,8 +135,8 @@ MEASUREMENTS: dict[str, Measurement] = {
             Column("fit_steps", "steps", "to 99 % of the training images", "an accuracy is not a number"),
             Column("fit_reached", "0 or 1", "whether it got there"),
             Column("val_<loss|accuracy>_at_<level>", "nats, share", "when the training loss passed a level", _NEVER),
-            Column("memorised", "share", "moved labels predicted, less chance", _UNMOVED),
-            Column("recovered", "share", "true labels predicted for moved ones", _UNMOVED),
+            Column("memorised", "share", "corrupted labels predicted, less chance", _UNCORRUPTED),
+            Column("recovered", "share", "true labels predicted for corrupted ones", _UNCORRUPTED),
         ),
         "2.6 s",
     ),

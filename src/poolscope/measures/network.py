@@ -10,7 +10,7 @@ from functools import cached_property, partial
 import numpy as np
 
 from poolscope.data.datasets import Dataset, load_dataset
-from poolscope.data.splits import NOISE_STREAM, move_labels, stream
+from poolscope.data.splits import NOISE_STREAM, corrupt_labels, stream
 from poolscope.measures.corruptions import measure_corruptions
 from poolscope.measures.information import Estimate
 from poolscope.measures.overfitting import (
@@ -29,7 +29,7 @@ from poolscope.training.history import Evaluation, Trained, Weights
 from poolscope.training.trainer import Trainer
 
 Values = Mapping[str, float | Estimate]
-_REMEMBERED = 2000  # training images with a moved label that memory is measured on
+_REMEMBERED = 2000  # training images with a corrupted label that memory is measured on
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def measure_generalisation(subject: Subject) -> dict[str, float]:
     calibrated_gap (nats) leaves out mere over-confidence; onset is the share of training after which validation loss
     rose; fit_steps the steps to 99 % training accuracy, or all of them with fit_reached = 0; val_loss_at_<L> and
     val_accuracy_at_<L> are validation values when the training loss passed L nats; memorised and recovered concern
-    moved labels (data.label_noise) and are NaN without any.
+    corrupted labels (data.label_noise) and are NaN without any.
     """
     dataset, curves, predict = subject.dataset, subject.trained.curves, subject.predict
     gap = calibrated_gap(
@@ -182,16 +182,16 @@ def measure_effective_fields(subject: Subject) -> dict[str, float]:
 
 
 def _measure_memory(subject: Subject) -> Memory:
-    """Memory of moved training labels; nothing was moved on the held-out images, so wrong labels are drawn for them."""
+    """Memory of corrupted training labels, beside wrong labels drawn likewise for held-out images."""
     config, dataset = subject.trainer.config.data, subject.dataset
-    moved = np.flatnonzero(dataset.flipped)[:_REMEMBERED]
-    if not len(moved):
+    corrupted = np.flatnonzero(dataset.corrupted)[:_REMEMBERED]
+    if not len(corrupted):
         return Memory(math.nan, math.nan)
-    true = load_dataset(replace(config, label_noise=0.0), subject.seed).train.labels[moved]
-    held_wrong, _ = move_labels(dataset.val.labels, dataset.classes, 1.0, stream(subject.seed, NOISE_STREAM))
+    true = load_dataset(replace(config, label_noise=0.0), subject.seed).train.labels[corrupted]
+    held_wrong, _ = corrupt_labels(dataset.val.labels, dataset.classes, 1.0, stream(subject.seed, NOISE_STREAM))
     return measure_memory(
-        subject.predict(dataset.train.images[moved]).argmax(1),
-        dataset.train.labels[moved],
+        subject.predict(dataset.train.images[corrupted]).argmax(1),
+        dataset.train.labels[corrupted],
         true,
         subject.predict(dataset.val.images).argmax(1),
         held_wrong,

@@ -1,4 +1,4 @@
-"""What each pooling operator does to raw images: no network, no training, only the operator and linear readers.
+"""What each pooling operator does to raw images: no network, no training, only the operator and linear probes.
 
 Images are levels 0..255 scaled to [0, 1], so that operators defined for non-negative maps are in their element.
 Operators that learn are measured at their initial values, stochastic ones in their evaluated form.
@@ -11,6 +11,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -39,6 +40,7 @@ from poolscope.measures.information import (
     radial_spectrum,
     reconstruction_r2,
 )
+from poolscope.measures.torus import apply_on_torus
 from poolscope.pooling import make_pool
 from poolscope.spec.config import DataConfig, PoolConfig, RunConfig, pool_options
 from poolscope.spec.errors import PoolscopeError
@@ -50,7 +52,7 @@ FITTED, CHOSEN, REPORTED, PLACED = 10_000, 1_000, 2_000, 4_000  # images for fit
 _SPECTRUM_IMAGES = 1_000
 _SHOWN = 2  # images in the gallery
 _ALL_SHOWN = 8  # up to so many operators, all are in the gallery, else these:
-GALLERY = ("max", "avg", "subsample", "max_blur", "spectral")
+RECONSTRUCTIONS = ("max", "avg", "subsample", "max_blur", "spectral")
 _BATCH = 500
 
 # Where the output's place follows the image, there is no map at stride 1 that it would be a subsampling of.
@@ -61,7 +63,7 @@ class OperatorMeasures:
     """One operator on one data set.
 
     row: identity and measures, a value a column. spectra: rows of radially averaged power before and after at stride 1,
-    and of the share that a linear reader rebuilds. gallery: rows of pictures: image, pooled, rebuilt, residual.
+    and of the share that a linear probe rebuilds. gallery: rows of pictures: image, pooled, rebuilt, residual.
     """
 
     row: dict[str, Any]
@@ -70,7 +72,7 @@ class OperatorMeasures:
 
 
 @dataclass(frozen=True)
-class Bench:
+class ProbeImages:
     """Images of one data set, divided, with what all operators share: the ceiling of linear codes and placed glyphs."""
 
     name: str
@@ -87,26 +89,26 @@ class Bench:
         return [{"data": self.name, "kept": int(m) / d, "r2": self.ceiling.at(int(m))} for m in counts]
 
 
-def measure_caution(bench: Bench) -> list[dict[str, Any]]:
+def measure_caution(inputs: ProbeImages) -> list[dict[str, Any]]:
     """Why counting codes is no measure: average pooling with ever larger windows, down to one number a channel.
 
     plug_in: mutual information in bits of the fitted images and their pooled codes; entropy: of the histogram of pooled
     values; beside them R^2 and the location error, which do fall.
     """
-    side = min(bench.images.shape[1:3])
+    side = min(inputs.images.shape[1:3])
     rows = []
     for window in (size for size in range(1, side + 1) if side % size == 0):
         pool = PoolConfig(name="avg", window=window)
-        pooled = apply_pool(pool, bench.images)
-        placed = apply_pool(pool, bench.stimuli.images.astype(np.float32) / np.float32(255))
-        location = location_error(placed, bench.stimuli.places, side, parts=divide_groups(bench.stimuli.glyphs))
+        pooled = apply_pool(pool, inputs.images)
+        placed = apply_pool(pool, inputs.stimuli.images.astype(np.float32) / np.float32(255))
+        location = location_error(placed, inputs.stimuli.places, side, parts=divide_groups(inputs.stimuli.glyphs))
         row = {
-            "plug_in": plug_in_information(pooled[bench.parts.fit]),
-            "entropy": pixel_entropy(pooled[bench.parts.fit]),
-            "r2_global": reconstruction_r2(bench.images, pooled, parts=bench.parts, ceiling=bench.ceiling).value,
+            "plug_in": plug_in_information(pooled[inputs.parts.fit]),
+            "entropy": pixel_entropy(pooled[inputs.parts.fit]),
+            "r2_global": reconstruction_r2(inputs.images, pooled, parts=inputs.parts, ceiling=inputs.ceiling).value,
             "location_r2": location.r2,
         }
-        rows.append({"data": bench.name, "window": str(window), "n": len(bench.parts.fit), **row})
+        rows.append({"data": inputs.name, "window": str(window), "n": len(inputs.parts.fit), **row})
     return rows
 
 
@@ -128,7 +130,7 @@ def check_operator(config: RunConfig) -> None:
         )
 
 
-def open_bench(config: DataConfig, fitted: int = FITTED) -> Bench:
+def load_probe_images(config: DataConfig, fitted: int = FITTED) -> ProbeImages:
     """The first training images fit and choose, the first test images are reported on; the same for every operator."""
     dataset = load_dataset(config, seed=0)
     counts = (min(fitted, len(dataset.train) * 9 // 10), CHOSEN, REPORTED)
@@ -138,7 +140,7 @@ def open_bench(config: DataConfig, fitted: int = FITTED) -> Bench:
     edges = (0, min(counts[0], len(train) - 1), len(train), len(images))
     parts = Parts(*(np.arange(start, stop) for start, stop in itertools.pairwise(edges)))
     side = min(images.shape[1:3])
-    return Bench(
+    return ProbeImages(
         config.name,
         images,
         parts,
@@ -159,41 +161,41 @@ def read_glyphs(side: int = GLYPH_SIDE) -> np.ndarray:
 
 def measure_operators(
     configs: Sequence[RunConfig], notify: Callable[[str], None] = lambda sentence: None
-) -> Iterator[tuple[Bench, OperatorMeasures]]:
+) -> Iterator[tuple[ProbeImages, OperatorMeasures]]:
     """Measure each configuration's operator on its data set, one after the other; a data set is opened once."""
-    bench: Bench | None = None
+    inputs: ProbeImages | None = None
     opened: DataConfig | None = None
     for config in configs:
-        if bench is None or config.data != opened:
+        if inputs is None or config.data != opened:
             notify(f"{config.data.name}: reading images and finding the best linear codes")
-            bench, opened = open_bench(config.data), config.data
+            inputs, opened = load_probe_images(config.data), config.data
         notify(f"{config.data.name} {config.pool.name}")
-        pictured = len(configs) <= _ALL_SHOWN or config.pool.name in GALLERY
-        found = measure_operator(config.pool, bench)
-        yield bench, found if pictured else replace(found, gallery=[])
+        pictured = len(configs) <= _ALL_SHOWN or config.pool.name in RECONSTRUCTIONS
+        found = measure_operator(config.pool, inputs)
+        yield inputs, found if pictured else replace(found, gallery=[])
 
 
-def measure_operator(pool: PoolConfig, bench: Bench) -> OperatorMeasures:
+def measure_operator(pool: PoolConfig, inputs: ProbeImages) -> OperatorMeasures:
     """I1 local and global with efficiency, I2, I4 and I5 of one operator on raw images, and how often maxima tie."""
-    images, parts = bench.images, bench.parts
+    images, parts = inputs.images, inputs.parts
     window = _window(pool)
     stride = window.stride
     pooled = apply_pool(pool, images)
-    placed = apply_pool(pool, bench.stimuli.images.astype(np.float32) / np.float32(255), wrap=True)
-    groups = divide_groups(bench.stimuli.glyphs)
-    side, jump = bench.stimuli.images.shape[1], stride[0]
+    placed = apply_pool(pool, inputs.stimuli.images.astype(np.float32) / np.float32(255), wrap=True)
+    groups = divide_groups(inputs.stimuli.glyphs)
+    side, jump = inputs.stimuli.images.shape[1], stride[0]
     found: dict[str, Estimate] = {
         "r2_local": reconstruction_r2(
-            images, pooled, reach="local", stride=stride, offset=_offset(window, images), parts=parts
+            images, pooled, context="local", stride=stride, offset=_offset(window, images), parts=parts
         ),
-        "r2_global": reconstruction_r2(images, pooled, parts=parts, ceiling=bench.ceiling),
-        "location_rmse": location_error(placed, bench.stimuli.places, side, parts=groups),
-        "phase_accuracy": location_phase(placed, bench.stimuli.places, jump, map_jump=jump, parts=groups),
+        "r2_global": reconstruction_r2(images, pooled, parts=parts, ceiling=inputs.ceiling),
+        "location_rmse": location_error(placed, inputs.stimuli.places, side, parts=groups),
+        "phase_accuracy": location_phase(placed, inputs.stimuli.places, jump, map_jump=jump, parts=groups),
         "participation_ratio": participation_ratio(pooled[parts.fit]),
         "effective_rank": effective_rank(pooled[parts.fit]),
     }
     some = images[parts.test][:_SPECTRUM_IMAGES]
-    dense = dense_output(pool, some)
+    dense = stride1_output(pool, some)
     reasons = {}
     if isinstance(dense, str):
         reasons["aliasing"] = dense
@@ -206,7 +208,7 @@ def measure_operator(pool: PoolConfig, bench: Bench) -> OperatorMeasures:
     if isinstance(content, Rebuilt):
         rebuilt = content.rebuild(pooled[parts.test][:_SPECTRUM_IMAGES], images.shape[1:])
     row: dict[str, Any] = {
-        "data": bench.name,
+        "data": inputs.name,
         "pool": pool.name,
         "window": _size(window.size),
         "stride": _size(window.stride),
@@ -246,29 +248,22 @@ def apply_pool(pool: PoolConfig, images: np.ndarray, wrap: bool = False) -> np.n
         return images
     window = _window(pool)
     step = window.stride
-    margin, outputs = (0, 0), None
-    if wrap and OPERATORS[pool.name].kind == "local":
-        reach = max(window.size[0] * window.dilation[0], window.size[1] * window.dilation[1]) + 8
-        margin = (math.ceil(reach / step[0]) * step[0], math.ceil(reach / step[1]) * step[1])
-        outputs = (images.shape[1] // step[0], images.shape[2] // step[1])
     layer = make_pool(pool, images.shape[3], rngs=nnx.Rngs(jax.random.key(0)))
-    apply = jax.jit(lambda given: layer(given, deterministic=True))
+    apply: Callable[[np.ndarray], Any] = jax.jit(lambda given: layer(given, deterministic=True))
+    if wrap and OPERATORS[pool.name].kind == "local":
+        extent = max(window.size[0] * window.dilation[0], window.size[1] * window.dilation[1]) + 8
+        margin = (math.ceil(extent / step[0]) * step[0], math.ceil(extent / step[1]) * step[1])
+        apply = partial(apply_on_torus, apply, margin=margin, stride=step)
     results = []
     for start in range(0, len(images), _BATCH):
         batch = images[start : start + _BATCH]
         short = _BATCH - len(batch) if len(images) > _BATCH else 0
         batch = np.pad(batch, ((0, short), (0, 0), (0, 0), (0, 0)), mode="edge") if short else batch
-        if outputs:
-            batch = np.pad(batch, ((0, 0), (margin[0],) * 2, (margin[1],) * 2, (0, 0)), mode="wrap")
-        result = np.asarray(apply(batch), np.float32)[: _BATCH - short if short else None]
-        if outputs:
-            first = (margin[0] // step[0], margin[1] // step[1])
-            result = result[:, first[0] : first[0] + outputs[0], first[1] : first[1] + outputs[1]]
-        results.append(result)
+        results.append(np.asarray(apply(batch), np.float32)[: _BATCH - short if short else None])
     return np.concatenate(results)
 
 
-def dense_output(pool: PoolConfig, images: np.ndarray) -> np.ndarray | str:
+def stride1_output(pool: PoolConfig, images: np.ndarray) -> np.ndarray | str:
     """The operator at stride 1 with wrapped edges, or why there is no such thing.
 
     Outputs for the image moved by each phase of the stride, interleaved: for a reduction over windows, exactly its form

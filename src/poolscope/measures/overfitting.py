@@ -75,7 +75,7 @@ def find_fit_time(steps: Sequence[float], accuracy: Sequence[float], level: floa
 
 @dataclass(frozen=True)
 class Memory:
-    """What became of training images whose label was moved.
+    """What became of training images whose label was corrupted.
 
     memorised: share predicted as the wrong label they were given, less the share of held-out images predicted as a
     wrong label drawn for them in the same way. recovered: share predicted as their true label all the same.
@@ -88,10 +88,14 @@ class Memory:
 def measure_memory(
     predicted: np.ndarray, given: np.ndarray, true: np.ndarray, held_predicted: np.ndarray, held_wrong: np.ndarray
 ) -> Memory:
-    """Memory of moved training labels; the first three (n,) are of the images whose label was moved, which must differ
-    from their true one; held_wrong: labels moved likewise on images that were not trained on."""
+    """Measure how far corrupted training labels were memorised.
+
+    predicted, given, true (n,): classes of training images with a corrupted label, which must differ from the true one.
+    held_predicted, held_wrong (m,): of images that were not trained on, with labels corrupted likewise. NaN where there
+    are none.
+    """
     if (given == true).any():
-        raise PoolscopeError("given must hold moved labels only: each must differ from the true one.")
+        raise PoolscopeError("given must hold corrupted labels only: each must differ from the true one.")
     if not len(given) or not len(held_wrong):
         return Memory(math.nan, math.nan)
     by_chance = float((held_predicted == held_wrong).mean())

@@ -23,6 +23,7 @@ from sklearn.datasets import load_digits, load_sample_image  # type: ignore[impo
 
 from poolscope.measures.information import Rebuilt, Reconstruction, aliasing_ratio, divide_rows, reconstruction_r2
 from poolscope.measures.information.ridge import fit_ridge
+from poolscope.measures.torus import apply_on_torus
 from poolscope.pooling import make_pool
 from poolscope.spec.config import PoolConfig
 from poolscope.spec.errors import PoolscopeError
@@ -32,10 +33,10 @@ from poolscope.store.files import write_csv
 Apply = Callable[[np.ndarray], np.ndarray]
 
 SIDE = 64  # of the photograph, and of the torus that waves live on
-DIGIT = 1793  # which of scikit-learn's 1,797 digits is shown; it is not among those that readers are fitted on
+DIGIT = 1793  # which of scikit-learn's 1,797 digits is shown; it is not among those that probes are fitted on
 DRAWS = 64  # of an operator that draws at random
 PHASES = 16  # of a wave, evenly spaced
-REACH = 4  # outputs on either side of an impulse
+EXTENT = 4  # outputs on either side of an impulse
 EQUIVARIANT = 0.05  # largest shift error of an operator that counts as shift-equivariant
 _MARGIN = 8  # cells of wrapped margin
 _SHRINK = 4  # each pixel of a photograph is the mean of 4x4
@@ -113,7 +114,7 @@ class Exhibit:
     @functools.cached_property
     def needs_margin(self) -> bool:
         """Whether edges matter to the operator, and a margin keeps them away."""
-        photo, inner = load_images().photo, slice(REACH, -REACH)
+        photo, inner = load_images().photo, slice(EXTENT, -EXTENT)
         there = self(photo)
         if there.shape[1] * self.step != SIDE:
             return False
@@ -124,9 +125,7 @@ class Exhibit:
 
     def _inside_margin(self, maps: np.ndarray, stride: int | None = None) -> np.ndarray:
         step = stride or self.step
-        wrapped = np.pad(maps, ((0, 0), (_MARGIN, _MARGIN), (_MARGIN, _MARGIN), (0, 0)), mode="wrap")
-        (top, left), (height, width) = (_MARGIN // step,) * 2, (size // step for size in maps.shape[1:3])
-        return self(wrapped, stride)[:, top : top + height, left : left + width]
+        return apply_on_torus(lambda wrapped: self(wrapped, stride), maps, (_MARGIN, _MARGIN), (step, step))
 
 
 def measure_shift(apply: Apply, maps: np.ndarray, step: int) -> float:
@@ -168,7 +167,7 @@ def measure_impulse(apply: Apply, step: int) -> np.ndarray:
     Less the answer to nothing, summed over channels; (9 s, 9 s), or empty where the output isn't 1/s of the map. The
     mean over each s x s cell is the answer to an impulse that may lie anywhere within a window.
     """
-    side, home = 8 * REACH * step, 4 * REACH
+    side, home = 8 * EXTENT * step, 4 * EXTENT
     places = list(np.ndindex(step, step))
     maps = np.zeros((len(places) + 1, side, side, 1), np.float32)
     for place, (row, column) in enumerate(places):
@@ -176,8 +175,8 @@ def measure_impulse(apply: Apply, step: int) -> np.ndarray:
     after = apply(maps).sum(-1, dtype=np.float64)
     if after.shape[1] * step != side:
         return np.zeros((0, 0))
-    near = slice(home - REACH, home + REACH + 1)
-    response = np.zeros(((2 * REACH + 1) * step,) * 2)
+    near = slice(home - EXTENT, home + EXTENT + 1)
+    response = np.zeros(((2 * EXTENT + 1) * step,) * 2)
     for place, (row, column) in enumerate(places):
         response[row::step, column::step] = (after[place] - after[-1])[near, near][::-1, ::-1]
     return response
@@ -193,7 +192,7 @@ def measure_operator(name: str, images: Images) -> tuple[dict[str, Any], dict[st
     shift = measure_shift(op.on_torus, images.photo, op.step)
     dense, shifted = (op.at_every_shift(maps) for maps in (images.photo, _roll(images.photo, 1)))
     aliasing = math.nan if dense is None or shifted is None else aliasing_ratio(dense, op.step).value
-    digit_reader = reconstruction_r2(images.digits, digits)
+    digit_probe = reconstruction_r2(images.digits, digits)
     row |= {
         "parameters": _count_parameters(op),
         "output": "x".join(str(size) for size in pooled.shape[1:]),
@@ -202,8 +201,8 @@ def measure_operator(name: str, images: Images) -> tuple[dict[str, Any], dict[st
         "gradient_cells": _measure_gradient(
             op, images.photo, np.cos(np.arange(pooled.size, dtype=np.float32)).reshape(pooled.shape)
         ),
-        "photo_r2": reconstruction_r2(images.patches, patches, reach="local", per_channel=False).value,
-        "digit_r2": digit_reader.value,
+        "photo_r2": reconstruction_r2(images.patches, patches, context="local", per_channel=False).value,
+        "digit_r2": digit_probe.value,
         "aliasing": aliasing,
         "shift_error": shift,
         "shift_equivariant": "" if math.isnan(shift) else shift <= EQUIVARIANT,
@@ -216,7 +215,7 @@ def measure_operator(name: str, images: Images) -> tuple[dict[str, Any], dict[st
         "photo": _tile(pooled[0]),
         "photo_residual": (images.photo[0] - _rebuild_photo(images, patches, pooled)).mean(-1, keepdims=True),
         "digit": _tile(digits[DIGIT]),
-        "digit_residual": images.digits[DIGIT] - _rebuild_digit(images, digits, digit_reader),
+        "digit_residual": images.digits[DIGIT] - _rebuild_digit(images, digits, digit_probe),
     }
     impulses = {"evaluated": measure_impulse(op, op.step)}
     if OPERATORS[name].stochastic:
@@ -229,7 +228,7 @@ def measure_operator(name: str, images: Images) -> tuple[dict[str, Any], dict[st
     return row, {
         "response": [{"name": name} | point for point in waves],
         "impulse": [
-            {"name": name, "form": form, "row": i - REACH * op.step, "column": j - REACH * op.step, "response": value}
+            {"name": name, "form": form, "row": i - EXTENT * op.step, "column": j - EXTENT * op.step, "response": value}
             for form, response in impulses.items()
             for (i, j), value in np.ndenumerate(response)
             if abs(value) > 5e-6
@@ -306,7 +305,7 @@ def _measure_gradient(op: Exhibit, photo: np.ndarray, weights: np.ndarray) -> fl
 
 
 def _rebuild_photo(images: Images, patches: np.ndarray, pooled: np.ndarray) -> np.ndarray:
-    """The photograph as a linear reader rebuilds it, cell by cell from the 3x3 outputs around; fitted on the patches.
+    """The photograph as a linear probe rebuilds it, cell by cell from the 3x3 outputs around; fitted on the patches.
 
     Where the outputs don't divide the map, its mean colour.
     """
@@ -320,11 +319,11 @@ def _rebuild_photo(images: Images, patches: np.ndarray, pooled: np.ndarray) -> n
     return cells.reshape(side, side, step, step, 3).transpose(0, 2, 1, 3, 4).reshape(SIDE, SIDE, 3)
 
 
-def _rebuild_digit(images: Images, after: np.ndarray, reader: Reconstruction) -> np.ndarray:
-    """The digit as a linear reader of the whole output rebuilds it; the mean digit where nothing can be read."""
-    if not isinstance(reader, Rebuilt):
+def _rebuild_digit(images: Images, after: np.ndarray, probe: Reconstruction) -> np.ndarray:
+    """The digit as a linear probe of the whole output rebuilds it; the mean digit where nothing can be read."""
+    if not isinstance(probe, Rebuilt):
         return np.asarray(images.digits.mean(0))
-    return reader.rebuild(after[DIGIT : DIGIT + 1], images.digits.shape[1:])[0]
+    return probe.rebuild(after[DIGIT : DIGIT + 1], images.digits.shape[1:])[0]
 
 
 def _neighbourhoods(after: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 """What a network's pooling stages keep: the measures of `information` on the activations before and after each pool.
 
-Readers are fitted on images that the network was not trained on: validation images and, where those are too few, test
+Probes are fitted on images that the network was not trained on: validation images and, where those are too few, test
 images that nothing is reported on. The images and the placed glyphs are the same for every network of a data set.
 """
 
@@ -31,6 +31,7 @@ from poolscope.measures.information import (
     reconstruction_r2,
 )
 from poolscope.measures.operators import GLYPH_SIDE, read_glyphs
+from poolscope.measures.torus import apply_on_torus
 from poolscope.pooling import Pool
 from poolscope.spec.geometry import Pair
 from poolscope.spec.operators import OPERATORS
@@ -101,12 +102,12 @@ def measure_stages(trainer: Trainer, weights: Weights, dataset: Dataset, sample:
         for moment, side in zip(("before", "after"), maps, strict=True):
             jump, start = _alignment(plan, name, moment)
             columns[f"{name}_image_r2_{moment}"] = reconstruction_r2(
-                pictures, side, reach="local", stride=jump, offset=start, per_channel=False, parts=sample.parts
+                pictures, side, context="local", stride=jump, offset=start, per_channel=False, parts=sample.parts
             )
             features = project_features(side.reshape(len(side), -1), projected)
-            for reader, column in (("linear", "label_bits"), ("neighbours", "label_bits_near")):
+            for probe, column in (("linear", "label_bits"), ("neighbours", "label_bits_near")):
                 columns[f"{name}_{column}_{moment}"] = label_information(
-                    features, sample.labels, parts=sample.parts, reader=reader
+                    features, sample.labels, parts=sample.parts, probe=probe
                 )
             columns[f"{name}_dimensions_{moment}"] = _dimensions(side[sample.parts.fit][:_SPREAD])
         del maps
@@ -159,7 +160,9 @@ def measure_effective_field(trainer: Trainer, weights: Weights, dataset: Dataset
 def _content(layer: Layer, before: np.ndarray, after: np.ndarray, parts: Parts) -> Columns:
     assert layer.window is not None
     (top, _), (left, _) = layer.window.pads(*before.shape[1:3])
-    r2 = reconstruction_r2(before, after, reach="local", stride=layer.window.stride, offset=(-top, -left), parts=parts)
+    r2 = reconstruction_r2(
+        before, after, context="local", stride=layer.window.stride, offset=(-top, -left), parts=parts
+    )
     return {f"{layer.name}_r2": r2}
 
 
@@ -171,16 +174,14 @@ def _aliasing(trainer: Trainer, weights: Weights, layer: Layer, before: np.ndarr
         reason = "the operator sees the whole map and has no form at stride 1"
         return {column: Estimate(value=float("nan"), unit="share of AC energy", n=0, d=0, reason=reason)}
     stride = pool.window.stride
-    return {column: aliasing_ratio(_dense(pool, before[:_ALIASED]), stride)}
+    return {column: aliasing_ratio(_apply_at_stride1(pool, before[:_ALIASED]), stride)}
 
 
-def _dense(pool: Pool, maps: np.ndarray) -> np.ndarray:
-    height, width = maps.shape[1:3]
+def _apply_at_stride1(pool: Pool, maps: np.ndarray) -> np.ndarray:
     margin = max(k * d for k, d in zip(pool.window.size, pool.window.dilation, strict=True)) + 8
     pool.window = dataclasses.replace(pool.window, stride=(1, 1), padding="VALID")
-    wrapped = np.pad(maps, ((0, 0), (margin, margin), (margin, margin), (0, 0)), mode="wrap")
-    dense = np.asarray(jax.jit(lambda given: pool(given, deterministic=True))(wrapped), np.float32)
-    return dense[:, margin : margin + height, margin : margin + width]
+    apply = jax.jit(lambda given: pool(given, deterministic=True))
+    return apply_on_torus(apply, maps, (margin, margin))
 
 
 def _location(trainer: Trainer, weights: Weights, layer: Layer, dataset: Dataset, stimuli: Stimuli) -> Columns:

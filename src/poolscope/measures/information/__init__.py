@@ -1,8 +1,8 @@
 """What pooling keeps and what it loses: pure functions on arrays, each returning a value, its unit and how to judge it.
 
-    reconstruction_r2                    I1  content: how much of a map a linear reader can rebuild
+    reconstruction_r2                    I1  content: how much of a map a linear probe can rebuild
     aliasing_ratio, radial_spectrum      I2  energy that subsampling puts on wrong frequencies
-    label_information                    I3  bits about the label that a reader can extract
+    label_information                    I3  bits about the label that a probe can extract
     location_error, location_phase       I4  where something is, in pixels
     participation_ratio, effective_rank  I5  dimensions still in use
 

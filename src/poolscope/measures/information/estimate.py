@@ -34,7 +34,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Parts:
-    """Which rows fit a reader, which choose its penalty, and which are reported on; disjoint index arrays."""
+    """Which rows fit a probe, which choose its penalty, and which are reported on; disjoint index arrays."""
 
     fit: np.ndarray
     select: np.ndarray
@@ -70,7 +70,7 @@ def divide_groups(groups: np.ndarray, select: float = 0.15, test: float = 0.15) 
 def find_fault(features: np.ndarray, fitted: np.ndarray, n: int, d: int) -> str:
     """Why features (N, ...) can't be read by n fitted samples of d features, or nothing.
 
-    fitted: those of the rows that a reader is fitted on. Faults: a value that is not finite, fitted rows that are all
+    fitted: those of the rows that a probe is fitted on. Faults: a value that is not finite, fitted rows that are all
     zero or constant, or n < d.
     """
     if not np.isfinite(features).all():

@@ -1,4 +1,4 @@
-"""I3: usable information about the label, in bits that a reader of a given family can extract."""
+"""I3: usable information about the label, in bits that a probe of a given family can extract."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _NEIGHBOURS = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Information(Estimate):
-    """Usable information in bits; negative where the reader does worse than guessing by class frequencies.
+    """Usable information in bits; negative where the probe does worse than guessing by class frequencies.
 
-    entropy: of the fitted labels, in bits. accuracy: of the reader on the reported rows. penalty: that was chosen.
+    entropy: of the fitted labels, in bits. accuracy: of the probe on the reported rows. penalty: that was chosen.
     """
 
     entropy: float = math.nan
@@ -32,21 +32,21 @@ def label_information(
     labels: np.ndarray,
     *,
     parts: Parts | None = None,
-    reader: str = "linear",
+    probe: str = "linear",
     project: int | None = None,
     seed: int = 0,
     penalties: tuple[float, ...] = PENALTIES,
 ) -> Information:
     """I_V = H(Y) - CE / ln 2 bits (V-information, Xu et al. 2020): CE in nats on rows that nothing was fitted on.
 
-    features (n, ...), labels (n,). H(Y): entropy of the fitted labels. reader "linear": multinomial logistic regression
+    features (n, ...), labels (n,). H(Y): entropy of the fitted labels. probe "linear": multinomial logistic regression
     with an L2 penalty (mean cross-entropy + penalty / 2 |W|^2 on standardised features); "neighbours": the 10 nearest,
     smoothed by the class frequencies. project: first multiply by one fixed Gaussian matrix to this many features, so
     that two sides of a pool are read from equally many. Nothing is clipped. NaN with a reason where there is one class,
     the features are all zero or constant, or samples are fewer than features.
     """
-    if reader not in ("linear", "neighbours"):
-        raise PoolscopeError(f"reader must be linear or neighbours, not {reader!r}.")
+    if probe not in ("linear", "neighbours"):
+        raise PoolscopeError(f"probe must be linear or neighbours, not {probe!r}.")
     rows = flatten_rows(features).astype(np.float32)
     few = "" if parts else find_few(len(rows))
     if few:
@@ -67,10 +67,10 @@ def label_information(
     mean, std = rows[parts.fit].mean(0), rows[parts.fit].std(0)
     rows = (rows - mean) / np.where(std > 1e-6 * (np.abs(mean) + std.max()), std, np.inf).astype(np.float32)
     truth = np.searchsorted(classes, labels)
-    if reader == "linear":
-        probabilities, penalty = _read_linearly(rows, truth, parts, penalties)
+    if probe == "linear":
+        probabilities, penalty = _probe_linearly(rows, truth, parts, penalties)
     else:
-        probabilities, penalty = _read_neighbours(rows, truth, parts, prior), math.nan
+        probabilities, penalty = _probe_neighbours(rows, truth, parts, prior), math.nan
     loss = _cross_entropy(probabilities, truth[parts.test])
     accuracy = float((probabilities.argmax(1) == truth[parts.test]).mean())
     return Information(
@@ -86,7 +86,7 @@ def project_features(features: np.ndarray, size: int, seed: int = 0) -> np.ndarr
     return features @ matrix / np.float32(math.sqrt(features.shape[1]))
 
 
-def _read_linearly(
+def _probe_linearly(
     rows: np.ndarray, truth: np.ndarray, parts: Parts, penalties: tuple[float, ...]
 ) -> tuple[np.ndarray, float]:
     """Class probabilities of the reported rows, and the penalty: ever weaker until the choosing rows lose by it."""
@@ -131,7 +131,7 @@ def _predict(rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return exponentials / exponentials.sum(1, keepdims=True)
 
 
-def _read_neighbours(rows: np.ndarray, truth: np.ndarray, parts: Parts, prior: np.ndarray) -> np.ndarray:
+def _probe_neighbours(rows: np.ndarray, truth: np.ndarray, parts: Parts, prior: np.ndarray) -> np.ndarray:
     known, asked = rows[parts.fit], rows[parts.test]
     near = min(_NEIGHBOURS, len(known))
     distances = (known**2).sum(1) - 2 * asked @ known.T  # squared, but for a term that is the same for all known rows

@@ -1,4 +1,4 @@
-"""I4: where something is. Glyphs pasted at known places, and readers of the place from what pooling left."""
+"""I4: where something is. Glyphs pasted at known places, and probes of the place from what pooling left."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from poolscope.spec.errors import PoolscopeError
 
 @dataclass(frozen=True, kw_only=True)
 class Location(Estimate):
-    """Root mean squared error of a linear reader of the place, in pixels for one axis.
+    """Root mean squared error of a linear probe of the place, in pixels for one axis.
 
     r2: 1 - MSE / ((P^2 - 1) / 12), 1 exact and 0 blind. chance: RMSE of always saying the middle. alpha: ridge penalty.
     """
@@ -71,21 +71,21 @@ def location_error(
     side: int,
     *,
     parts: Parts | None = None,
-    reader: str = "marginal",
+    probe: str = "marginal",
     alphas: tuple[float, ...] = ALPHAS,
 ) -> Location:
-    """RMSE in pixels of ridge readers of row and column from maps (n, h, w, C); places (n, 2), uniform on 0..side-1.
+    """RMSE in pixels of ridge probes of row and column from maps (n, h, w, C); places (n, 2), uniform on 0..side-1.
 
-    reader "marginal": the row from sums over columns and the other way round. Where places are uniform and edges wrap,
+    probe "marginal": the row from sums over columns and the other way round. Where places are uniform and edges wrap,
     nothing is lost by that: moving all glyphs along the other axis changes neither the target nor the distribution of
     maps, so the best weights are the same in every column (averaging weights never raises a convex loss). "full": all
-    values. Divide rows by glyph (`divide_groups`), so that the reader is tried on shapes it hasn't seen. NaN with a
+    values. Divide rows by glyph (`divide_groups`), so that the probe is tried on shapes it hasn't seen. NaN with a
     reason where the maps are constant or fewer than their features, or all places are the same.
     """
     variance = (side**2 - 1) / 12
     chance = math.sqrt(variance)
     finite = np.isfinite(maps).all()
-    sides = [maps.sum(2), maps.sum(1)] if reader == "marginal" and finite else [maps, maps]
+    sides = [maps.sum(2), maps.sum(1)] if probe == "marginal" and finite else [maps, maps]
     axes = [flatten_rows(features) for features in sides]
     n, d = len(maps), max(features.shape[1] for features in axes)
     fault = "" if parts else find_few(n)
@@ -115,7 +115,7 @@ def location_error(
 def location_phase(
     maps: np.ndarray, places: np.ndarray, jump: int, *, map_jump: int = 1, parts: Parts | None = None
 ) -> Phase:
-    """Share of glyphs whose (row mod jump, column mod jump) a logistic reader finds: what a stride destroys.
+    """Share of glyphs whose (row mod jump, column mod jump) a logistic probe finds: what a stride destroys.
 
     maps (n, h, w, C) of which neighbours lie map_jump pixels apart. They are summed over places of equal phase first,
     by which nothing is lost where edges wrap (as in `location_error`): features jump/map_jump squared times C.

@@ -1,4 +1,4 @@
-"""I1: how much of a map a linear reader can rebuild from what pooling left of it."""
+"""I1: how much of a map a linear probe can rebuild from what pooling left of it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from poolscope.measures.information.estimate import Estimate, Parts, divide_rows
 from poolscope.measures.information.ridge import ALPHAS, Fit, Ridge, fit_ridge
 from poolscope.spec.geometry import Pair
 
-_MANY, _FEW = 100_000, 20_000  # samples of a local reader: of one channel, and at least of several
+_MANY, _FEW = 100_000, 20_000  # samples of a local probe: of one channel, and at least of several
 _RELATIVE_ZERO = 1e-12
 
 
@@ -39,12 +39,12 @@ class Reconstruction(Estimate):
 
 @dataclass(frozen=True, kw_only=True)
 class Rebuilt(Reconstruction):
-    """A global reconstruction together with its reader."""
+    """A global reconstruction together with its probe."""
 
     ridge: Ridge
 
     def rebuild(self, after: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-        """Maps (n, *shape) as the reader rebuilds them from outputs (n, h, w, K); for pictures and bands."""
+        """Maps (n, *shape) as the probe rebuilds them from outputs (n, h, w, K); for pictures and bands."""
         return self.ridge.predict(after.reshape(len(after), -1)).reshape(len(after), *shape)
 
 
@@ -66,7 +66,7 @@ def reconstruction_r2(
     before: np.ndarray,
     after: np.ndarray,
     *,
-    reach: str = "global",
+    context: str = "global",
     stride: Pair | None = None,
     offset: Pair = (0, 0),
     per_channel: bool | None = None,
@@ -76,10 +76,10 @@ def reconstruction_r2(
 ) -> Reconstruction:
     """R^2 = 1 - sum |x - x^|^2 / sum |x - mean|^2 on held-out maps, pooled over all coordinates; x^ by ridge.
 
-    before (N, H, W, C), after (N, h, w, K). reach "global": the whole map from the whole output. "local": the stride's
-    cell of `before` that an output stands for, from the 3 x 3 outputs around it; samples are locations and images, so
-    the value compares across map sizes. offset: row and column of `before` where the first output's cell begins.
-    per_channel: a reader for each channel (default: where C = K). parts: of the images. ceiling: reuse
+    before (N, H, W, C), after (N, h, w, K). context "global": the whole map from the whole output. "local": the
+    stride's cell of `before` that an output stands for, from the 3 x 3 outputs around it; samples are locations and
+    images, so the value compares across map sizes. offset: row and column of `before` where the first output's cell
+    begins. per_channel: a probe for each channel (default: where C = K). parts: of the images. ceiling: reuse
     `principal_ceiling(before)`. NaN with a reason where the maps or the outputs are constant, all zero or not finite,
     or samples fewer than features.
     """
@@ -90,7 +90,7 @@ def reconstruction_r2(
     if fault:
         return Reconstruction(value=math.nan, unit="R2", n=len(before), d=d, reason=fault, kept=kept)
     parts = parts or divide_rows(len(before))
-    if reach == "local":
+    if context == "local":
         return _reconstruct_local(before, after, stride, offset, per_channel, parts, alphas)
     n = len(parts.fit)
     fault = find_fault(outputs, outputs[parts.fit], n, d)

@@ -1,4 +1,4 @@
-"""The linear reader: ridge regression whose penalty is chosen on rows that it was not fitted on."""
+"""The linear probe: ridge regression whose penalty is chosen on rows that it was not fitted on."""
 
 from __future__ import annotations
 
