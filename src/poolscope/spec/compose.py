@@ -118,8 +118,8 @@ def open_hydra(
         except Exception as error:
             if not composing:
                 raise
-            told = " ".join(str(error).split())[:200] or type(error).__name__
-            raise PoolscopeError(f"{' '.join(overrides)[:200]} can't be composed: {told.rstrip('.')}.") from error
+            reason = " ".join(str(error).split())[:200].rstrip(".") or "a reference in it can't be resolved"
+            raise PoolscopeError(f"{' '.join(overrides)[:200]} can't be composed: {reason}.") from error
 
 
 def _compose_runs(hydra: Any, given: list[str], multirun: bool, most_jobs: int) -> Composed:
