@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from omegaconf import ListConfig
 
 from poolscope.spec.errors import PoolscopeError
-from poolscope.spec.geometry import Window, axis_pads, make_window, reach
+from poolscope.spec.geometry import Window, axis_pads, extent, make_window
 
 PADDINGS = ("VALID", "SAME", (0, 0), (1, 0), (0, 2), (2, 1))
 
@@ -60,7 +60,7 @@ def test_the_sizes_that_everyone_knows() -> None:
     assert make_window(3, 2).dropped(28, 27) == (1, 0)
     assert make_window(5, 1, "SAME").pads(9, 9) == ((2, 2), (2, 2))
     assert make_window((2, 3)).cells == 6
-    assert reach(3, 2) == 5
+    assert extent(3, 2) == 5
 
 
 @given(st.integers(1, 60), st.integers(1, 9), st.integers(1, 9), st.integers(1, 4), st.sampled_from(PADDINGS))
@@ -84,7 +84,7 @@ def test_same_covers_every_cell_and_pads_the_larger_half_at_the_end(
     before, after = axis_pads(n, size, stride, dilation, "SAME")
     assert 0 <= after - before <= 1
     window = make_window(size, stride, "SAME", dilation)
-    assert window.dropped(n, n) == (max(0, (n - 1) % stride - (reach(size, dilation) - 1)),) * 2
+    assert window.dropped(n, n) == (max(0, (n - 1) % stride - (extent(size, dilation) - 1)),) * 2
 
 
 def test_a_window_takes_its_axes_apart() -> None:

@@ -27,7 +27,7 @@ _TUTORIAL_MATRIX = "1 3 2 4 / 5 6 7 8 / 9 10 11 12 / 13 14 15 16"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `poolscope apply`."""
+    """Add the arguments of `poolscope apply`."""
     add_overrides(parser, "pool=max,avg pool.window=2 pool.stride=1 ...")
     parser.add_argument(
         "--matrix",

@@ -22,7 +22,7 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("--version", action="version", version=f"poolscope {__version__}", help=argparse.SUPPRESS)
 
     def parse(self, words: Sequence[str]) -> argparse.Namespace:
-        """The options that the words give; results=DIR stands for --results DIR where a command takes no overrides."""
+        """Parse a command's words; results=DIR stands for --results DIR where a command takes no overrides."""
         if "--results" in self._option_string_actions:
             words = [f"--{word}" if word.startswith("results=") else word for word in words]
         return self.parse_intermixed_args(words)
@@ -32,30 +32,30 @@ class Parser(argparse.ArgumentParser):
 
 
 def add_overrides(parser: argparse.ArgumentParser, about: str) -> None:
-    """Any number of key=value arguments."""
+    """Add any number of key=value arguments."""
     parser.add_argument("overrides", nargs="*", metavar="key=value", help=about)
 
 
 def add_job_flags(parser: argparse.ArgumentParser) -> None:
-    """Flags of `train`, so that its command lines can be given to other commands; several values are a sweep anyway."""
+    """Add flags of `train`, so that its command lines can be given to other commands; several values are a sweep anyway."""
     parser.add_argument("-m", "--multirun", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--config-dir", metavar="DIR", help="folder of configuration files of your own")
 
 
 def add_results(parser: argparse.ArgumentParser) -> None:
-    """The folder of studies and records, as --results DIR or, as in `train`, results=DIR."""
+    """Add the folder of studies and records, as --results DIR or, as in `train`, results=DIR."""
     parser.add_argument("--results", default="results", help="folder of studies and records (default: results)")
 
 
 def read_count(text: str) -> int:
-    """A whole number from 1."""
+    """Read a whole number from 1."""
     if not (text.isdecimal() and text.isascii()) or not 0 < int(text[:12]) < 10**9:
         raise argparse.ArgumentTypeError(f"must be a whole number from 1 to 999999999, not {text}")
     return int(text)
 
 
 def read_seed(text: str) -> int:
-    """A seed of random numbers, in the range of the key `seeds`."""
+    """Read a seed of random numbers, in the range of the key `seeds`."""
     within = SETTINGS["seeds"].within
     if not (text.isdecimal() and text.isascii()) or within is None or int(text[:12]) not in within:
         raise argparse.ArgumentTypeError(f"must be a whole number {within}, not {text}")

@@ -15,7 +15,7 @@ SUMMARY = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `poolscope bench`."""
+    """Add the arguments of `poolscope bench`."""
     parser.add_argument(
         "part", nargs="*", help="training, pools, operators, threads, start, sweep, curves; default: all"
     )

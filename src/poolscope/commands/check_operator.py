@@ -15,7 +15,7 @@ SUMMARY = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `poolscope check-operator`."""
+    """Add the arguments of `poolscope check-operator`."""
     parser.add_argument("name", help="the operator (poolscope list pools)")
 
 

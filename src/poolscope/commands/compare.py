@@ -1,4 +1,4 @@
-"""The everyday question in one command: which of these strategies is better, by how much, at what cost, how surely."""
+"""`poolscope compare`: which of these strategies is better, by how much, at what cost, and how surely."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SUMMARY = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `poolscope compare`."""
+    """Add the arguments of `poolscope compare`."""
     add_overrides(parser, "pool=max,avg data=mnist seeds=[0,1,2]")
     parser.add_argument(
         "--delta", type=float, default=1.0, help="smallest difference that matters, in points (default 1)"

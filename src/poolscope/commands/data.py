@@ -8,7 +8,7 @@ SUMMARY = "Prepare (download) a data set of the tensorflow-datasets catalogue."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `poolscope data`."""
+    """Add the arguments of `poolscope data`."""
     parser.add_argument("action", choices=("prepare",))
     parser.add_argument("name", help="the data set, for instance mnist or cifar10")
     parser.add_argument("--dir", help="where to; default: TFDS_DATA_DIR, else the catalogue's own default")

@@ -11,7 +11,7 @@ SUMMARY = "Measure every operator on the same images and write the gallery's tab
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `poolscope gallery`."""
+    """Add the arguments of `poolscope gallery`."""
     add_results(parser)
 
 

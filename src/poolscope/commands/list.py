@@ -15,7 +15,7 @@ LISTS = ("pools", "data", "measures", "studies", "runs")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `poolscope list`."""
+    """Add the arguments of `poolscope list`."""
     parser.add_argument("what", nargs="?", choices=LISTS, default="pools")
     parser.add_argument("study", nargs="?", help="with runs: only those of this study")
     add_results(parser)

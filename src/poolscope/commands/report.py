@@ -13,7 +13,7 @@ SUMMARY = "Write a study's tables, figures, report.md and report.html, and print
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `poolscope report`."""
+    """Add the arguments of `poolscope report`."""
     parser.add_argument("study", help="the study's name; ledger: what all say of the claims; all: redraw everything")
     add_results(parser)
 

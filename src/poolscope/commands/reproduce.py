@@ -28,7 +28,7 @@ _CONDITIONS = {  # part of the provenance, and what it is called
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `poolscope reproduce`."""
+    """Add the arguments of `poolscope reproduce`."""
     parser.add_argument("study", help="the study's name (poolscope list studies)")
     parser.add_argument("--runs", type=read_count, help="how many, spread over the study (default: all)")
     add_results(parser)

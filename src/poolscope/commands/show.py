@@ -17,7 +17,7 @@ SUMMARY = "Print a network as a table of layers: output shape, parameters, MACs,
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `poolscope show`."""
+    """Add the arguments of `poolscope show`."""
     add_overrides(parser, "as for poolscope train")
     add_job_flags(parser)
 

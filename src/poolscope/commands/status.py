@@ -26,7 +26,7 @@ SUMMARY = "Say how far a study is, also while its sweep runs: done, running, fai
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `poolscope status`."""
+    """Add the arguments of `poolscope status`."""
     parser.add_argument("study", help="the study's name (poolscope list studies)")
     add_results(parser)
 

@@ -16,7 +16,7 @@ SUMMARY = "Measure what operators do to raw images, without training; continues 
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `poolscope measure`."""
+    """Add the arguments of `poolscope measure`."""
     add_overrides(parser, "pool=max,avg data=mnist; default: all, on MNIST and CIFAR-10")
 
 

@@ -1,4 +1,4 @@
-"""`poolscope train`: check every job, then let Hydra launch them, then say what became of them."""
+"""`poolscope train`: check every job, let Hydra launch them, and list those that did not end well."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _EXAMPLES = """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `poolscope train`: overrides, and those of Hydra's flags that fit."""
+    """Add the arguments of `poolscope train`: overrides, and those of Hydra's flags that fit."""
     add_overrides(parser, "for instance data=mnist pool=avg train.epochs=5")
     parser.add_argument("-h", "--help", action="store_true", help="this, the groups, and the keys with their values")
     parser.add_argument("-m", "--multirun", action="store_true", help="a sweep: keys may have several values")
@@ -85,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def describe_train(overrides: Sequence[str], config_dir: str | None = None) -> str:
-    """The help of `train`: flags, groups with their options, and every key with its value, meaning and range."""
+    """Describe `train`: flags, groups with their options, and every key with its value, meaning and range."""
     parser = Parser("train", SUMMARY)
     add_arguments(parser)
     with open_hydra(overrides, config_dir) as (hydra, given):
@@ -208,7 +208,7 @@ def _check_devices(config: RunConfig, plan: Plan, train_size: int, tried: set[st
 
 
 def run_job(composed: DictConfig, progress: Lines | None = None) -> tuple[float, float]:
-    """Hydra's task: one configuration, all its seeds, in this process or in a launcher's worker.
+    """Run Hydra's task: one configuration, all its seeds, in this process or in a launcher's worker.
 
     Returns the objectives of a search: mean validation accuracy (to be maximised) and multiply-accumulates (minimised),
     NaN where a seed has no result. The test split has no say in a search.

@@ -23,7 +23,7 @@ def check_images(count: int, shape: tuple[int, int, int], available: int | None 
 
 
 def machine_memory() -> int:
-    """Bytes of this machine's memory; 0 where the system doesn't say."""
+    """Measure the bytes of this machine's memory; 0 where the system doesn't say."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
@@ -31,7 +31,7 @@ def machine_memory() -> int:
 
 
 def format_bytes(count: float) -> str:
-    """A number of bytes in the largest unit that leaves at least 1: 3.2 GB."""
+    """Write a number of bytes in the largest unit that leaves at least 1: 3.2 GB."""
     for unit in ("bytes", "kB", "MB", "GB", "TB"):
         if count < 1000:
             return f"{count:.3g} {unit}"

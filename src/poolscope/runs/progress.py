@@ -1,4 +1,4 @@
-"""How a sweep tells the person watching how far it is: a live display on a terminal, a line a run elsewhere."""
+"""The progress of a sweep on the screen: bars on a terminal, a line for each finished run elsewhere."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from poolscope.store.run_lock import read_owner
 
 
 def describe_run(config: RunConfig, seed: int) -> str:
-    """What a run is called on the screen."""
+    """Name a run as the screen shows it."""
     return f"{config.data.name} {config.pool.name} seed {seed}"
 
 
 def describe_outcome(config: RunConfig, record: RunRecord) -> str:
-    """One line on one finished run."""
+    """Describe a finished run in one line."""
     arm = describe_run(config, record.seed)
     if record.status != "done":
         return f"{arm}: {record.status}: {record.reason}"
@@ -40,17 +40,17 @@ class Lines:
         self.console = console or open_console(stderr=True)
 
     def begin(self, config: RunConfig, seed: int, steps: int) -> None:
-        """A run starts."""
+        """Show that a run starts."""
 
     def advance(self, step: int, values: dict[str, float]) -> None:
-        """A run was evaluated after `step` optimiser steps."""
+        """Show that a run was evaluated after `step` optimiser steps."""
 
     def end(self, config: RunConfig, record: RunRecord) -> None:
-        """A run ended."""
+        """Print how a run ended."""
         self.console.print(describe_outcome(config, record), soft_wrap=True)
 
     def notify(self, sentence: str) -> None:
-        """Something that the person watching should know."""
+        """Print a sentence that the person watching should know."""
         self.console.print(sentence, style="yellow", soft_wrap=True)
 
 
@@ -73,7 +73,7 @@ class LiveDisplay(Lines):
         self.bars.stop()
 
     def watch(self, runs: Mapping[Path, str]) -> None:
-        """Follow runs, by the paths of their records, that other processes train: a bar for each one held now."""
+        """Follow runs, by the paths of their records, that other processes train: a bar for each one that is training."""
         if not self.bars.disable:
             threading.Thread(target=self._follow, args=(runs,), daemon=True).start()
 

@@ -1,4 +1,4 @@
-"""From overrides typed at the command line to checked configurations, every job of a sweep before the first one runs.
+"""Overrides typed at the command line to checked configurations, all jobs of a sweep before the first one runs.
 
 Hydra does the composing; explain.py turns what it complains of into one sentence.
 """
@@ -56,7 +56,7 @@ class Composed:
 
 @cache
 def register_schemas() -> None:
-    """Make the dataclasses of config.py Hydra's schema of a run, and our presets stand for the plugins' own."""
+    """Give Hydra the schema of a run and the choices of plugins, and our presets in place of its plugins' own."""
     Plugins.instance()  # registers them
     store = ConfigStore.instance()
     store.store(group="schema", name="run", node=make_schema(), package="_global_")
@@ -81,7 +81,7 @@ def _plugin_choices() -> Iterator[tuple[str, str, dict[str, Any]]]:
 def compose_runs(
     overrides: Sequence[str], multirun: bool = False, config_dir: str | None = None, most_jobs: int = MOST_JOBS
 ) -> Composed:
-    """Every configuration that `poolscope train` would run for these overrides, each checked.
+    """Compose and check every configuration that `poolscope train` would run for these overrides.
 
     Raises PoolscopeError with one sentence for the first one that can't be, or where there are more than most_jobs.
     """
@@ -93,7 +93,7 @@ def compose_runs(
 def open_hydra(
     overrides: Sequence[str], config_dir: str | None = None, composing: bool = True
 ) -> Iterator[tuple[Any, list[str]]]:
-    """Hydra on the shipped configuration files and one's own, with the overrides as it is to be given them.
+    """Open Hydra on the shipped configuration files and one's own; yields it and the overrides in a form that it reads.
 
     What Hydra and OmegaConf refuse in the meantime becomes a PoolscopeError of one sentence; where it is used for
     composing only, so does whatever else they and their parsers make of odd input.

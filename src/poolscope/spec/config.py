@@ -207,7 +207,7 @@ RECORDED_KEYS = tuple(key for key, known in SETTINGS.items() if known.recorded) 
 
 
 def make_schema() -> type:
-    """What Hydra composes over: `Request`, but with room for any value where a boolean belongs.
+    """Make the schema that Hydra composes over: `Request`, but with room for any value where a boolean belongs.
 
     OmegaConf would take a number for a boolean; `to_config` refuses it.
     """
@@ -226,7 +226,7 @@ def _loosen(schema: type) -> type:
 
 
 def to_config(composed: DictConfig) -> RunConfig:
-    """The typed, checked configuration of what Hydra composed.
+    """Convert what Hydra composed to a typed, checked configuration.
 
     Raises PoolscopeError with one sentence that names the key, the value and what would fit.
     """
@@ -265,12 +265,12 @@ def _build(schema: type, content: Any, prefix: str) -> Any:
 
 
 def to_dict(config: RunConfig) -> dict[str, Any]:
-    """The configuration as nested plain dictionaries, as it goes into a record."""
+    """Convert the configuration to nested plain dictionaries."""
     return dataclasses.asdict(config)
 
 
 def to_record(config: RunConfig) -> dict[str, Any]:
-    """The sections of the configuration as a record keeps them: the keys in RECORDED_KEYS.
+    """Convert the configuration to the sections that a record keeps, with the keys in RECORDED_KEYS.
 
     Options of operators that were added later are left out where they are null: adding one changes no other record.
     """
@@ -280,7 +280,7 @@ def to_record(config: RunConfig) -> dict[str, Any]:
 
 
 def digest(config: RunConfig) -> str:
-    """Twelve hexadecimal digits that name all that changes a result: the keys in RESULT_KEYS.
+    """Compute twelve hexadecimal digits that stand for all that changes a result: the keys in RESULT_KEYS.
 
     Keys that are null are left out, so that a new optional key leaves older records valid.
     """

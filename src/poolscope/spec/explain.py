@@ -1,4 +1,4 @@
-"""What Hydra, OmegaConf and YAML complain of, said in one sentence: the key, the value it got, and what would fit."""
+"""Errors of Hydra, OmegaConf and YAML in one sentence: the key, the value it got, and what would fit."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def in_one_sentence(overrides: Sequence[str]) -> Iterator[None]:
 
 
 def check_choices(overrides: Sequence[Override], loader: ConfigLoader) -> None:
-    """Refuse what is no name of a choice where a group takes one; Hydra would merge a list, and trip over the rest."""
+    """Refuse what is no name of a choice where a group takes one; Hydra would merge a list, and fail at the rest."""
     for override in overrides:
         key, line = override.key_or_group, override.input_line or ""
         if not key:

@@ -5,10 +5,10 @@ convolutions, the network plan and the checks of a configuration all take their 
 
 Formulas for an axis of n cells, window k, stride s, dilation d (Dumoulin & Visin 2016):
 
-    reach  = d (k - 1) + 1                      cells that a window spans
-    VALID  : floor((n - reach) / s) + 1         no padding; cells behind the last window are dropped
-    SAME   : ceil(n / s)                        pads (total // 2, total - total // 2), the larger half at the end
-    (a, b) : floor((n + a + b - reach) / s) + 1
+    extent = d (k - 1) + 1                       cells that a window spans
+    VALID  : floor((n - extent) / s) + 1         no padding; cells behind the last window are dropped
+    SAME   : ceil(n / s)                         pads (total // 2, total - total // 2), the larger half at the end
+    (a, b) : floor((n + a + b - extent) / s) + 1
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Window:
     def output(self, height: int, width: int) -> Pair:
         """Height and width of the output map; 0 or less where the window doesn't fit."""
         return tuple(  # type: ignore[return-value]
-            (n + sum(pad) - reach(k, d)) // s + 1
+            (n + sum(pad) - extent(k, d)) // s + 1
             for n, pad, k, s, d in zip(
                 (height, width), self.pads(height, width), self.size, self.stride, self.dilation, strict=True
             )
@@ -58,7 +58,7 @@ class Window:
     def dropped(self, height: int, width: int) -> Pair:
         """Rows at the bottom and columns at the right that no window reads because the stride doesn't divide."""
         return tuple(
-            max(0, n + pad[0] - (out - 1) * s - reach(k, d))
+            max(0, n + pad[0] - (out - 1) * s - extent(k, d))
             for n, pad, out, k, s, d in zip(
                 (height, width),
                 self.pads(height, width),
@@ -71,18 +71,18 @@ class Window:
         )
 
 
-def reach(size: int, dilation: int = 1) -> int:
-    """Cells that a window of `size` taps spans on one axis: d (k - 1) + 1."""
+def extent(size: int, dilation: int = 1) -> int:
+    """Count the cells that a window of `size` cells spans on one axis: d (k - 1) + 1."""
     return dilation * (size - 1) + 1
 
 
 def axis_pads(n: int, size: int, stride: int, dilation: int, padding: str | Pair) -> Pair:
-    """Cells of padding before and after one axis of n cells."""
+    """Compute the cells of padding before and after one axis of n cells."""
     if isinstance(padding, tuple):
         return padding
     if padding == "VALID":
         return (0, 0)
-    total = max((-(-n // stride) - 1) * stride + reach(size, dilation) - n, 0)
+    total = max((-(-n // stride) - 1) * stride + extent(size, dilation) - n, 0)
     return (total // 2, total - total // 2)
 
 
@@ -93,7 +93,7 @@ def make_window(
     dilation: int | Sequence[int] = 1,
     prefix: str = "",
 ) -> Window:
-    """A checked Window; the stride defaults to the window.
+    """Check the arguments and make a Window of them; the stride defaults to the window.
 
     Raises PoolscopeError naming the key (with `prefix`, such as "pool."), the value and what would fit.
     """
@@ -107,7 +107,7 @@ def make_window(
 
 
 def format_size(pair: Pair) -> str:
-    """A height and width in short: "3" where they are the same, else "3x2"."""
+    """Write a height and width in short: "3" where they are the same, else "3x2"."""
     return str(pair[0]) if pair[0] == pair[1] else f"{pair[0]}x{pair[1]}"
 
 

@@ -19,7 +19,7 @@ _SPECIAL = re.compile(r"[^\w\s/\-\\+.$%*@?|:,()\[\]{}'\"=~]|[^\x00-\x7f]")
 
 
 def quote_text(word: str) -> str:
-    """The override with the quotes that its text needs: data.train=train[:80%] becomes data.train='train[:80%]'.
+    """Add the quotes that a text needs: data.train=train[:80%] becomes data.train='train[:80%]'.
 
     A key that is a text may have several, with commas between: each is quoted. What can be read stays as it is.
     """
@@ -32,7 +32,7 @@ def quote_text(word: str) -> str:
 
 
 def split_values(text: str) -> list[str]:
-    """The values between the commas that stand outside of brackets and quotes."""
+    """Split a text at the commas that stand outside of brackets and quotes."""
     parts, depth, quote, start = [], 0, "", 0
     for place, character in enumerate(text):
         if quote:
@@ -50,7 +50,7 @@ def split_values(text: str) -> list[str]:
 
 
 def describe_mistake(word: str) -> str:
-    """What is wrong with an override that can't be read, in one sentence without the full stop."""
+    """Describe what is wrong with an override that can't be read, in one sentence without the full stop."""
     shown = word if len(word) <= 80 else f"{word[:77]}..."
     key, equals, value = word.partition("=")
     if not equals:

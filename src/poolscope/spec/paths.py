@@ -16,13 +16,13 @@ _CHECKOUT = PACKAGE.parents[1]
 
 
 def shipped(folder: str) -> Path:
-    """A folder that ships with poolscope ("configs" or "experiments"): inside the wheel, else at the checkout's top."""
+    """Find a folder that ships with poolscope ("configs" or "experiments"): in the wheel, else at the checkout's top."""
     inside = PACKAGE / folder
     return inside if inside.is_dir() else _CHECKOUT / folder
 
 
 def is_study(name: str) -> bool:
-    """Whether a study can have this name: that of a folder, of its own, below results."""
+    """Tell whether a study can have this name: a folder below results that no other command writes."""
     return bool(_STUDY.fullmatch(name)) and name.lower() not in RESERVED
 
 
@@ -36,17 +36,17 @@ def check_study(name: str) -> None:
 
 
 def study_folder(results: str | Path, study: str) -> Path:
-    """Committed tables, figures and reports of a study: <results>/<study>."""
+    """Return the folder of a study's committed tables, figures and reports: <results>/<study>."""
     check_study(study)
     return Path(results) / study
 
 
 def runs_folder(results: str | Path, study: str) -> Path:
-    """Raw records of a study, not for git: <results>/runs/<study>."""
+    """Return the folder of a study's records, which are not for git: <results>/runs/<study>."""
     check_study(study)
     return Path(results) / "runs" / study
 
 
 def record_path(results: str | Path, study: str, digest: str, seed: int) -> Path:
-    """The record of one configuration and seed: <results>/runs/<study>/<digest>/seed-<seed>.json."""
+    """Return the path of one run's record: <results>/runs/<study>/<digest>/seed-<seed>.json."""
     return runs_folder(results, study) / digest / f"seed-{seed}.json"

@@ -14,7 +14,7 @@ from typing import Any
 
 from poolscope.spec.config import PLACEMENTS, ModelConfig, PoolConfig, RunConfig
 from poolscope.spec.errors import PoolscopeError
-from poolscope.spec.geometry import Pair, Window, make_window, reach
+from poolscope.spec.geometry import Pair, Window, extent, make_window
 from poolscope.spec.operators import OPERATORS
 from poolscope.spec.pool import all_options, find_window
 
@@ -194,7 +194,8 @@ class _Trace:
         pads = []
         for axis, (before, after) in enumerate(window.pads(*self.coarse)):
             gap, length = self.dilation[axis], self.shape[axis] + before * self.dilation[axis]
-            whole = coarse[axis] * window.stride[axis] * gap + reach(window.size[axis], gap * window.dilation[axis]) - 1
+            spanned = extent(window.size[axis], gap * window.dilation[axis])
+            whole = coarse[axis] * window.stride[axis] * gap + spanned - 1
             pads.append((before * gap, whole - length if self.model.conv_padding == "CIRCULAR" else after * gap))
         apart = _each(lambda gap, d: gap * d, self.dilation, window.dilation)
         return Window(window.size, (1, 1), (pads[0], pads[1]), apart)

@@ -123,7 +123,7 @@ def setting(
 
 
 def read_settings(schema: type, prefix: str = "") -> dict[str, Setting]:
-    """Every key of a schema, its sections' with dots, in the order in which they are declared."""
+    """List every key of a schema, its sections' with dots, in the order in which they are declared."""
     found: dict[str, Setting] = {}
     kinds = get_type_hints(schema)
     for entry in dataclasses.fields(schema):

@@ -12,7 +12,7 @@ _WIDTH = 200  # of tables in a file or a pipe
 
 
 def open_console(stderr: bool = False) -> Console:
-    """A console that prints brackets as brackets: names, paths and messages are text, not markup."""
+    """Open a console that prints brackets as brackets: names, paths and messages are text, not markup."""
     console = Console(stderr=stderr, markup=False, highlight=False, emoji=False)
     if not console.is_terminal:
         console.width = _WIDTH
@@ -20,7 +20,7 @@ def open_console(stderr: bool = False) -> Console:
 
 
 def make_bars(console: Console, *more: TextColumn) -> Progress:
-    """Progress bars that vanish when they end, and that only a terminal shows."""
+    """Make progress bars that vanish when they end, and that only a terminal shows."""
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -35,7 +35,7 @@ def make_bars(console: Console, *more: TextColumn) -> Progress:
 
 
 def list_rows(rows: Sequence[Mapping[str, object]], left: Sequence[str] | None = None) -> Table:
-    """A plain table, with the keys of the first row as headings; columns not in `left` (default: all) align right."""
+    """Make a plain table, headed by the keys of the first row; columns not in `left` (default: all) align right."""
     table = Table(box=None, pad_edge=False)
     if not rows:
         table.add_column("nothing yet")

@@ -17,7 +17,7 @@ _SLOTS = {"sgd": 1, "adam": 2, "adamw": 2}  # arrays that an optimiser keeps bes
 
 
 def estimate_memory(config: RunConfig, plan: Plan) -> dict[str, int]:
-    """Bytes that training certainly takes, by the key that decides on them; the truth is a few times more.
+    """Estimate the bytes that training certainly takes, by the key that decides on them; the truth is a few times more.
 
     Weights, gradients and the optimiser's arrays; one batch's images and the outputs of its convolutions, which the
     gradient needs; one evaluation batch's images, its largest layer, and its places in the split (eight bytes each).
@@ -49,7 +49,7 @@ def check_memory(config: RunConfig, plan: Plan, available: int | None = None) ->
 
 
 def measure_memory(devices: Sequence[jax.Device] | None = None) -> int:
-    """Bytes of memory of the devices that JAX computes on, on a CPU the machine's; 0 where that is unknown."""
+    """Measure the bytes of memory of the devices that JAX computes on (CPU: the machine's); 0 where it is unknown."""
     devices = jax.local_devices() if devices is None else devices
     if devices[0].platform == "cpu":
         return machine_memory()
