@@ -37,7 +37,7 @@ def add_overrides(parser: argparse.ArgumentParser, about: str) -> None:
 
 
 def add_job_flags(parser: argparse.ArgumentParser) -> None:
-    """Add flags of `train`, so that its command lines can be given to other commands; several values are a sweep anyway."""
+    """Add flags of `train`, so that its command lines fit other commands; several values are a sweep anyway."""
     parser.add_argument("-m", "--multirun", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--config-dir", metavar="DIR", help="folder of configuration files of your own")
 

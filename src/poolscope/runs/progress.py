@@ -73,7 +73,7 @@ class LiveDisplay(Lines):
         self.bars.stop()
 
     def watch(self, runs: Mapping[Path, str]) -> None:
-        """Follow runs, by the paths of their records, that other processes train: a bar for each one that is training."""
+        """Follow runs that other processes train, by the paths of their records: a bar for each that is training."""
         if not self.bars.disable:
             threading.Thread(target=self._follow, args=(runs,), daemon=True).start()
 

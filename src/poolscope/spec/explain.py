@@ -147,4 +147,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 def _first_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     line = " ".join(lines[0].split()).rstrip(".") if lines else type(error).__name__
-    return re.sub(r"^\w+ raised while resolving interpolation: ", "a reference in it can't be resolved: ", line)
+    line = re.sub(r"^\w+ raised while resolving interpolation: ", "a reference in it can't be resolved: ", line)
+    return re.sub(
+        r"(\w+Exception|mismatched input|extraneous input|no viable|token recognition).*", "it is no value", line
+    )

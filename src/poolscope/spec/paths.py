@@ -16,7 +16,7 @@ _CHECKOUT = PACKAGE.parents[1]
 
 
 def shipped(folder: str) -> Path:
-    """Find a folder that ships with poolscope ("configs" or "experiments"): in the wheel, else at the checkout's top."""
+    """Find a folder that ships with poolscope ("configs" or "experiments"), in the wheel or at the checkout's top."""
     inside = PACKAGE / folder
     return inside if inside.is_dir() else _CHECKOUT / folder
 
