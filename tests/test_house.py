@@ -26,9 +26,9 @@ def test_the_reading_half_and_the_ground_floor_never_load_jax() -> None:
     assert "pandas" in loaded
 
 
-def test_the_running_half_never_loads_what_draws() -> None:
+def test_the_running_half_never_loads_what_draws_nor_what_few_runs_need() -> None:
     loaded = imported_by("import poolscope.runs.run")
-    assert loaded.isdisjoint({"pandas", "matplotlib", "jinja2"})
+    assert loaded.isdisjoint({"pandas", "matplotlib", "jinja2", "scipy", "sklearn", "tensorflow_datasets", "orbax"})
     assert "jax" in loaded
 
 
@@ -37,7 +37,7 @@ def test_reading_data_never_loads_tensorflow() -> None:
     assert "tensorflow" not in loaded
 
 
-@pytest.mark.parametrize("command", ["--help", "list pools"])
+@pytest.mark.parametrize("command", ["--help", "list pools", "show data=digits", "apply pool=max,avg,none"])
 def test_a_command_loads_neither_half_before_it_needs_it(command: str) -> None:
     program = f"import sys; sys.argv = ['poolscope', *{command.split()!r}]\nfrom poolscope.cli import main"
     loaded = imported_by(f"{program}\ntry:\n    main()\nexcept SystemExit as end:\n    assert not end.code")

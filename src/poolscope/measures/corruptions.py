@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
 from poolscope.data.datasets import Dataset
 from poolscope.measures.predictions import PROBED, Logits, Values, measure_or_explain
@@ -123,7 +122,9 @@ def _impulse_noise(image: np.ndarray, share: float, rng: np.random.Generator) ->
 
 
 def _gaussian_blur(image: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarray:
-    return ndimage.gaussian_filter(image, (sigma, sigma, 0), mode="constant" if image.shape[2] == 1 else "reflect")
+    from scipy.ndimage import gaussian_filter
+
+    return gaussian_filter(image, (sigma, sigma, 0), mode="constant" if image.shape[2] == 1 else "reflect")
 
 
 def _contrast(image: np.ndarray, factor: float, rng: np.random.Generator) -> np.ndarray:
@@ -165,7 +166,9 @@ def _shear(image: np.ndarray, amount: float, rng: np.random.Generator) -> np.nda
 
 def _elastic(image: np.ndarray, pixels: float, rng: np.random.Generator) -> np.ndarray:
     """Every pixel is read up to a few pixels away, neighbours from near places; `pixels`: root mean square of that."""
-    field = np.stack([ndimage.gaussian_filter(rng.standard_normal(image.shape[:2]), 4, mode="wrap") for _ in range(2)])
+    from scipy.ndimage import gaussian_filter
+
+    field = np.stack([gaussian_filter(rng.standard_normal(image.shape[:2]), 4, mode="wrap") for _ in range(2)])
     field *= pixels / max(float(np.sqrt((field**2).mean())), 1e-12)
     return _read_at(image, np.indices(image.shape[:2]) + field)
 
@@ -201,9 +204,11 @@ def _warp(image: np.ndarray, matrix: np.ndarray, shift: np.ndarray | None = None
 
 def _read_at(image: np.ndarray, places: np.ndarray) -> np.ndarray:
     """Outside is black for one channel (a drawing on black), and a mirror image for a photograph."""
+    from scipy.ndimage import map_coordinates
+
     mode = "constant" if image.shape[2] == 1 else "reflect"
     return np.stack(
-        [ndimage.map_coordinates(image[..., channel], places, order=1, mode=mode) for channel in range(image.shape[2])],
+        [map_coordinates(image[..., channel], places, order=1, mode=mode) for channel in range(image.shape[2])],
         -1,
     )
 
