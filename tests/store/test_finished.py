@@ -12,6 +12,7 @@ from made_records import make_config, make_record, write_study
 from poolscope.cli import main
 from poolscope.spec.compose import compose_runs
 from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.paths import record_path
 from poolscope.statistics.tables import collect, write_tables
 from poolscope.store.finished import identify, open_finished
 from poolscope.store.record import RunRecord, read_record
@@ -86,6 +87,18 @@ def test_a_study_is_continued_from_its_committed_table(
     assert sorted(after) == [("avg", "1"), ("avg", "2"), ("max", "0"), ("max", "1"), ("max", "2")]
     for row in before:
         assert row.items() <= after["max", row["seed"]].items()
+
+
+def test_a_record_in_another_run_s_place_is_not_that_run(results: Path) -> None:
+    config, other = make_config(), make_config("avg")
+    write_study(results, [make_record(config, 0)])
+    path = record_path(results, "made", *identify(config, 0))
+    for key, study in ((identify(config, 1), "made"), (identify(other, 0), "made"), (identify(config, 0), "mine")):
+        target = record_path(results, study, *key)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
+        with pytest.raises(PoolscopeError, match=rf"{target.name} is out of place: it holds \w+/seed-0.json of study"):
+            open_finished(str(results), study).lacks(key)
 
 
 def test_another_configuration_and_an_unfinished_run_are_not_done_by_the_table(results: Path) -> None:

@@ -49,7 +49,7 @@ class FinishedRuns:
     def record(self, key: RunKey) -> RunRecord | None:
         """Read a run's record; None where there is none. Raises PoolscopeError where it is damaged or out of place."""
         path = record_path(self.results, self.study, *key)
-        return read_parsed(path, signature) if (signature := _sign(path)) else None
+        return _read_parsed(path, signature) if (signature := _sign(path)) else None
 
     def outcome(self, key: RunKey) -> Outcome | None:
         """How a run ended, by its record, else by its committed row; None for a run that is still to be done.
@@ -62,7 +62,7 @@ class FinishedRuns:
             return None if row is None else _read_row(row)
         known = self._known.get(key)
         if known is None or known[0] != signature:
-            record = read_parsed(path, signature)
+            record = _read_parsed(path, signature)
             known = (signature, Outcome(record.status, record.reason, record.scalars, record.provenance))
             self._known[key] = known
         return known[1]
@@ -91,7 +91,7 @@ def identify(config: RunConfig, seed: int) -> RunKey:
 
 
 @lru_cache(_KEPT)
-def read_parsed(path: Path, signature: Signature) -> RunRecord:
+def _read_parsed(path: Path, signature: Signature) -> RunRecord:
     """Read a record in its place, parsed once for each state of its file."""
     return read_placed_record(path)
 

@@ -31,7 +31,7 @@ def read_table(results: str | Path, study: str, name: str) -> list[Cells]:
         problem = find_problem(name, row, study)
         key = tuple(row[column] for column in KEYS[name])
         if problem is None and first.setdefault(key, number) != number:
-            problem = f"{' '.join(key)} stands in row {first[key]} already"
+            problem = f"it has the same {', '.join(KEYS[name][:-1])} and {KEYS[name][-1]} as row {first[key]}"
         if problem:
             raise PoolscopeError(f"The table {path} is damaged, row {number}: {problem}; {RESTORE}.")
     if name == "runs" and (found := find_contradiction(rows)):
