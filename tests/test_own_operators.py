@@ -94,6 +94,7 @@ def check_the_rest_is_as_before(found: dict[str, Any], name: str) -> None:
     assert found["problems"] == []
 
 
+@pytest.mark.long
 def test_an_operator_inside_is_one_python_file_one_yaml_and_one_test(tmp_path: Path) -> None:
     """In a copy of the checkout: added, checked, tested beside the others, trained a few steps, reported."""
     copy = tmp_path / "checkout"
@@ -123,6 +124,7 @@ def test_an_operator_inside_is_one_python_file_one_yaml_and_one_test(tmp_path: P
     assert {folder: list_files(copy / folder) for folder in ("experiments", "results")} == before
 
 
+@pytest.mark.long
 def test_somebody_else_s_package_adds_an_operator_a_data_set_and_a_measurement(tmp_path: Path) -> None:
     """The example package: installed without network, listed, completed, checked, trained, recorded, reported."""
     uv = Path(sys.executable).with_name("uv")

@@ -89,16 +89,18 @@ def apply_operators(pools: Sequence[PoolConfig], matrix: np.ndarray, train: bool
 
 def _apply_plainly(pool: PoolConfig, matrix: np.ndarray) -> np.ndarray | None:
     """The operator's output (H, W, 1) where NumPy will do, without the seconds that importing JAX takes; else None."""
-    from poolscope.kernels.small_maps import REDUCTIONS, reduce_windows
+    import numpy as np
+
+    from poolscope.kernels.small_maps import reduce_windows
 
     if OPERATORS[pool.name].kind == "none":
         return matrix[:, :, None]
     given = {name: (getattr(pool, name), option.default) for name, option in OPERATORS[pool.name].options.items()}
     special = any(value not in (None, default) for name, (value, default) in given.items() if name != "dilation")
-    if special or pool.name not in REDUCTIONS or matrix.size > _MOST_IN_NUMPY:
+    if special or not OPERATORS[pool.name].numpy or matrix.size > _MOST_IN_NUMPY:
         return None
     window = make_window(pool.window, pool.stride, pool.padding, pool.dilation or 1)
-    reduced = reduce_windows(matrix, window, REDUCTIONS[pool.name])
+    reduced = reduce_windows(matrix, window, getattr(np, OPERATORS[pool.name].numpy))
     return None if reduced is None else reduced[:, :, None]
 
 

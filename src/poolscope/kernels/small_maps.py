@@ -8,8 +8,6 @@ import numpy as np
 
 from poolscope.spec.geometry import Window
 
-REDUCTIONS: dict[str, Callable[[np.ndarray], np.float32]] = {"max": np.max, "min": np.min, "avg": np.mean}
-
 
 def reduce_windows(x: np.ndarray, window: Window, reduction: Callable[[np.ndarray], np.float32]) -> np.ndarray | None:
     """Return the reduction over each window's cells, padding left out; None if a window sees nothing but padding.

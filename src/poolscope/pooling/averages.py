@@ -30,6 +30,7 @@ from poolscope.spec.geometry import Pair, Window
     formula="mean x",
     source="LeCun et al. 1990",
     options={"count_include_pad": Switch(help="divide by the whole window where it overlaps padding")},
+    numpy="mean",
 )
 def avg_pool(
     x: jax.Array,

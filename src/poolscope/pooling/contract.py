@@ -82,6 +82,23 @@ def check_transformations(name: str) -> None:
     np.testing.assert_allclose(mapped, layer(x), rtol=1e-5, atol=1e-6)
 
 
+def check_derivatives(name: str) -> None:
+    """Forward mode is the transpose of reverse mode, and the gradient of a sum of squares has a derivative itself."""
+    layer = build_layer(name, _window(name, 3, 2, "SAME"))
+    x, moved = draw_maps(1, 5, 6, CHANNELS), draw_maps(1, 5, 6, CHANNELS, seed=1)
+    for mode in modes(name):
+
+        def all_of(x: jax.Array, moved: jax.Array, mode: dict[str, Any] = mode) -> tuple[jax.Array, ...]:
+            y, tangent = jax.jvp(lambda x: layer(x, **mode), (x,), (moved,))
+            (cotangent,) = jax.vjp(lambda x: layer(x, **mode), x)[1](jnp.cos(y))
+            gradient = jax.grad(lambda x: jnp.sum(layer(x, **mode) ** 2))
+            return jnp.sum(tangent * jnp.cos(y)), jnp.sum(cotangent * moved), jax.jvp(gradient, (x,), (moved,))[1]
+
+        forward, backward, second = compile_quickly(all_of)(x, moved)
+        np.testing.assert_allclose(forward, backward, rtol=1e-3, atol=1e-4)
+        assert bool(jnp.isfinite(second).all()), "a second derivative isn't finite"
+
+
 def check_gain(name: str) -> None:
     """A constant positive map is scaled by the declared gain."""
     operator = OPERATORS[name]
@@ -170,6 +187,7 @@ CHECKS: dict[str, Callable[[str], None]] = {
     "gradients": check_gradients,
     "gradients of halves": check_gradients_of_halves,
     "transformations": check_transformations,
+    "derivatives": check_derivatives,
     "gain": check_gain,
     "window of one cell": check_window_of_one_cell,
     "a-trous form": check_atrous_form,

@@ -33,6 +33,7 @@ T = TypeVar("T")
     summary="largest value of the window",
     formula="max x",
     source="Yamaguchi et al. 1990",
+    numpy="max",
 )
 def max_pool(
     x: jax.Array, window: Size, stride: int | Sequence[int] | None = None, padding: Any = "VALID", *, dilation: Any = 1
@@ -62,6 +63,7 @@ def max_pool(
     summary="smallest value of the window",
     formula="min x",
     source="-max(-x) of Yamaguchi et al. 1990",
+    numpy="min",
 )
 def min_pool(
     x: jax.Array, window: Size, stride: int | Sequence[int] | None = None, padding: Any = "VALID", *, dilation: Any = 1

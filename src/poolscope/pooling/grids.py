@@ -166,7 +166,7 @@ def _random_cuts(total: int, output: int, key: jax.Array) -> jax.Array:
     summary="max at stride 1, then random rows and columns of a grid; averaged when evaluated",
     formula="(max x)[rows, columns]",
     source="Zhai et al. 2017",
-    options={"grid": Whole(help="cells of the grid, a multiple of the stride; null: the stride")},
+    options={"grid": Whole(help="cells of the grid, a multiple of the stride, null for the stride")},
     stochastic=True,
     no_stride1_form="the cells that it keeps are drawn",
     kind="map",

@@ -159,6 +159,7 @@ class Operator:
     sized: the function takes an output_size instead of a window.
     convolves: the function takes conv_general_dilated, what it convolves with.
     strides_convolution: it has no layer, but the preceding convolution takes its stride.
+    numpy: the name of NumPy's function of the same values, where there is one.
     reads_first_cell: of a window only the first cell matters, so that it adds nothing to the receptive field.
     no_stride1_form: why it isn't an operator at stride 1 followed by a fixed subsampling, where it isn't.
     function, keywords, module, package, version: filled in by whoever reads the declaration: the function, its keywords
@@ -183,6 +184,7 @@ class Operator:
     convolves: bool = False
     strides_convolution: bool = False
     no_stride1_form: str = ""
+    numpy: str = ""
     reads_first_cell: bool = False
     function: str = ""
     keywords: tuple[str, ...] = ()

@@ -31,7 +31,7 @@ __all__ = ["OPERATORS", "Operator", "read_operators"]
 
 # What composes with every window reduction.
 _COMPOSED = {
-    "filter_size": Whole(None, "taps of a binomial blur before the subsampling (anti-aliasing); null: no blur", 1, 64),
+    "filter_size": Whole(None, "taps of a binomial blur before the subsampling (anti-aliasing), null for none", 1, 64),
     "dilation": Sizes(None, "distance between the cells of a window, as a number or [height, width]; null: 1"),
 }
 _WORDS = {word.__name__: word for word in (Real, Whole, Switch, Choice, Sizes, Learned)}

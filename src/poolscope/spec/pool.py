@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import MISSING
 
-from poolscope.spec.declaration import Operator, Option, Sizes
+from poolscope.spec.declaration import Operator, Option, Real, Sizes, Whole
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Window, make_window
 from poolscope.spec.operators import OPERATORS
@@ -58,7 +58,9 @@ else:
         users: dict[str, list[str]] = {}
         for operator in OPERATORS.values():
             if option in operator.options:
-                users.setdefault(operator.options[option].help, []).append(operator.name)
+                found = operator.options[option]
+                limits = f", {found.describe()}" if isinstance(found, (Real, Whole)) else ""
+                users.setdefault(found.help + limits, []).append(operator.name)
         return "; ".join(f"{', '.join(names)}: {text}" if len(names) < 9 else text for text, names in users.items())
 
     _KINDS: dict[str, Option] = {
