@@ -48,7 +48,7 @@ MEASURES = (
         "Impulse response",
         "An output's answer to a single 1 on a map of zeros, less its answer to nothing, by where that 1 lies; the "
         "frame is the output's window. Blue is positive, orange negative. A quarter of the sum is the mean answer to a "
-        "1 somewhere in the window. Of an operator that isn't linear this tells little about other maps.",
+        "1 somewhere in the window. Of an operator that isn't linear this says little about other maps.",
     ),
     (
         "Gain at each frequency",

@@ -14,7 +14,7 @@ from poolscope.spec.errors import PoolscopeError
 FOLDER = "operators"
 TITLE = "Operators on raw images"
 SUMMARY = (
-    "What each pooling operator does to images by itself: no network, no training. Window 2 and stride 2 unless said "
+    "What each pooling operator does to images by itself: no network, no training. Window 2 and stride 2 unless named "
     "otherwise; operators that learn are at their initial values, stochastic ones in their evaluated form. Linear "
     "probes are fitted on training images and judged on test images."
 )

@@ -17,8 +17,8 @@ from poolscope.reports.figures.measures import (
     plot_agreement,
     plot_corruptions,
     plot_cost,
-    plot_ledger,
     plot_shift_curves,
+    plot_stage_information,
 )
 from poolscope.reports.figures.study import (
     plot_accuracy,
@@ -176,7 +176,11 @@ def _section_measures(done: pd.DataFrame, baselines: Mapping[tuple[str, str], st
     for setting in done["setting"].unique():
         runs, name = done[done["setting"] == setting], str(setting).replace(" ", "_")
         drawn = (
-            ("ledger", plot_ledger(runs, setting), "information before and after each pool, mean of all seeds"),
+            (
+                "stage_information",
+                plot_stage_information(runs, setting),
+                "information before and after each pool, mean of all seeds",
+            ),
             ("agreement", plot_agreement(runs, setting), "test images predicted as unshifted, by shift, wrapped"),
             ("corruptions", plot_corruptions(runs, baselines, setting), "500 test images, mean over severities"),
         )
@@ -244,7 +248,11 @@ def _section_maps(done: pd.DataFrame, feature_maps: pd.DataFrame) -> list[Sectio
         )
         shown = {panel.get_title(loc="left") for panel in figure.axes}
         absent = [arm for arm in done.loc[done["setting"] == setting, "arm"].unique() if arm not in shown]
-        caption += f" Not shown, without maps of both sides or for want of room: {', '.join(absent)}." if absent else ""
+        caption += (
+            f" Omitted, without feature maps of both sides or beyond the figure's panels: {', '.join(absent)}."
+            if absent
+            else ""
+        )
         plots.append(Plot(_name_plot("feature_maps", setting, done), figure, caption))
     return [Section("Feature maps", plots=tuple(plots))] if plots else []
 

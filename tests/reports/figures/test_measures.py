@@ -13,8 +13,8 @@ from poolscope.reports.figures.measures import (
     plot_agreement,
     plot_corruptions,
     plot_cost,
-    plot_ledger,
     plot_shift_curves,
+    plot_stage_information,
 )
 
 
@@ -40,7 +40,7 @@ def labelled() -> pd.DataFrame:
 
 
 def test_ledger_shows_each_arm_before_and_after_each_pool(labelled: pd.DataFrame) -> None:
-    figure = plot_ledger(labelled, "mnist")
+    figure = plot_stage_information(labelled, "mnist")
     assert figure is not None
     axes = figure.axes
     assert len(axes) == 8
@@ -87,7 +87,7 @@ def test_figures_save_alike(labelled: pd.DataFrame, tmp_path: Path) -> None:
 
 def test_nothing_is_drawn_where_nothing_was_measured() -> None:
     runs = pd.DataFrame({"setting": ["mnist"], "arm": ["max"], "operator": ["max"], "seed": [0]})
-    assert plot_ledger(runs, "mnist") is None
+    assert plot_stage_information(runs, "mnist") is None
     assert plot_shift_curves(runs) is None
     assert plot_agreement(runs, "mnist") is None
     assert plot_corruptions(runs, {}, "mnist") is None

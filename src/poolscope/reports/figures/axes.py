@@ -30,7 +30,7 @@ def find_limits(
     margin: float = 0.06,
     zero: bool = False,
 ) -> tuple[float, float]:
-    """Axis limits that one seed gone astray can't stretch, from the values of each arm.
+    """Find axis limits that one outlier can't stretch, from the values of each arm.
 
     They hold all values and 95 % t intervals up to three interquartile ranges beyond the quartiles of all values
     (Tukey's far-out fences, 1977), in any case every arm's median and, with `zero`, 0; never more than `bounds`.

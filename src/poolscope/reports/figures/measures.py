@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from poolscope.reports.figures.style import GREY, WIDTH, make_grid, style_arms, styled
 from poolscope.statistics.inference import summarise
 
-LEDGER = {
+STAGE_MEASURES = {
     "image_r2": "I1 image, R²",
     "label_bits": "I3 label, bits",
     "location_rmse": "I4 place, RMSE (pixels)",
@@ -28,7 +28,7 @@ FILLS = {"circular": "wrapped", "zero": "zero-filled"}
 _MOST_ARMS = 8
 
 
-def plot_ledger(labelled: pd.DataFrame, setting: str) -> Figure | None:
+def plot_stage_information(labelled: pd.DataFrame, setting: str) -> Figure | None:
     """Information before and after each pool, stage by stage: trained solid, at initialisation dotted; mean over seeds
     with every seed thin."""
     runs = labelled[labelled["setting"] == setting]
@@ -39,21 +39,21 @@ def plot_ledger(labelled: pd.DataFrame, setting: str) -> Figure | None:
     places = [f"{stage}_{{measure}}_{moment}" for stage in stages for moment in ("before", "after")]
     names = [f"{stage.removeprefix('pool')}\n{moment}" for stage in stages for moment in ("before", "after")]
     with styled():
-        figure, axes = make_grid(2 * len(LEDGER), len(LEDGER), 2.1, WIDTH, sharex=True)
-        for (measure, title), column in zip(LEDGER.items(), range(len(LEDGER)), strict=True):
+        figure, axes = make_grid(2 * len(STAGE_MEASURES), len(STAGE_MEASURES), 2.1, WIDTH, sharex=True)
+        for (measure, title), column in zip(STAGE_MEASURES.items(), range(len(STAGE_MEASURES)), strict=True):
             for row, (suffix, moment) in enumerate((("_init", "at initialisation"), ("", "trained"))):
-                ax = axes[row * len(LEDGER) + column]
+                ax = axes[row * len(STAGE_MEASURES) + column]
                 columns = [place.format(measure=measure) + suffix for place in places]
                 for arm, group in runs.groupby("arm", sort=False):
                     draw_stages(group, ax, columns, styles[str(arm)], str(arm))
                 ax.set_xticks(range(len(names)), names, fontsize=6)
                 if column == 0:
                     ax.set_ylabel(moment)
-            low = min(axes[row * len(LEDGER) + column].get_ylim()[0] for row in (0, 1))
-            high = max(axes[row * len(LEDGER) + column].get_ylim()[1] for row in (0, 1))
+            low = min(axes[row * len(STAGE_MEASURES) + column].get_ylim()[0] for row in (0, 1))
+            high = max(axes[row * len(STAGE_MEASURES) + column].get_ylim()[1] for row in (0, 1))
             for row in (0, 1):
-                axes[row * len(LEDGER) + column].set_ylim(low, high)
-                axes[row * len(LEDGER) + column].set_title(title if row == 0 else "", fontsize=7)
+                axes[row * len(STAGE_MEASURES) + column].set_ylim(low, high)
+                axes[row * len(STAGE_MEASURES) + column].set_title(title if row == 0 else "", fontsize=7)
         _add_legend(figure, "outside lower center")
     return figure
 
@@ -110,26 +110,24 @@ def plot_agreement(labelled: pd.DataFrame, setting: str, fill: str = "circular")
     }
     if not shifts:
         return None
-    reach = max(down for down, _ in shifts.values())
+    most = max(down for down, _ in shifts.values())
     runs = labelled[labelled["setting"] == setting]
     arms = list(runs["arm"].unique())[:_MOST_ARMS]
     maps = {}
     for arm in arms:
-        maps[arm] = np.full((2 * reach + 1,) * 2, np.nan)
+        maps[arm] = np.full((2 * most + 1,) * 2, np.nan)
         for column, (down, right) in shifts.items():
-            maps[arm][down + reach, right + reach] = 100 * runs.loc[runs["arm"] == arm, column].mean()
+            maps[arm][down + most, right + most] = 100 * runs.loc[runs["arm"] == arm, column].mean()
     low = min(float(np.nanmin(values)) for values in maps.values())
     with styled():
         columns = min(4, len(arms))
         figure, axes = make_grid(len(arms), columns, 2.3, WIDTH * columns / 4 + 0.8, sharex=True, sharey=True)
         for ax, (arm, values) in zip(axes, maps.items(), strict=True):
-            picture = ax.imshow(
-                values, vmin=low, vmax=100, extent=(-reach - 0.5, reach + 0.5, reach + 0.5, -reach - 0.5)
-            )
+            picture = ax.imshow(values, vmin=low, vmax=100, extent=(-most - 0.5, most + 0.5, most + 0.5, -most - 0.5))
             ax.set_title(arm, fontsize=7)
             ax.grid(visible=False)
-            ax.set_xticks(range(-reach, reach + 1))
-            ax.set_yticks(range(-reach, reach + 1))
+            ax.set_xticks(range(-most, most + 1))
+            ax.set_yticks(range(-most, most + 1))
         axes[0].set_ylabel(f"{setting}: moved down (pixels)", fontsize=7)
         figure.supxlabel("moved right (pixels)", fontsize=7)
         figure.colorbar(picture, ax=list(axes), label="agreement (%)", shrink=0.7)

@@ -31,7 +31,7 @@ def plot_all(tables: Mapping[str, pd.DataFrame]) -> dict[str, Figure]:
         "spectra": plot_spectra(tables["spectra"]),
     }
     for data in operators["data"].unique():
-        if figure := plot_gallery(tables["gallery"], str(data)):
+        if figure := plot_reconstructions(tables["gallery"], str(data)):
             figures[f"gallery_{data}"] = figure
     if len(tables["caution"]):
         figures["caution"] = plot_caution(tables["caution"])
@@ -163,7 +163,7 @@ def plot_caution(caution: pd.DataFrame) -> Figure:
     return figure
 
 
-def plot_gallery(gallery: pd.DataFrame, data: str) -> Figure | None:
+def plot_reconstructions(gallery: pd.DataFrame, data: str) -> Figure | None:
     """An image, its pooled map, its linear reconstruction and what that lacks, a row for each operator."""
     rows = gallery[(gallery["data"] == data) & (gallery["window"].astype(str) == "2") & (gallery["options"] == "")]
     pools = list(rows["pool"].unique())[:_MOST_ROWS]

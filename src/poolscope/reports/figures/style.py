@@ -26,7 +26,7 @@ PLACES = (
     *("max", "avg", "blur", "subsample", "stochastic", "conv_stride", "max_blur", "strided_conv", "none", "mixed"),
     *("soft", "gem", "gated", "lp", "random_mixed", "min", "lse", "median", "ordinal", "tree", "dpp", "edscw", "em"),
     *("ada", "haar", "lip", "spectral", "diffstride", "fractional_max", "s3", "aps", "lps", "lift", "space_to_depth"),
-    *("adaptive_avg", "adaptive_max"),
+    *("adaptive_avg", "adaptive_max", "rank_avg", "rank_weighted", "rank_stochastic"),
 )
 WIDTH = 7.2  # inches; the text width of a printed page
 GREY = "#767676"
