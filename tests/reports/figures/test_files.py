@@ -45,6 +45,15 @@ def test_a_figure_that_cannot_be_written_is_an_error_whichever_process_had_it(tm
         save_figures(make_figures(), tmp_path)
 
 
+def test_the_last_bits_of_a_coordinate_name_nothing():
+    """Matplotlib hashes coordinates at full precision, and those differ between processors; the picture doesn't."""
+    svg = '<path id="m{0}"/><use href="#m{0}" clip-path="url(#p{1})"/><clipPath id="p{1}"/><g id="text_1"/>'
+    one, other = (
+        files.number_names(svg.format(*names)) for names in (("0123456789", "abcdef0123"), ("f" * 10, "0" * 10))
+    )
+    assert one == other == '<path id="m1"/><use href="#m1" clip-path="url(#p2)"/><clipPath id="p2"/><g id="text_1"/>'
+
+
 def test_no_process_is_forked_beside_jax_or_a_thread(monkeypatch):
     monkeypatch.setitem(files.sys.modules, "jax", object())
     assert files._count_workers() == 1

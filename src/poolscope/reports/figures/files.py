@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import sys
 import threading
 import warnings
@@ -32,8 +34,9 @@ def save_figure(
         for path in paths:
             with open_whole(path) as file:
                 if path.suffix == ".svg":
-                    facts = {"Date": None, "Creator": None, "Format": None, "Type": None}
-                    FigureCanvasSVG(figure).print_svg(file, metadata=facts)
+                    text, facts = io.StringIO(), {"Date": None, "Creator": None, "Format": None, "Type": None}
+                    FigureCanvasSVG(figure).print_svg(text, metadata=facts)
+                    file.write(number_names(text.getvalue()).encode())
                     figure.dpi = STYLE["figure.dpi"]  # as it was; Figure.savefig restores it, but draws all twice
                 else:
                     FigureCanvasAgg(figure).print_png(file, metadata={"Software": None})
@@ -71,6 +74,13 @@ def save_pdf(figure: Figure, folder: str | Path, name: str) -> Path:
         with open_whole(path) as file:
             FigureCanvasPdf(figure).print_pdf(file, metadata={"CreationDate": None, "Creator": None, "Producer": None})
     return path
+
+
+def number_names(svg: str) -> str:
+    """Number what Matplotlib names by a hash of its coordinates, whose last bits vary from processor to processor."""
+    hashed = dict.fromkeys(re.findall(r'\bid="([^"]*[0-9a-f]{10})"', svg))
+    numbered = {name: f"{name[:-10]}{number}" for number, name in enumerate(hashed, start=1)}
+    return re.sub(r'(\bid="|href="#|url\(#)([^")]+)', lambda found: found[1] + numbered.get(found[2], found[2]), svg)
 
 
 def _name_files(folder: str | Path, name: str, kinds: Sequence[str]) -> tuple[Path, ...]:
