@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
 
 from poolscope.spec.config import SETTINGS
 
@@ -102,6 +101,6 @@ def _quote(text: str) -> str:
 def _can_be_read(word: str) -> bool:
     try:
         OverridesParser.create().parse_override(word)
-    except HydraException:
+    except Exception:  # Hydra's own, and what Python makes of numbers of thousands of digits
         return False
     return True
