@@ -32,7 +32,7 @@ def test_random_hostile_input_is_taken_or_refused(kind: str, count: int, tmp_pat
         (["+experiment=true"], "+experiment=true can't be composed: Config group override must be a string"),
         (["data=" + "a" * 5000, "~study={}"], "can't be composed: [Errno 36] File name too long"),
         (["study=" + "1" * 4400], "study must be a name"),
-        (["hydra/job_logging=${hydra:job.num}"], "hydra/job_logging"),
+        (["hydra/job_logging=${hydra:job.num}"], "Error resolving interpolation '${hydra:job.num}'"),
         (["model.kernel=${hydra:job.num}"], "model.kernel: a reference in it can't be resolved: HydraConfig was not"),
         (["++train.devices=${oc.decode:'['}"], "train.devices"),
         (["seeds=[" + "1" * 4400 + "]"], "seeds"),
@@ -48,7 +48,7 @@ def test_what_hydra_answers_with_other_exceptions(words: list[str], said: str) -
     with pytest.raises(PoolscopeError, match=re.escape(said)) as refused:
         compose_runs(words, True)
     assert len(str(refused.value).splitlines()) == 1
-    assert not re.search(r"\w+(Error|Exception)\b|mismatched input", str(refused.value))
+    assert not re.search(r"\w(Error|Exception)\b|mismatched input|_dummy_", str(refused.value))
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def _bad_key_or_value(error: Exception, overrides: Sequence[str]) -> str:
     where = f"{file[1]}.yaml: " if file else ""
     merging = re.search(r"Error merging override \+*([^=\s]+)=(.*)", message)
     named = re.search(r"full_key: ([^\[\s]+)", message) or re.search(r"Could not override '([^']+)'", message)
-    key = named[1] if named else ""
+    key = named[1] if named and named[1] != "_dummy_" else ""  # Hydra's own, for groups
     value = merging[2] if merging and merging[1] == key else _value(key, overrides, message)
     if key and key not in SETTINGS and re.search(r"Key '[^']+' not in '\w+Config'|Could not override", message):
         if file and key == "experiment":
