@@ -154,9 +154,8 @@ def run(moments: int, launcher: str, seed: int) -> int:
                 found, ended = kill(results, [*words, f"results={results}"], delay, arm)
                 if not ended:
                     counts[kind] += 1
-                    print(
-                        f"{kind} {counts[kind]}: {found} after {'' if delay is None else f'{delay:.2f} s'}", flush=True
-                    )
+                    moment = "" if delay is None else f" after {delay:.2f} s"
+                    print(f"{kind} {counts[kind]}: {found}{moment}", flush=True)
             tables = tabulate(results, Path(scratch, "found"))
             differing = [name for name in NAMES if tables[name] != expected[name]]
             if differing:
