@@ -16,10 +16,9 @@ from processes import with_cpu_devices
 
 from poolscope.data.datasets import load_dataset
 from poolscope.runs.run import run_config
-from poolscope.spec.config import TrainConfig, digest
+from poolscope.spec.config import digest
 from poolscope.spec.paths import record_path
 from poolscope.store.record import RunRecord, read_record
-from poolscope.training.devices import count_together
 from poolscope.training.history import Trained
 from poolscope.training.trainer import Trainer
 
@@ -178,13 +177,6 @@ def test_seeds_that_are_trained_together_go_on_from_their_checkpoint(
     assert len(told) == 1 and told[0].startswith("Training goes on from epoch ")
     for one, other in zip(whole, records, strict=True):
         assert one.curves == other.curves and comparable(one) == comparable(other)
-
-
-def test_how_many_are_trained_together_is_chosen_by_back_end() -> None:
-    auto, two = TrainConfig(), TrainConfig(seeds_at_once=2)
-    assert [count_together(auto, back_end, 5) for back_end in ("cpu", "gpu", "tpu")] == [1, 5, 5]
-    assert [count_together(two, back_end, 5) for back_end in ("cpu", "gpu")] == [2, 2]
-    assert count_together(two, "cpu", 1) == 1
 
 
 DEVICES = """

@@ -22,10 +22,8 @@ from small_runs import build, cut, epoch_data, prepare
 from poolscope.data.datasets import Dataset
 from poolscope.data.splits import Split
 from poolscope.spec.config import TrainConfig
-from poolscope.spec.errors import PoolscopeError
 from poolscope.training import trainer as train
 from poolscope.training.augment import augment, normalise
-from poolscope.training.devices import make_mesh
 from poolscope.training.history import Evaluation, Trained, Weights
 from poolscope.training.placement import PlacedSplit
 from poolscope.training.streams import STREAMS, stream_key
@@ -278,16 +276,6 @@ def test_half_precision_trains_like_full_precision() -> None:
         curves[precision] = trained.curves["train_loss"]
     assert curves["float32"] != curves["bfloat16"]
     np.testing.assert_allclose(curves["bfloat16"], curves["float32"], rtol=0.02)
-
-
-def test_refusals_of_batches_and_devices_are_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(PoolscopeError, match=r"^train.batch_size must be at most .* training images, 500, not 501\.$"):
-        prepare("train.batch_size=501")
-    with pytest.raises(PoolscopeError, match=r"^train.devices must be at most the 1 that JAX sees here, not 2\.$"):
-        make_mesh(TrainConfig(devices=2), 500)
-    monkeypatch.setattr(jax, "devices", lambda: [None] * 4)
-    with pytest.raises(PoolscopeError, match=r"^train.batch_size must be a multiple of train.devices = 3, not 64\.$"):
-        make_mesh(TrainConfig(devices=3, batch_size=64), 500)
 
 
 DEVICES = """

@@ -35,9 +35,9 @@ def delete_damaged_programs(folder: Path) -> list[str]:
     compiled, in every later process. Only entries that changed since the last call are read.
     """
     marker, began, deleted = folder / _CHECKED, time.time(), []
-    with suppress(OSError):
+    with suppress(OSError), os.scandir(folder) as entries:
         checked = marker.stat().st_mtime if marker.exists() else 0.0
-        for entry in os.scandir(folder):
+        for entry in entries:
             if entry.name.endswith("-cache") and entry.stat().st_mtime >= checked and not _is_whole(Path(entry.path)):
                 os.unlink(entry.path)
                 deleted.append(entry.name)
