@@ -26,8 +26,8 @@ from poolscope.benchmarks.bench import (
 from poolscope.benchmarks.page import TARGETS, build_page, judge_targets
 from poolscope.benchmarks.parts import PARTS
 from poolscope.benchmarks.rounds import (
+    BenchmarkCase,
     Children,
-    Comparison,
     Contender,
     Measured,
     Pace,
@@ -70,7 +70,7 @@ def test_ratios_are_taken_within_a_round() -> None:
 
 
 def test_rows_of_hand_made_timings() -> None:
-    comparison = Comparison("q", tuple(contend(name, "x") for name in "abc"), ("images/CPU-s", "s", "MiB"))
+    comparison = BenchmarkCase("q", tuple(contend(name, "x") for name in "abc"), ("images/CPU-s", "s", "MiB"))
     took = [{"items": 12.0, "cpu": 3.0, "wall": 6.0}, {"items": 12.0, "cpu": 1.5, "wall": 4.0}]
     measured = {
         "a": Measured(dict(enumerate(took)), 50.0),
@@ -90,7 +90,7 @@ def test_rows_of_hand_made_timings() -> None:
 
 
 def test_every_contender_takes_its_turn_in_a_process_of_its_own(children: Children) -> None:
-    comparison = Comparison("q", (contend("one", "counting", items=3), contend("two", "counting", items=5)))
+    comparison = BenchmarkCase("q", (contend("one", "counting", items=3), contend("two", "counting", items=5)))
     measured = measure(comparison, children, Pace(4, 2, 0.002), lambda _: None)
     assert [found.note for found in measured.values()] == ["", ""]
     for name, items in (("one", 3), ("two", 5)):
@@ -103,7 +103,7 @@ def test_every_contender_takes_its_turn_in_a_process_of_its_own(children: Childr
 
 def test_contenders_that_fail_are_named_and_the_others_go_on(children: Children) -> None:
     failing = (contend("bad", "failing"), contend("absent", "missing"), contend("dead", "dying", calls=3))
-    comparison = Comparison("q", (contend("good", "counting", items=1), *failing))
+    comparison = BenchmarkCase("q", (contend("good", "counting", items=1), *failing))
     measured = measure(comparison, children, Pace(3, 3, 0.0), lambda _: None)
     assert measured["bad"].note == "bad: ValueError: no use"
     assert measured["absent"].note == "absent: not_to_be_found is not installed"
@@ -113,7 +113,7 @@ def test_contenders_that_fail_are_named_and_the_others_go_on(children: Children)
 
 def test_slow_contenders_sit_out_later_rounds(children: Children, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rounds, "_SLOW", 0.0)
-    comparison = Comparison(
+    comparison = BenchmarkCase(
         "q", (contend("one", "counting", "shared", items=1), contend("two", "counting", "shared", items=2))
     )
     measured = measure(comparison, children, Pace(4, 2, 0.0), lambda _: None)
@@ -124,7 +124,7 @@ def test_slow_contenders_sit_out_later_rounds(children: Children, monkeypatch: p
 def test_an_answer_that_never_comes_ends_the_process(children: Children, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rounds, "LIMIT", 0.01)
     measured = measure(
-        Comparison("q", (contend("late", "counting", items=1),)), children, Pace(1, 1, 0.0), lambda _: None
+        BenchmarkCase("q", (contend("late", "counting", items=1),)), children, Pace(1, 1, 0.0), lambda _: None
     )
     assert "gave no answer" in measured["late"].note
 
@@ -133,7 +133,7 @@ def test_a_part_writes_its_table_and_what_it_was_measured_on(
     children: Children, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     good = (contend("one", "counting", items=1), contend("two", "counting", items=1))
-    made = [Comparison("first", good), Comparison("second", (good[0], contend("absent", "missing")), threads=0)]
+    made = [BenchmarkCase("first", good), BenchmarkCase("second", (good[0], contend("absent", "missing")), threads=0)]
     monkeypatch.setitem(PARTS, "pools", lambda: made)
     measure_part("pools", tmp_path, Pace(2, 2, 0.0), order_cores(None))
     with (tmp_path / "pools.csv").open() as file:
@@ -149,7 +149,9 @@ def test_a_part_writes_its_table_and_what_it_was_measured_on(
 def test_a_part_of_which_nothing_can_be_measured_says_so(
     children: Children, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(PARTS, "pools", lambda: [Comparison("q", (contend("a", "failing"), contend("b", "failing")))])
+    monkeypatch.setitem(
+        PARTS, "pools", lambda: [BenchmarkCase("q", (contend("a", "failing"), contend("b", "failing")))]
+    )
     with pytest.raises(PoolscopeError, match=r"nothing could be measured \(a: ValueError: no use; b: .*\)\.$"):
         measure_part("pools", tmp_path, Pace(1, 1, 0.0), order_cores(None))
 
@@ -210,7 +212,11 @@ def write_made_up_tables(folder: Path, missing: str = "") -> None:
         for comparison in make():
             measured = {
                 contender.name: Measured(
-                    {n: {"items": 100.0 + 7 * place, "cpu": 1 + 0.1 * n, "wall": 2.0} for n in range(3)}, 9.0
+                    {
+                        n: {"items": 100.0 + 7 * place, "cpu": 1 + 0.1 * n, "wall": 2.0, "faults": 50.0 - place}
+                        for n in range(3)
+                    },
+                    9.0,
                 )
                 for place, contender in enumerate(comparison.contenders)
             }
@@ -240,7 +246,7 @@ def test_the_page_is_drawn_again_byte_for_byte_and_without_jax(tmp_path: Path) -
     }
     assert {path.name for path in seen[0] if path.parent.name == "figures"} == figures
     report = seen[0][Path("report.md")].decode()
-    assert report.count("\n## ") == 8
+    assert report.count("\n## ") == 9
     assert "| training cifar |" not in report and "| cifar | poolscope step | 90.9 |" in report
     assert str(tmp_path) not in report
 

@@ -8,7 +8,7 @@ import pytest
 
 from poolscope.benchmarks import child
 from poolscope.benchmarks.by_command import prepare_process
-from poolscope.benchmarks.parts import FIRST_STEP
+from poolscope.benchmarks.first_step import STATUS
 
 SAY = "import os, sys; open(sys.argv[1], 'a').write(os.environ['POOLSCOPE_CACHE'] + ' ' + os.getcwd() + '\\n')"
 
@@ -48,5 +48,5 @@ def test_cpu_time_counts_what_a_started_process_used() -> None:
 
 def test_a_command_ends_with_its_first_step(tmp_path: Path) -> None:
     words = ["train", "data=digits", "train.epochs=50", "measure=none", f"results={tmp_path}"]
-    assert prepare_process(["-c", FIRST_STEP, *words], status=17)() == 1
+    assert prepare_process(["-m", "poolscope.benchmarks.first_step", *words], status=STATUS)() == 1
     assert not list(tmp_path.rglob("seed-*.json"))

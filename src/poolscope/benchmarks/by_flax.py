@@ -17,10 +17,10 @@ from poolscope.benchmarks.networks import (
     LEARNING_RATE,
     MOMENTUM,
     Network,
-    draw_map,
     draw_weights,
     make_batches,
     read_network,
+    sample_map,
 )
 from poolscope.kernels.malloc import keep_freed_memory
 
@@ -113,8 +113,8 @@ def prepare_pool(
 
 def time_pool(pool: Callable[[Array], Array], shape: tuple[int, ...], backward: bool) -> Callable[[], int]:
     """A compiled operator on a feature map; returns the number of images."""
-    x = jnp.asarray(draw_map(shape))
-    gradient = jnp.asarray(draw_map(jax.eval_shape(pool, x).shape, seed=1))
+    x = jnp.asarray(sample_map(shape))
+    gradient = jnp.asarray(sample_map(jax.eval_shape(pool, x).shape, seed=1))
 
     def forward_backward(x: Array, gradient: Array) -> tuple[Array, Array]:
         y, pull = jax.vjp(pool, x)

@@ -19,9 +19,9 @@ from poolscope.benchmarks.networks import (
     STD,
     Network,
     draw_images,
-    draw_map,
     draw_weights,
     read_network,
+    sample_map,
     write_overrides,
 )
 from poolscope.kernels.convolution import fast_conv
@@ -80,12 +80,12 @@ def prepare_operator(operator: str, shape: list[int]) -> Callable[[], int]:
     keep_freed_memory()
     layer = make_pool(PoolConfig(name=operator), shape[3], rngs=jax.random.key(0), conv_general_dilated=fast_conv)
     graph, values = nnx.split(layer)
-    x, key = jnp.asarray(draw_map(tuple(shape))), jax.random.key(1)
+    x, key = jnp.asarray(sample_map(tuple(shape))), jax.random.key(1)
 
     def apply(values: nnx.State, x: Array) -> Array:
         return nnx.merge(graph, values)(x, rngs=key, deterministic=False)
 
-    gradient = jnp.asarray(draw_map(jax.eval_shape(apply, values, x).shape, seed=1))
+    gradient = jnp.asarray(sample_map(jax.eval_shape(apply, values, x).shape, seed=1))
 
     @jax.jit
     def forward_backward(values: nnx.State, x: Array, gradient: Array) -> tuple[Array, Any]:

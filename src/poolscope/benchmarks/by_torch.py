@@ -13,10 +13,10 @@ from poolscope.benchmarks.networks import (
     LEARNING_RATE,
     MOMENTUM,
     Network,
-    draw_map,
     draw_weights,
     make_batches,
     read_network,
+    sample_map,
 )
 
 FORMATS = {"default": torch.contiguous_format, "channels_last": torch.channels_last}
@@ -61,10 +61,10 @@ def prepare_pool(
     pool = getattr(functional, f"{operator}_pool2d")
     margin = window // 2 if padding == "SAME" else 0
     form = FORMATS[layout]
-    x = torch.from_numpy(draw_map(tuple(shape)).transpose(0, 3, 1, 2)).contiguous(memory_format=form)
+    x = torch.from_numpy(sample_map(tuple(shape)).transpose(0, 3, 1, 2)).contiguous(memory_format=form)
     x.requires_grad_(backward)
     size = pool(x, window, stride, margin, **options).shape
-    drawn = draw_map((size[0], size[2], size[3], size[1]), seed=1)
+    drawn = sample_map((size[0], size[2], size[3], size[1]), seed=1)
     gradient = torch.from_numpy(drawn.transpose(0, 3, 1, 2)).contiguous(memory_format=form)
 
     def repeat() -> int:

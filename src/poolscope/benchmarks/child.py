@@ -55,10 +55,12 @@ def _answer(slots: dict[str, tuple[Repetition, int]], do: str, slot: str, **requ
 
 
 def _time(repetition: Repetition, count: int) -> dict[str, float]:
-    """How many items `count` calls did, and their CPU and wall seconds, those of processes they started included."""
-    cpu, wall = _cpu_seconds(), time.perf_counter()
+    """How many items `count` calls did, their CPU and wall seconds and page faults, those of processes they started
+    included."""
+    cpu, faults, wall = _cpu_seconds(), _page_faults(), time.perf_counter()
     items = sum(repetition() for _ in range(count))
-    return {"items": items, "cpu": _cpu_seconds() - cpu, "wall": time.perf_counter() - wall}
+    took = {"items": items, "wall": time.perf_counter() - wall}
+    return took | {"cpu": _cpu_seconds() - cpu, "faults": _page_faults() - faults}
 
 
 def _cpu_seconds() -> float:
@@ -66,9 +68,15 @@ def _cpu_seconds() -> float:
     return time.process_time() + children.ru_utime + children.ru_stime
 
 
+def _page_faults() -> int:
+    """Those without input or output: memory that is given to the process."""
+    return sum(resource.getrusage(who).ru_minflt for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+
+
 def _peak_memory() -> float:
-    """MiB; Linux counts in KiB, macOS in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << (20 if sys.platform == "darwin" else 10))
+    """Of this process or of the largest that it started, in MiB; Linux counts in KiB, macOS in bytes."""
+    peaks = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return max(peaks) / (1 << (20 if sys.platform == "darwin" else 10))
 
 
 if __name__ == "__main__":

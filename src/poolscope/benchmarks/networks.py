@@ -67,7 +67,7 @@ def draw_weights(network: Network) -> dict[str, dict[str, np.ndarray]]:
     return weights
 
 
-def draw_map(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
+def sample_map(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
     """A float32 feature map, or a gradient, of standard normal numbers."""
     return np.random.default_rng(seed).standard_normal(shape, np.float32)
 

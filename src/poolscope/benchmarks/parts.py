@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from poolscope.benchmarks.first_step import STATUS
 from poolscope.benchmarks.networks import NETWORKS, Network, write_overrides
-from poolscope.benchmarks.rounds import Comparison, Contender
+from poolscope.benchmarks.rounds import BenchmarkCase, Contender
+from poolscope.data.datasets import check_dataset
+from poolscope.spec.compose import compose_runs
+from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.operators import OPERATORS
 
 MAPS = ((128, 32, 32, 32), (128, 16, 16, 64))
@@ -14,21 +18,11 @@ WINDOWS = (  # window, stride, padding
     *((2, 1, "VALID"), (4, 4, "VALID"), (5, 3, "VALID")),
 )
 BASE = Network((16, 16, 3), (16, 32, 64), 8)  # of the cost curves
-FIRST_STEP = """
-import os, sys
-from poolscope import cli
-from poolscope.training import trainer as train
-import jax
-advance = train.Trainer.advance
-def end(*given):
-    jax.block_until_ready(advance(*given)[1])
-    os._exit(17)
-train.Trainer.advance = end
-cli.main(sys.argv[1:])
-"""
+STEPS = 100  # of each command of `runs`
+OPERATORS_RUN = ("max", "avg", "blur", "soft", "lip", "strided_conv")
 
 
-def compare_pools() -> list[Comparison]:
+def compare_pools() -> list[BenchmarkCase]:
     """Max and average pools, forward and forward with backward, for two sizes of maps and seven windows."""
     comparisons = []
     for operator in ("max", "avg"):
@@ -39,7 +33,7 @@ def compare_pools() -> list[Comparison]:
                     case |= {"padding": padding, "backward": way != "forward"}
                     size = "x".join(map(str, shape))
                     comparisons.append(
-                        Comparison(
+                        BenchmarkCase(
                             f"{operator} pool {way}, {window}/{stride} {padding}, {size}",
                             (
                                 Contender("poolscope", "poolscope", "pool", case),
@@ -52,20 +46,20 @@ def compare_pools() -> list[Comparison]:
     return comparisons
 
 
-def compare_operators() -> list[Comparison]:
+def compare_operators() -> list[BenchmarkCase]:
     """Forward and backward of every operator at 2/2 against max."""
 
     def contend(operator: str) -> Contender:
         return Contender(operator, "poolscope", "operator", {"operator": operator, "shape": MAPS[1]}, "poolscope")
 
     names = [name for name, operator in OPERATORS.items() if operator.has_layer and name != "max"]
-    return [Comparison(f"operator {name}", (contend(name), contend("max"))) for name in names]
+    return [BenchmarkCase(f"operator {name}", (contend(name), contend("max"))) for name in names]
 
 
-def compare_training(threads: int = 1) -> list[Comparison]:
+def compare_training(threads: int = 1) -> list[BenchmarkCase]:
     """The reference networks under poolscope's Trainer, plain Flax and torch; on one thread also peak memory."""
     return [
-        Comparison(
+        BenchmarkCase(
             f"training {name}" + (f" on {threads} threads" if threads > 1 else ""),
             (
                 Contender("poolscope step", "poolscope", "training", network.options(loop="step")),
@@ -87,7 +81,7 @@ def _shorten(network: Network, name: str) -> Network:
     return network if name == "digits" else Network(network.shape, network.filters, 2, network.batch)
 
 
-def compare_starts() -> list[Comparison]:
+def compare_starts() -> list[BenchmarkCase]:
     """Commands and imports against Python alone; `poolscope train` to its first step, with warm caches against cold,
     and against the same step of plain Flax and torch."""
     python = Contender("python -c pass", "command", "process", {"arguments": ["-c", "pass"]})
@@ -97,32 +91,70 @@ def compare_starts() -> list[Comparison]:
         "import poolscope.reports.study": ["-c", "import poolscope.reports.study"],
     }
     started = [Contender(name, "command", "process", {"arguments": words}) for name, words in commands.items()]
-    comparisons = [Comparison("start-up", (*started, python), ("s", "CPU-s"), 0, (python.name,))]
+    comparisons = [BenchmarkCase("start-up", (*started, python), ("s", "CPU-s"), 0, (python.name,))]
     for name, data in (("digits", "digits"), ("cifar", "synthetic")):
         ends = ["train.steps=1", "measure=none", "results={folder}/results"]
-        words = ["-c", FIRST_STEP, "train", *write_overrides(NETWORKS[name], data), *ends]
+        words = ["-m", "poolscope.benchmarks.first_step", "train", *write_overrides(NETWORKS[name], data), *ends]
         runs = [
-            Contender(state, "command", "process", {"arguments": words, "warm": state == "warm", "status": 17})
+            Contender(state, "command", "process", {"arguments": words, "warm": state == "warm", "status": STATUS})
             for state in ("warm", "cold")
         ]
         one = Network(NETWORKS[name].shape, NETWORKS[name].filters, 1)
         for library, options in (("flax", one.options(loop="step")), ("torch", one.options(layout="default"))):
             call = f"from poolscope.benchmarks.by_{library} import prepare_training; prepare_training(**{options})()"
             runs.append(Contender(f"plain {library}", "command", "process", {"arguments": ["-c", call]}))
-        comparisons.append(Comparison(f"start to first step, {name}", tuple(runs), ("s", "CPU-s"), 0))
+        comparisons.append(BenchmarkCase(f"start to first step, {name}", tuple(runs), ("s", "CPU-s"), 0))
     return comparisons
 
 
-def compare_sweeps() -> list[Comparison]:
+def compare_runs() -> list[BenchmarkCase]:
+    """Whole commands on real data: start, compilation, training with batch norm and augmentation, evaluation, record.
+
+    MNIST and CIFAR-10 where they are prepared, else the digits. The same training in plain Flax stands beside them for
+    the operators that Flax has.
+    """
+    cases = []
+    sets = {"mnist": ("mnist", 16, "train.shift=2"), "cifar": ("cifar10_heldout", 32, "train.shift=4 train.flip=true")}
+    found = {name: described for name, described in sets.items() if _is_prepared(described[0])}
+    for name, (data, width, augmented) in (found or {"digits": ("digits", 16, "train.shift=1")}).items():
+        words = [f"data={data}", f"model.width={width}", "model.norm=batch", *augmented.split()]
+        words += [f"train.steps={STEPS}", "train.batch_size=128"]
+        arms = {operator: [f"pool={operator}"] for operator in OPERATORS_RUN} | {"max, scan": ["train.loop=scan"]}
+        contenders = [
+            _run_command(arm, "poolscope", ["train", *words, *keys, "results={folder}/results"])
+            for arm, keys in arms.items()
+        ]
+        contenders += [
+            _run_command(f"plain Flax {operator}", "poolscope.benchmarks.flax_run", [*words, f"pool={operator}"])
+            for operator in ("max", "avg")
+        ]
+        units = ("images/CPU-s", "faults/image", "MiB")
+        cases.append(BenchmarkCase(f"run on {name}", tuple(contenders), units, 1, ("max",)))
+    return cases
+
+
+def _run_command(name: str, module: str, words: list[str]) -> Contender:
+    return Contender(name, "command", "process", {"arguments": ["-m", module, *words], "items": 128 * STEPS})
+
+
+def _is_prepared(data: str) -> bool:
+    try:
+        check_dataset(compose_runs([f"data={data}"]).configs[0].data)
+    except PoolscopeError:
+        return False
+    return True
+
+
+def compare_sweeps() -> list[BenchmarkCase]:
     """Eight runs on the digits of some seconds each: a worker for each core against one process on two threads."""
     words = ["-m", "poolscope", "train", "-m", "data=digits", "pool=max,avg,lp,lse,soft,stochastic,mixed,subsample"]
     words += ["train.epochs=40", "results={folder}/results", "study=sweep"]
     forms = {"hydra/launcher=local": [*words, "hydra/launcher=local"], "one process, two threads": words}
     runs = [Contender(name, "command", "process", {"arguments": form, "items": 8}) for name, form in forms.items()]
-    return [Comparison("sweep of 8 runs", tuple(runs), ("runs/min",), 2)]
+    return [BenchmarkCase("sweep of 8 runs", tuple(runs), ("runs/min",), 2)]
 
 
-def compare_costs() -> list[Comparison]:
+def compare_costs() -> list[BenchmarkCase]:
     """poolscope's training speed against batch size, image size, width and depth, and of a run against its seeds."""
     filters = {
         "width": {width: (width, 2 * width, 4 * width) for width in (8, 16, 32, 64)},
@@ -138,7 +170,7 @@ def compare_costs() -> list[Comparison]:
     }
     base = {"batch size": 128, "image size": 16, "width": 16, "blocks": 3}
     comparisons = [
-        Comparison(
+        BenchmarkCase(
             f"curve: {axis}",
             tuple(Contender(str(x), "poolscope", "training", n.options(loop="step"), "curve") for x, n in grid.items()),
             references=(str(base[axis]),),
@@ -146,7 +178,7 @@ def compare_costs() -> list[Comparison]:
         for axis, grid in grids.items()
     ]
     comparisons += [
-        Comparison(
+        BenchmarkCase(
             f"curve: seeds in one program, {name}",
             tuple(
                 Contender(str(n), "poolscope", "training", network.options(loop="step", seeds=n), "curve")
@@ -162,14 +194,15 @@ def compare_costs() -> list[Comparison]:
         Contender(str(n), "command", "process", {"arguments": [*words, f"seeds={list(range(n))}"], "items": n})
         for n in (1, 2, 4, 8)
     ]
-    return [*comparisons, Comparison("curve: seeds of a command", tuple(seeded), ("runs/min",), 1, ("1",))]
+    return [*comparisons, BenchmarkCase("curve: seeds of a command", tuple(seeded), ("runs/min",), 1, ("1",))]
 
 
-PARTS: dict[str, Callable[[], list[Comparison]]] = {
+PARTS: dict[str, Callable[[], list[BenchmarkCase]]] = {
     "training": compare_training,
     "pools": compare_pools,
     "operators": compare_operators,
     "threads": lambda: compare_training(2),
+    "runs": compare_runs,
     "start": compare_starts,
     "sweep": compare_sweeps,
     "curves": compare_costs,

@@ -26,6 +26,7 @@ UNITS: dict[str, Callable[[Mapping[str, float]], float]] = {
     "images/s": lambda took: took["items"] / took["wall"],
     "runs/min": lambda took: 60 * took["items"] / took["wall"],
     "s": lambda took: took["wall"] / took["items"],
+    "faults/image": lambda took: took["faults"] / took["items"],
     "CPU-s": lambda took: took["cpu"] / took["items"],
 }
 
@@ -50,7 +51,7 @@ class Contender:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class BenchmarkCase:
     """Contenders for one quantity, measured in the same rounds. threads: 1 or 2, each on a core; 0: as the machine has.
 
     references: who each is compared with; where empty, each with all who come after.
@@ -169,7 +170,7 @@ class Children:
 
 
 def measure(
-    comparison: Comparison, children: Children, pace: Pace, notify: Callable[[str], object]
+    comparison: BenchmarkCase, children: Children, pace: Pace, notify: Callable[[str], object]
 ) -> dict[str, Measured]:
     """Every contender in every round; notify: called with what is being done."""
     measured = {contender.name: Measured() for contender in comparison.contenders}
@@ -210,7 +211,7 @@ def compare_values(contender: Mapping[int, float], reference: Mapping[int, float
     return float(middle), float(low), float(high), float(np.median(ours)), float(np.median(theirs))
 
 
-def make_rows(comparison: Comparison, measured: Mapping[str, Measured], cores: int) -> list[Row]:
+def make_rows(comparison: BenchmarkCase, measured: Mapping[str, Measured], cores: int) -> list[Row]:
     """A row for every pair of contenders and every unit; without numbers, and with the reason, where one has none.
 
     cores: how many there are for contenders that aren't pinned.

@@ -17,7 +17,7 @@ SUMMARY = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `poolscope bench`."""
     parser.add_argument(
-        "part", nargs="*", help="training, pools, operators, threads, start, sweep, curves; default: all"
+        "part", nargs="*", help="training, pools, operators, threads, runs, start, sweep, curves; default: all"
     )
     parser.add_argument("--quick", action="store_true", help="few and short rounds")
     parser.add_argument("--rounds", type=read_count, help="how many rounds (default 11, quick 3)")

@@ -1,0 +1,51 @@
+"""The training that stands beside poolscope's commands takes the same steps of the same network on the same data."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pytest
+from flax import nnx
+
+from poolscope.benchmarks.flax_run import CNN, move, train
+from poolscope.benchmarks.parts import PARTS
+from poolscope.spec.compose import compose_runs
+from poolscope.spec.plan import plan_network
+
+SMALL = ["data=digits", "model.width=4", "model.norm=batch"]
+
+
+def test_it_learns_the_digits() -> None:
+    with jax.numpy_dtype_promotion("standard"):  # Flax divides by a whole number
+        accuracies = train(
+            [*SMALL, "train.steps=60", "model.width=8", "train.batch_size=32", "train.shift=1", "pool=avg"]
+        )
+    assert accuracies.keys() == {"train_eval", "val", "test"}
+    assert all(accuracy > 0.3 for accuracy in accuracies.values())  # chance is 0.1
+
+
+def test_it_has_the_network_s_parameters() -> None:
+    (config,) = compose_runs([*SMALL, "pool=max"]).configs
+    model = nnx.eval_shape(lambda: CNN(config, 1, 10, rngs=nnx.Rngs(0)))
+    count = sum(np.prod(leaf.shape) for leaf in jax.tree.leaves(nnx.state(model, nnx.Param)))
+    assert count == plan_network(config, (8, 8, 1), 10).parameters
+
+
+def test_images_are_mirrored_and_shifted_with_zeros_coming_in() -> None:
+    images = np.arange(1, 10, dtype=np.uint8).reshape(1, 3, 3, 1).repeat(64, 0)
+    moved = move(images, 1, True, np.random.default_rng(0))
+    assert moved.shape == images.shape and len(np.unique(moved, axis=0)) > 9
+    assert set(np.unique(moved)) == set(range(10))
+
+
+def test_other_settings_are_refused() -> None:
+    with pytest.raises(ValueError, match="flax_run takes"):
+        train([*SMALL, "train.steps=5", "model.head=flatten"])
+
+
+def test_the_commands_compose() -> None:
+    for case in PARTS["runs"]():
+        for contender in case.contenders:
+            words = [word for word in contender.options["arguments"] if "=" in word and "{folder}" not in word]
+            (config,) = compose_runs(words).configs
+            assert config.train.steps * config.train.batch_size == contender.options["items"]
