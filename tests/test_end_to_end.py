@@ -96,6 +96,7 @@ def test_a_failing_seed_leaves_its_reason_the_others_go_on_and_it_is_tried_again
     assert counter.begun == 1
 
 
+@pytest.mark.long
 def test_evaluation_covers_every_example_as_a_hand_loop_does() -> None:
     trainer, dataset = make_trainer("train.eval_batch_size=100", "model.norm=batch", "model.dropout=0.5")
     trained = trainer.fit(dataset, 0)
@@ -114,6 +115,7 @@ def test_evaluation_covers_every_example_as_a_hand_loop_does() -> None:
     assert found.loss == pytest.approx(float(losses.mean()), rel=1e-4)
 
 
+@pytest.mark.long
 def test_scanned_epochs_take_the_same_steps() -> None:
     (step, dataset), (scan, _) = (make_trainer(f"train.loop={loop}", "pool=mixed") for loop in ("step", "scan"))
     one, other = step.fit(dataset, 0), scan.fit(dataset, 0)
@@ -131,12 +133,14 @@ def test_arms_share_initial_weights_and_the_order_of_images() -> None:
     assert digest(plain.config) != digest(learned.config)
 
 
+@pytest.mark.long
 def test_bfloat16_trains(results: Path) -> None:
     (record,) = run_config(configure(results, "train.precision=bfloat16", "train.steps=60"), Silent())
     assert record.status == "done"
     assert record.scalars["test_accuracy"] > 0.3
 
 
+@pytest.mark.long
 def test_several_devices_share_a_batch_and_agree_with_one(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "poolscope", "train", *QUICK, "train.steps=12", f"results={tmp_path}"]
     flags = with_cpu_devices(4)

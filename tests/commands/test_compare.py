@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from made_records import make_record, write_study
+from processes import run_command
 
 from poolscope.commands.compare import compare_strategies, find_first, judge_strategies, say_verdict
 from poolscope.spec.compose import compose_runs
@@ -54,10 +55,6 @@ def test_a_verdict_is_said_without_a_claimed_direction(differences: list[float],
     assert say_verdict(judge(differences, 1.0)) == said
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "poolscope", "compare", *arguments], capture_output=True, text=True)
-
-
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -67,11 +64,11 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     ],
 )
 def test_what_can_not_be_compared_is_refused(arguments: list[str], sentence: str, tmp_path: Path) -> None:
-    done = run(*arguments, f"results={tmp_path / 'results'}")
-    assert done.returncode == 2
-    assert done.stderr.startswith("poolscope: ")
-    assert sentence in done.stderr
-    assert done.stderr.count("\n") == 1
+    status, _, errors = run_command("compare", *arguments, f"results={tmp_path / 'results'}")
+    assert status == 2
+    assert errors.startswith("poolscope: ")
+    assert sentence in errors
+    assert errors.count("\n") == 1
 
 
 def test_missing_runs_are_run_and_recorded_ones_read_without_jax(tmp_path: Path) -> None:
@@ -83,9 +80,9 @@ def test_missing_runs_are_run_and_recorded_ones_read_without_jax(tmp_path: Path)
         "model.width=2",
         f"results={tmp_path / 'results'}",
     ]
-    first = run(*given)
-    assert first.returncode == 0, first.stderr
-    assert "4 of 4 runs done" in first.stderr
+    status, output, errors = run_command("compare", *given)
+    assert status == 0, errors
+    assert "4 of 4 runs done" in errors
     assert (tmp_path / "results" / "compare" / "figures" / "strategies.svg").is_file()
     again = subprocess.run(
         [
@@ -98,7 +95,7 @@ def test_missing_runs_are_run_and_recorded_ones_read_without_jax(tmp_path: Path)
         text=True,
     )
     assert again.returncode == 0, again.stderr
-    assert again.stdout.splitlines()[3:] == first.stdout.splitlines()[3:]
+    assert again.stdout.splitlines()[3:] == output.splitlines()[3:]
 
 
 def test_copies_are_left_out_and_mixed_revisions_named(results: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,9 +18,15 @@ from poolscope.spec.errors import PoolscopeError
 _BOMB = ["a0: &a0 [x]", *(f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 9))]
 
 
-@pytest.mark.parametrize(("kind", "count"), [(kind, 60 if kind in ("command", "yaml") else 100) for kind in KINDS])
+@pytest.mark.parametrize(
+    ("kind", "count"),
+    [
+        *((kind, 20 if kind in ("command", "yaml") else 60) for kind in KINDS),
+        *(pytest.param(kind, 300, marks=pytest.mark.long) for kind in KINDS),
+    ],
+)
 def test_random_hostile_input_is_taken_or_refused(kind: str, count: int, tmp_path: Path) -> None:
-    draw = random.Random(f"tests {kind}")
+    draw = random.Random(f"tests {kind} {count}")
     outcomes = {try_input(kind, draw, tmp_path) for _ in range(count)}
     assert outcomes == ({"taken"} if kind == "checkpoint" else {"taken", "refused"})
 

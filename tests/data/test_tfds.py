@@ -224,6 +224,7 @@ MNIST_COUNTS = {
 }
 
 
+@pytest.mark.long
 def test_real_mnist_is_whole(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POOLSCOPE_CACHE", str(cache))
     source = open_prepared("mnist", find_real_data("mnist"))
@@ -236,6 +237,7 @@ def test_real_mnist_is_whole(cache: Path, monkeypatch: pytest.MonkeyPatch) -> No
     np.testing.assert_allclose([images.mean(), images.std()], [0.1307, 0.3081], atol=5e-5)
 
 
+@pytest.mark.long
 def test_real_cifar10_is_whole_in_train(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POOLSCOPE_CACHE", str(cache))
     source = open_prepared("cifar10", find_real_data("cifar10"))

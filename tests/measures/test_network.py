@@ -26,7 +26,13 @@ from poolscope.training.trainer import Trainer
 
 CONFIG = RunConfig(
     data=DataConfig(
-        name="digits", source="digits", train="train[:1000]", val="train[1000:]", train_eval_size=200, label_noise=0.2
+        name="digits",
+        source="digits",
+        train="train[:1000]",
+        val="train[1000:]",
+        test="test[:150]",
+        train_eval_size=200,
+        label_noise=0.2,
     ),
     model=ModelConfig(blocks=2, pool_stages=1, pool_after="early", width=4),
     pool=PoolConfig(name="max"),
@@ -114,6 +120,7 @@ def test_values_are_the_same_again() -> None:
 def test_shift_measures_equal_a_loop_over_shifts() -> None:
     subject, values = _subject(), _full()
     images, labels = subject.dataset.test.images, subject.dataset.test.labels
+    apply = jax.jit(lambda given: subject.trainer.apply(subject.trained.final, given, train=False)[0])
     predictions = []
     for down in (-1, 0, 1):
         for right in (-1, 0, 1):
@@ -146,8 +153,8 @@ def test_evaluation_equals_a_loop_by_hand() -> None:
     split = subject.dataset.train_eval
     right = 0
     for image, label in zip(split.images[:50], split.labels[:50], strict=True):
-        inputs = normalise(image[None], subject.dataset.mean, subject.dataset.std)
-        right += int(np.asarray(subject.trainer.predict(subject.trained.final, inputs)[0]).argmax() == label)
+        logits, _ = subject.trainer.predict(subject.trained.final, image, subject.dataset)
+        right += int(np.asarray(logits).argmax() == label)
     assert subject.train_eval.correct[:50].sum() == right
 
 
@@ -214,7 +221,7 @@ def _network(config: RunConfig, plan: object) -> nnx.Module:
 
 
 def test_readers_are_fitted_on_validation_images_then_on_spare_test_images() -> None:
-    dataset = _subject().dataset  # 437 validation images, 360 test images
+    dataset = load_dataset(dataclasses.replace(CONFIG.data, test="test"), 0)  # 437 validation and 360 test images
     held = Sample.of(dataset)
     assert [len(part) for part in (held.parts.fit, held.parts.select, held.parts.test)] == [327, 110, 360]
     many = dataclasses.replace(dataset, test=dataset.train)  # 1,000 of them are all reported on

@@ -9,14 +9,13 @@ import os
 from poolscope.cli import main
 
 
-def run_command(*words: str) -> tuple[int, str]:
-    """Run a command in this process; its exit status and what it wrote to stderr."""
-    errors = io.StringIO()
-    with contextlib.redirect_stderr(errors), contextlib.redirect_stdout(io.StringIO()):
+def run_command(*words: str) -> tuple[int, str, str]:
+    """Run a command in this process; its exit status, and what it wrote to stdout and stderr."""
+    with contextlib.redirect_stdout(io.StringIO()) as output, contextlib.redirect_stderr(io.StringIO()) as errors:
         try:
             main(words)
         except SystemExit as end:
-            return int(end.code or 0), errors.getvalue()
+            return int(end.code or 0), output.getvalue(), errors.getvalue()
     raise AssertionError("a command ends with an exit status")
 
 

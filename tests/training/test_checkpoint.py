@@ -30,7 +30,7 @@ TIMES = ("seconds_train", "images_per_second")
 def finish(results: Path, *words: str) -> tuple[dict[str, Any], str]:
     """The record of the run, but for times and provenance, and what was written to stderr on the way."""
     with jax.numpy_dtype_promotion("standard"):  # optax's Adam multiplies an integer with a number
-        status, said = run_command("train", *LONG, f"results={results}", *words)
+        status, _, said = run_command("train", *LONG, f"results={results}", *words)
     assert status == 0, said
     (path,) = results.rglob("seed-3.json")
     left = [entry.name for entry in path.parent.iterdir() if ".running." not in entry.name]  # a killed beat's scratch

@@ -51,8 +51,8 @@ def assert_near(one: Trained, other: Trained) -> None:
     [
         ["pool=max", "model.blocks=3", "model.width=8", *OWN_IMAGES],
         [*DRAWS, "optim.clip_norm=1"],
-        ["pool=gated", *OWN_IMAGES, "train.loop=scan"],
-        ["pool=conv_stride"],
+        pytest.param(["pool=gated", *OWN_IMAGES, "train.loop=scan"], marks=pytest.mark.long),
+        pytest.param(["pool=conv_stride"], marks=pytest.mark.long),
     ],
     ids=lambda overrides: " ".join(overrides)[:40],
 )
