@@ -126,7 +126,7 @@ def test_shift_measures_equal_a_loop_over_shifts() -> None:
         for right in (-1, 0, 1):
             rolled = np.roll(images, (down, right), (1, 2))
             inputs = normalise(rolled, subject.dataset.mean, subject.dataset.std)
-            predictions.append(np.asarray(subject.trainer.predict(subject.trained.final, inputs)[0]).argmax(1))
+            predictions.append(np.asarray(apply(inputs)).argmax(1))
     votes = np.array(predictions)
     pairs = [(votes[a] == votes[b]).mean() for a in range(9) for b in range(9) if a != b]
     assert values["consistency_circular_1"] == pytest.approx(np.mean(pairs))
