@@ -52,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `poolscope train`: overrides, and those of Hydra's flags that fit."""
     add_overrides(parser, "for instance data=mnist pool=avg train.epochs=5")
     parser.add_argument("-h", "--help", action="store_true", help="this, the groups, and the keys with their values")
+    parser.add_argument("--hydra-help", action="store_true", help="Hydra's own help")
     parser.add_argument("-m", "--multirun", action="store_true", help="a sweep: keys may have several values")
     parser.add_argument("-r", "--run", action="store_true", help="no sweep (the default)")
     parser.add_argument("-cd", "--config-dir", metavar="DIR", help="folder of configuration files of your own")
@@ -64,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Train, or print what the flags ask for."""
-    modes = {"--help": options.help, "--cfg": options.cfg, "--info": options.info}
+    modes = {"--help": options.help, "--hydra-help": options.hydra_help, "--cfg": options.cfg, "--info": options.info}
     modes |= {"--run": options.run, "--multirun": options.multirun}
     given = [mode for mode, chosen in modes.items() if chosen]
     if len(given) > 1 and not options.help:
@@ -73,9 +74,11 @@ def run(options: argparse.Namespace) -> int:
         raise PoolscopeError("--resolve and --package go with --cfg only.")
     if options.help:
         print(describe_train(options.overrides, options.config_dir))
-    elif options.cfg or options.info:
+    elif options.cfg or options.info or options.hydra_help:
         with open_hydra(options.overrides, options.config_dir) as (hydra, overrides):
-            if options.info:
+            if options.hydra_help:
+                hydra.hydra_help("train", make_parser(), options)
+            elif options.info:
                 hydra.show_info(options.info, "train", overrides)
             else:
                 _print_config(hydra, overrides, options)
@@ -84,10 +87,16 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def describe_train(overrides: Sequence[str], config_dir: str | None = None) -> str:
-    """Describe `train`: flags, groups with their options, and every key with its value, meaning and range."""
+def make_parser() -> Parser:
+    """Make the parser of `poolscope train`."""
     parser = Parser("train", SUMMARY)
     add_arguments(parser)
+    return parser
+
+
+def describe_train(overrides: Sequence[str], config_dir: str | None = None) -> str:
+    """Describe `train`: flags, groups with their options, and every key with its value, meaning and range."""
+    parser = make_parser()
     with open_hydra(overrides, config_dir) as (hydra, given):
         composed = hydra.compose_config("train", given, RunMode.RUN, from_shell=False)
         groups = hydra.format_config_groups(lambda name: not name.startswith(("schema", "hydra")) or name in _ENGINES)
