@@ -44,11 +44,18 @@ def fast_conv(
     precision: Any = None,
     **options: Any,
 ) -> Array:
-    """Two-dimensional convolution (cross-correlation), y[n,h,w,f] = sum x[n, s h + d i, s w + d j, c] k[i,j,c,f].
+    """Convolve images with filters (cross-correlation), equal to `jax.lax.conv_general_dilated` up to rounding.
 
-    images: (N, H, W, C). kernel: (h, w, C, F). The arguments are those of `jax.lax.conv_general_dilated`, so that this
-    function can be given to `flax.nnx.Conv`; transposed and grouped convolutions, and those with any further option,
-    are passed on to it as they are.
+    y[n,h,w,f] = sum over i, j, c of x[n, s h + d i, s w + d j, c] k[i,j,c,f], for stride s and dilation d.
+
+    Args:
+        images: (N, H, W, C), floating.
+        kernel: (h, w, C, F), of the same dtype.
+        window_strides, padding, rhs_dilation and the others: as `jax.lax.conv_general_dilated` takes them, so that
+            `flax.nnx.Conv` can be given this function. Transposed and grouped convolutions, and those with any
+            further option, are passed on to it as they are.
+
+    Returns: (N, H', W', F), of the images' dtype.
     """
     plain = (
         images.ndim == 4

@@ -1,4 +1,4 @@
-"""Parts of a program that XLA must not fuse with what reads their result.
+"""Keep XLA on CPU from fusing a part of a program with what reads its result.
 
 XLA on CPU fuses an elementwise computation into every reader, so that each reads its inputs again and computes it anew,
 once for every slice that it takes; `jax.lax.optimization_barrier` does not keep it from that. A branch whose condition
@@ -18,7 +18,11 @@ T = TypeVar("T")
 
 
 def compute_apart(function: Callable[[Array], T], x: Array) -> T:
-    """function(x), computed once and kept in memory; x: floating, any shape."""
+    """Return function(x), computed once and kept in memory rather than fused into each of its readers.
+
+    Args:
+        x: floating, any shape.
+    """
     if not x.size:
         return function(x)
 
