@@ -34,6 +34,7 @@ def test_the_version_is_poolscope_s(words: list[str], capsys: pytest.CaptureFixt
     [
         (["trian"], "there is no command 'trian'; it must be one of train, show"),
         ([""], "there is no command ''"),
+        (["list", "pools", "[/x]", "made\n"], "unrecognized arguments: made ; `poolscope list --help`"),
         (["--plugin"], "--plugin needs the name of a Python file"),
         (["-sc", "foo"], "-sc takes install=SHELL"),
         (["train", "-m", "--shell-completion"], "-sc takes install=SHELL"),

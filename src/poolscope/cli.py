@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except PoolscopeError as error:
         if os.environ.get("POOLSCOPE_TRACEBACK"):
             raise
-        print(f"poolscope: {error}", file=sys.stderr)
+        print("poolscope:", " ".join(str(error).splitlines()), file=sys.stderr)
         status = 2
     except BrokenPipeError:
         sys.stderr.close()
