@@ -116,6 +116,13 @@ def test_a_held_back_request_is_raised_by_check_and_at_the_end_of_the_block(monk
     with pytest.raises(KeyboardInterrupt):
         process.handle(signal.SIGTERM, None)
 
+    def _xla_gc_callback() -> None:
+        process.handle(signal.SIGTERM, sys._getframe())
+
+    process.stopping.clear()
+    _xla_gc_callback()
+    assert process.stopping.is_set()
+
 
 WORKER = """
 import os, sys, time

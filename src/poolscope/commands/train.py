@@ -199,9 +199,12 @@ def _check_devices(config: RunConfig, plan: Plan, train_size: int, tried: set[st
     import jax
 
     from poolscope.pooling import make_pool
+    from poolscope.training.compilation import enable_compilation_cache
     from poolscope.training.devices import make_mesh
     from poolscope.training.memory import check_memory
 
+    if not tried:
+        enable_compilation_cache()
     make_mesh(config.train, train_size)
     check_memory(config, plan)
     before = next((before for before, layer in pairwise(plan.layers) if layer.kind == "pool"), None)

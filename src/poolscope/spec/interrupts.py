@@ -9,6 +9,7 @@ finished work is lost, at whatever moment a process ends.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import select
 import signal
@@ -26,6 +27,7 @@ STATUS = 130
 SENTENCE = "poolscope: interrupted; finished runs are recorded, and the same command goes on."
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _PARENT_PERIOD = 0.5  # seconds between two looks at the parent process
+_DROPPING = "_xla_gc_callback"  # of JAX, called by the garbage collection: an exception there is only printed
 _SHOW_CURSOR = "\x1b[?25h"  # a live display hides it
 
 
@@ -39,9 +41,11 @@ class _Process:
         self.wakeup: socket.socket | None = None
 
     def handle(self, number: int, frame: FrameType | None) -> None:
-        """Note the request to stop; raise it at once only where nothing defers it."""
+        """Note the request to stop; raise it at once only where nothing defers it, and nothing would drop it."""
         self.stopping.set()
-        if not self.deferrals:
+        while frame is not None and frame.f_code.co_name != _DROPPING:
+            frame = frame.f_back
+        if not self.deferrals and frame is None:
             raise KeyboardInterrupt
 
     def install(self, parent: int | None = None) -> int:
@@ -72,8 +76,11 @@ class _Process:
         self.wakeup = None
 
     def end(self, sentence: str) -> NoReturn:
-        """End the process with this last sentence, without the interpreter's clean-up."""
+        """End the process with this last sentence, and its workers, without the interpreter's clean-up."""
         if self.ending.acquire(blocking=False):
+            for worker in multiprocessing.active_children():
+                with suppress(OSError, AttributeError):
+                    worker.kill()
             if threading.current_thread() is threading.main_thread():
                 with suppress(OSError, ValueError):
                     sys.stdout.flush()
