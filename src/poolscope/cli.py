@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from poolscope import __version__
 from poolscope.kernels.malloc import keep_freed_memory
+from poolscope.process.interrupts import SENTENCE, STATUS, interruptible
 from poolscope.spec.errors import PoolscopeError
-from poolscope.spec.interrupts import SENTENCE, STATUS, interruptible
 
 _COMMANDS = {  # name: what it does, an example
     "train": ("train one configuration, or sweep over many", "poolscope train -m pool=max,avg seeds=[0,1,2]"),

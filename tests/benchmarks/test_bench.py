@@ -24,7 +24,6 @@ from poolscope.benchmarks.bench import (
     write_rows,
 )
 from poolscope.benchmarks.page import TARGETS, build_page, judge_targets
-from poolscope.benchmarks.parts import PARTS
 from poolscope.benchmarks.rounds import (
     BenchmarkCase,
     Children,
@@ -36,6 +35,7 @@ from poolscope.benchmarks.rounds import (
     measure,
     to_texts,
 )
+from poolscope.benchmarks.suites import SUITES
 from poolscope.cli import main
 from poolscope.commands.complete import find_choices
 from poolscope.spec.errors import PoolscopeError
@@ -134,7 +134,7 @@ def test_a_part_writes_its_table_and_what_it_was_measured_on(
 ) -> None:
     good = (contend("one", "counting", items=1), contend("two", "counting", items=1))
     made = [BenchmarkCase("first", good), BenchmarkCase("second", (good[0], contend("absent", "missing")), threads=0)]
-    monkeypatch.setitem(PARTS, "pools", lambda: made)
+    monkeypatch.setitem(SUITES, "pools", lambda: made)
     measure_part("pools", tmp_path, Pace(2, 2, 0.0), order_cores(None))
     with (tmp_path / "pools.csv").open() as file:
         first, second = csv.DictReader(file)
@@ -150,7 +150,7 @@ def test_a_part_of_which_nothing_can_be_measured_says_so(
     children: Children, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(
-        PARTS, "pools", lambda: [BenchmarkCase("q", (contend("a", "failing"), contend("b", "failing")))]
+        SUITES, "pools", lambda: [BenchmarkCase("q", (contend("a", "failing"), contend("b", "failing")))]
     )
     with pytest.raises(PoolscopeError, match=r"nothing could be measured \(a: ValueError: no use; b: .*\)\.$"):
         measure_part("pools", tmp_path, Pace(1, 1, 0.0), order_cores(None))
@@ -165,7 +165,7 @@ def test_two_threads_need_two_cores(tmp_path: Path) -> None:
 def test_every_target_is_among_what_the_bench_measures() -> None:
     produced = {
         (comparison.quantity, *pair, unit)
-        for make in PARTS.values()
+        for make in SUITES.values()
         for comparison in make()
         for pair in comparison.pairs()
         for unit in comparison.units
@@ -207,7 +207,7 @@ def test_a_target_is_judged_by_its_worst_row() -> None:
 
 def write_made_up_tables(folder: Path, missing: str = "") -> None:
     """Tables of all parts as the bench would write them, of made-up timings."""
-    for part, make in PARTS.items():
+    for part, make in SUITES.items():
         rows = []
         for comparison in make():
             measured = {
@@ -283,8 +283,8 @@ def test_help_and_completion_name_every_part(capsys: pytest.CaptureFixture[str])
         main(["bench", "--help"])
     assert not end.value.code
     told = capsys.readouterr().out
-    assert all(part in told for part in PARTS)
-    assert find_choices(["bench", ""], {"bench": "bench"}) == list(PARTS)
+    assert all(part in told for part in SUITES)
+    assert find_choices(["bench", ""], {"bench": "bench"}) == list(SUITES)
 
 
 def test_the_machine_has_no_name() -> None:

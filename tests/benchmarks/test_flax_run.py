@@ -8,7 +8,7 @@ import pytest
 from flax import nnx
 
 from poolscope.benchmarks.flax_run import CNN, move, train
-from poolscope.benchmarks.parts import PARTS
+from poolscope.benchmarks.suites import SUITES
 from poolscope.spec.compose import compose_runs
 from poolscope.spec.plan import plan_network
 
@@ -44,7 +44,7 @@ def test_other_settings_are_refused() -> None:
 
 
 def test_the_commands_compose() -> None:
-    for case in PARTS["runs"]():
+    for case in SUITES["runs"]():
         for contender in case.contenders:
             words = [word for word in contender.options["arguments"] if "=" in word and "{folder}" not in word]
             (config,) = compose_runs(words).configs

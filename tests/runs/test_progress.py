@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from made_records import make_config, make_record
 
+from poolscope.process.terminal import open_console
 from poolscope.runs.progress import Lines, LiveDisplay, describe_outcome, describe_run
-from poolscope.spec.terminal import open_console
 
 
 def test_a_run_that_is_done_and_one_that_failed() -> None:

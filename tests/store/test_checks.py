@@ -8,7 +8,7 @@ from made_records import make_config, make_record, write_study
 from poolscope.statistics.tables import NAMES, collect, write_tables
 from poolscope.store.cells import Cells
 from poolscope.store.checks import count_right, find_false_part, find_problem
-from poolscope.store.table import group_rows, read_committed
+from poolscope.store.committed import group_rows, read_committed
 
 Study = dict[str, list[Cells]]
 

@@ -14,9 +14,9 @@ from poolscope.spec.compose import compose_runs
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import record_path
 from poolscope.statistics.tables import collect, write_tables
+from poolscope.store.committed import read_table
 from poolscope.store.finished import identify, open_finished
 from poolscope.store.record import RunRecord, read_record
-from poolscope.store.table import read_table
 
 QUICK = ["train.steps=2", "model.width=2", "data.train_eval_size=50", "study=mine"]
 

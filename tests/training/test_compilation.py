@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import zlib
 from pathlib import Path
 
@@ -10,11 +11,13 @@ import pytest
 
 from poolscope.training.compilation import delete_damaged_programs
 
-WHOLE = zlib.compress(os.urandom(5000))
+WHOLE = zlib.compress(random.Random(0).randbytes(5000))
 
 
 @pytest.mark.parametrize(
-    "content", [b"", WHOLE[:1], WHOLE[:100], WHOLE[:-1], b"x" + WHOLE, WHOLE[:50] + b"????" + WHOLE[54:]]
+    "content",
+    [b"", WHOLE[:1], WHOLE[:100], WHOLE[:-1], b"x" + WHOLE, WHOLE[:50] + b"????" + WHOLE[54:]],
+    ids=["empty", "a byte", "a part", "a byte short", "a byte more", "changed"],
 )
 def test_an_entry_that_was_cut_short_or_changed_is_deleted(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "jit_a-0-cache").write_bytes(WHOLE)

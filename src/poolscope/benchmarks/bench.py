@@ -13,8 +13,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from poolscope.benchmarks.parts import PARTS
 from poolscope.benchmarks.rounds import Children, Pace, Row, make_rows, measure, to_texts
+from poolscope.benchmarks.suites import SUITES
 from poolscope.spec.errors import PoolscopeError
 from poolscope.store.environment import read_processor
 from poolscope.store.files import write_csv, write_text
@@ -27,10 +27,10 @@ def run_parts(parts: Sequence[str], folder: Path, pace: Pace, core: int | None) 
 
     Raises PoolscopeError for a part or a core that there isn't.
     """
-    parts = parts or list(PARTS)
+    parts = parts or list(SUITES)
     for part in parts:
-        if part not in PARTS:
-            raise PoolscopeError(f"there is no part {part!r} of the bench; it must be one of {', '.join(PARTS)}.")
+        if part not in SUITES:
+            raise PoolscopeError(f"there is no part {part!r} of the bench; it must be one of {', '.join(SUITES)}.")
     cores = order_cores(core)
     status = 0
     for part in parts:
@@ -63,7 +63,7 @@ def measure_part(part: str, folder: Path, pace: Pace, cores: Sequence[int]) -> N
 
     Raises PoolscopeError where the part needs more cores, or nothing of it could be measured.
     """
-    comparisons, rows, children = PARTS[part](), [], Children(cores)
+    comparisons, rows, children = SUITES[part](), [], Children(cores)
     if max(comparison.threads for comparison in comparisons) > len(cores):
         raise PoolscopeError(f"it needs two cores, and this process may use {len(cores)} only; left out.")
     try:
@@ -93,7 +93,7 @@ def note_machine(part: str, folder: Path, pace: Pace) -> None:
     path = folder / "machine.json"
     machines = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     machines[part] = describe_machine() | {"rounds": pace.rounds, "seconds_per_repetition": pace.seconds}
-    write_text(json.dumps({name: machines[name] for name in PARTS if name in machines}, indent=1) + "\n", path)
+    write_text(json.dumps({name: machines[name] for name in SUITES if name in machines}, indent=1) + "\n", path)
 
 
 def describe_machine() -> dict[str, Any]:

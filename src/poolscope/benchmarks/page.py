@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from poolscope.benchmarks.drawings import plot_costs, plot_operators, plot_ratios
-from poolscope.benchmarks.parts import STEPS
+from poolscope.benchmarks.suites import STEPS
 from poolscope.reports.document import Plot, Section, write_document
 from poolscope.spec.errors import PoolscopeError
 

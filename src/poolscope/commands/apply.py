@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from poolscope.commands.arguments import MOST_SHOWN, add_job_flags, add_overrides, check_backend, read_seed
+from poolscope.process.terminal import open_console
 from poolscope.spec.config import PoolConfig
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import format_size, make_window
 from poolscope.spec.operators import OPERATORS
 from poolscope.spec.plan import describe_dropped
-from poolscope.spec.terminal import open_console
 
 if TYPE_CHECKING:
     import numpy as np

@@ -45,6 +45,6 @@ def run(options: argparse.Namespace) -> int:
 
 def complete(words: list[str]) -> list[str]:
     """What may be asked for: the parts."""
-    from poolscope.benchmarks.parts import PARTS
+    from poolscope.benchmarks.suites import SUITES
 
-    return list(PARTS)
+    return list(SUITES)

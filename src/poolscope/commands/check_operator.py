@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+from poolscope.process.terminal import list_rows, open_console
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.operators import OPERATORS
-from poolscope.spec.terminal import list_rows, open_console
 
 SUMMARY = (
     "Check an operator, your own too, against what every operator promises: size, finite gradients, dtype, jit, vmap, "

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from poolscope.commands.arguments import MOST_SHOWN, add_overrides
+from poolscope.process.terminal import open_console
 from poolscope.reports.figures.files import save_figure
 from poolscope.reports.figures.study import plot_accuracy
 from poolscope.reports.study import make_table
@@ -17,7 +18,6 @@ from poolscope.spec.compose import compose_runs
 from poolscope.spec.config import digest
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import study_folder
-from poolscope.spec.terminal import open_console
 from poolscope.statistics.arms import add_arms
 from poolscope.statistics.inference import pair_by_seed, summarise
 from poolscope.statistics.rule import TOO_FEW, Verdict, count_needed_seeds, judge

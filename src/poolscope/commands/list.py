@@ -7,8 +7,8 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from poolscope.commands.arguments import add_results
+from poolscope.process.terminal import list_rows, open_console
 from poolscope.spec.operators import OPERATORS
-from poolscope.spec.terminal import list_rows, open_console
 
 SUMMARY = "List what there is."
 LISTS = ("pools", "data", "measures", "studies", "runs")

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from poolscope.commands.arguments import add_results
-from poolscope.spec.terminal import open_console
+from poolscope.process.terminal import open_console
 
 SUMMARY = "Write a study's tables, figures, report.md and report.html, and print its comparison."
 

@@ -7,11 +7,11 @@ import argparse
 from rich.table import Table
 
 from poolscope.commands.arguments import MOST_SHOWN, add_job_flags, add_overrides
+from poolscope.process.terminal import open_console
 from poolscope.spec.config import RunConfig
 from poolscope.spec.geometry import format_size, make_window
 from poolscope.spec.operators import OPERATORS
 from poolscope.spec.plan import describe_dropped, plan_network
-from poolscope.spec.terminal import open_console
 
 SUMMARY = "Print a network as a table of layers: output shape, parameters, MACs, receptive field."
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from rich.console import Console
 
 from poolscope.commands.arguments import add_results
+from poolscope.process.terminal import open_console
 from poolscope.runs.progress import describe_run
 from poolscope.spec.compose import compose_runs
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import record_path, runs_folder, shipped
-from poolscope.spec.terminal import open_console
 from poolscope.store.finished import FinishedRuns, Outcome, identify, open_finished
 from poolscope.store.record import RunKey
 from poolscope.store.revisions import count_revisions, describe_revisions

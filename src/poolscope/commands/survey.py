@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from poolscope.commands.arguments import add_overrides, check_backend
+from poolscope.process.terminal import list_rows, make_bars, open_console
 from poolscope.spec.compose import compose_runs
 from poolscope.spec.config import DataConfig
-from poolscope.spec.terminal import list_rows, make_bars, open_console
 
 SUMMARY = "Measure what operators do to raw images, without training; continues results/operators, redraws its figures."
 

@@ -24,14 +24,14 @@ from rich.console import Console
 
 from poolscope.commands.arguments import Parser, add_overrides, check_backend
 from poolscope.kernels.malloc import keep_freed_memory
+from poolscope.process.interrupts import end_worker, serve
+from poolscope.process.terminal import open_console
 from poolscope.runs.progress import Lines, LiveDisplay, describe_run
 from poolscope.spec.compose import Composed, compose_runs, open_hydra
 from poolscope.spec.config import SETTINGS, RunConfig, to_config
 from poolscope.spec.errors import PoolscopeError
-from poolscope.spec.interrupts import end_worker, serve
 from poolscope.spec.paths import record_path, runs_folder
 from poolscope.spec.plan import Plan, plan_network
-from poolscope.spec.terminal import open_console
 from poolscope.store.environment import write_environment
 from poolscope.store.finished import FinishedRuns, identify, open_finished
 from poolscope.store.record import read_record

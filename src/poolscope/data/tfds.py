@@ -22,8 +22,8 @@ import numpy as np
 
 from poolscope.data.cache import cache_folder, read_cached
 from poolscope.data.splits import Source, Split
+from poolscope.process.terminal import make_bars, open_console
 from poolscope.spec.errors import PoolscopeError
-from poolscope.spec.terminal import make_bars, open_console
 
 # Images in the official splits, so that a copy that holds only some of them is said to.
 COMPLETE: dict[str, dict[str, int]] = {

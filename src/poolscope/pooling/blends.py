@@ -12,7 +12,7 @@ from poolscope.pooling.averages import avg_pool
 from poolscope.pooling.declare import operator
 from poolscope.pooling.extremes import max_pool
 from poolscope.pooling.sampling import need_key
-from poolscope.pooling.taps import Size, fit_window, read_cells, widen
+from poolscope.pooling.window_cells import Size, fit_window, read_cells, widen
 from poolscope.spec.declaration import Learned, Real, Switch, Whole
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Window

@@ -20,7 +20,7 @@ from jax import lax
 from poolscope.kernels.fusion import compute_apart
 from poolscope.kernels.linear import call_linear
 from poolscope.pooling.declare import operator
-from poolscope.pooling.taps import Size, fit_window, slice_taps
+from poolscope.pooling.window_cells import Size, fit_window, slice_taps
 from poolscope.spec.geometry import Pair, Window
 
 T = TypeVar("T")

@@ -14,7 +14,7 @@ from poolscope.pooling.declare import operator
 from poolscope.pooling.extremes import max_pool
 from poolscope.pooling.sampling import need_key
 from poolscope.pooling.spectral import apply_axes, check_output
-from poolscope.pooling.taps import Size, dense_window, fit_window, take_positions, widen
+from poolscope.pooling.window_cells import Size, dense_window, fit_window, take_positions, widen
 from poolscope.spec.declaration import Switch, Whole
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Window

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from poolscope.pooling.extremes import max_pool
 from poolscope.pooling.norms import gem_pool, lse_pool
-from poolscope.pooling.taps import widen
+from poolscope.pooling.window_cells import widen
 
 
 def global_avg_pool(x: jax.Array) -> jax.Array:

@@ -12,7 +12,7 @@ from jax import lax
 
 from poolscope.pooling.averages import sum_window
 from poolscope.pooling.declare import operator
-from poolscope.pooling.taps import Size, fit_window, take_positions, widen
+from poolscope.pooling.window_cells import Size, fit_window, take_positions, widen
 from poolscope.spec.declaration import Choice, Learned
 from poolscope.spec.errors import PoolscopeError
 

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from poolscope.pooling.declare import operator
-from poolscope.pooling.taps import Size, WindowCells, check_number, fit_window, reduce_cells
+from poolscope.pooling.window_cells import Size, WindowCells, check_number, fit_window, reduce_cells
 from poolscope.spec.declaration import Choice, Learned, Real, Switch
 from poolscope.spec.errors import PoolscopeError
 

@@ -16,7 +16,7 @@ from jax import lax
 
 from poolscope.pooling.declare import operator
 from poolscope.pooling.sampling import need_key
-from poolscope.pooling.taps import Size, fit_window, take_positions, widen
+from poolscope.pooling.window_cells import Size, fit_window, take_positions, widen
 from poolscope.spec.declaration import Choice, Learned, Real, Whole
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Window

@@ -15,7 +15,7 @@ import numpy as np
 
 from poolscope.pooling.declare import operator
 from poolscope.pooling.sampling import need_key
-from poolscope.pooling.taps import Size, WindowCells, check_number, fit_window, reduce_cells, widen
+from poolscope.pooling.window_cells import Size, WindowCells, check_number, fit_window, reduce_cells, widen
 from poolscope.spec.declaration import Learned, Real, Whole
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Window

@@ -11,7 +11,7 @@ import numpy as np
 from jax import lax
 
 from poolscope.pooling.declare import operator
-from poolscope.pooling.taps import (
+from poolscope.pooling.window_cells import (
     Size,
     WindowCells,
     fit_window,

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from poolscope.pooling.declare import operator
-from poolscope.pooling.taps import Size, fit_window, widen
+from poolscope.pooling.window_cells import Size, fit_window, widen
 from poolscope.spec.declaration import Learned, Real
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Window

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from poolscope.pooling.declare import operator
-from poolscope.pooling.taps import Size, fit_window
+from poolscope.pooling.window_cells import Size, fit_window
 from poolscope.spec.declaration import Learned
 from poolscope.spec.errors import PoolscopeError
 

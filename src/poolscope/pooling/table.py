@@ -9,7 +9,7 @@ from typing import Any
 import jax
 
 from poolscope.pooling.declare import take_leading_axes
-from poolscope.pooling.taps import Size, fit_window
+from poolscope.pooling.window_cells import Size, fit_window
 from poolscope.spec.declaration import Operator
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.operators import OPERATORS

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from poolscope.pooling.declare import operator
 from poolscope.pooling.norms import check_gradient, soft_pool
-from poolscope.pooling.taps import Size, WindowCells, fit_window, read_cells, reduce_cells, widen
+from poolscope.pooling.window_cells import Size, WindowCells, fit_window, read_cells, reduce_cells, widen
 from poolscope.spec.declaration import Choice, Learned, Real, Switch
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Window

@@ -10,8 +10,8 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import TaskID, TextColumn
 
+from poolscope.process.terminal import make_bars, open_console
 from poolscope.spec.config import RunConfig
-from poolscope.spec.terminal import make_bars, open_console
 from poolscope.store.record import RunRecord
 from poolscope.store.run_lock import read_owner
 

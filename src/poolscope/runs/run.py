@@ -23,10 +23,10 @@ import numpy as np
 from poolscope.data.datasets import Dataset, load_dataset
 from poolscope.measures.columns import measure_all
 from poolscope.measures.network import Subject
+from poolscope.process.interrupts import deferred
 from poolscope.runs.provenance import describe_provenance
 from poolscope.spec.config import RunConfig, digest, to_record
 from poolscope.spec.extensions import describe_origin
-from poolscope.spec.interrupts import deferred
 from poolscope.spec.paths import record_path
 from poolscope.spec.plan import plan_network
 from poolscope.spec.registration import hash_registration

@@ -21,9 +21,9 @@ from poolscope.spec.paths import is_study, runs_folder, shipped, study_folder
 from poolscope.store import files
 from poolscope.store.cells import CONFIG_KINDS, Cells, flatten, read_cell, to_cell
 from poolscope.store.checks import IDENTITY, KEYS, NAMES, find_false_part, find_problem, fits_digest, is_scalar
+from poolscope.store.committed import find_contradiction, group_rows, read_committed
 from poolscope.store.record import RunRecord, read_placed_record
 from poolscope.store.revisions import count_revisions
-from poolscope.store.table import find_contradiction, group_rows, read_committed
 
 CONFIG_COLUMNS = RECORDED_KEYS
 _SCALARS = (

@@ -12,8 +12,8 @@ from poolscope.spec.config import RunConfig, digest
 from poolscope.spec.paths import record_path
 from poolscope.store.cells import Cells
 from poolscope.store.checks import is_scalar
+from poolscope.store.committed import read_table
 from poolscope.store.record import RunKey, RunRecord, read_placed_record
-from poolscope.store.table import read_table
 
 _KEPT = 32  # parsed records, so that one run's record is not parsed again while it is dealt with
 

@@ -22,8 +22,8 @@ from jax import Array, lax
 
 from poolscope.data.datasets import Dataset
 from poolscope.data.splits import Split
+from poolscope.process.interrupts import check
 from poolscope.spec.config import RunConfig, TrainConfig
-from poolscope.spec.interrupts import check
 from poolscope.spec.plan import Plan
 from poolscope.training.augment import augment, normalise
 from poolscope.training.checkpoint import Checkpoint

@@ -197,7 +197,7 @@ def compare_costs() -> list[BenchmarkCase]:
     return [*comparisons, BenchmarkCase("curve: seeds of a command", tuple(seeded), ("runs/min",), 1, ("1",))]
 
 
-PARTS: dict[str, Callable[[], list[BenchmarkCase]]] = {
+SUITES: dict[str, Callable[[], list[BenchmarkCase]]] = {
     "training": compare_training,
     "pools": compare_pools,
     "operators": compare_operators,

@@ -15,7 +15,7 @@ from made_records import make_config, make_record, write_study
 from poolscope.spec.errors import PoolscopeError
 from poolscope.statistics.tables import collect, write_tables
 from poolscope.store.checks import NAMES
-from poolscope.store.table import read_committed, read_table
+from poolscope.store.committed import read_committed, read_table
 
 RESULTS = Path(__file__).parents[2] / "results"
 STUDIES = sorted(path.parents[1].name for path in RESULTS.glob("*/tables/runs.csv"))

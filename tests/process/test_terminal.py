@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from rich.table import Table
 
-from poolscope.spec.terminal import list_rows, make_bars, open_console
+from poolscope.process.terminal import list_rows, make_bars, open_console
 
 ODD = ["r[/x]", "[bold]x[/bold]", "[red]", "\\[x]", ":smile:", "[/]", "%s {}"]
 

@@ -9,8 +9,8 @@ import threading
 
 import pytest
 
-from poolscope.spec import interrupts
-from poolscope.spec.interrupts import SENTENCE, STATUS, check, deferred, interruptible
+from poolscope.process import interrupts
+from poolscope.process.interrupts import SENTENCE, STATUS, check, deferred, interruptible
 
 WORK = {  # what a process does in turn when it is asked to stop
     "steps that are checked": """
@@ -46,8 +46,8 @@ print("went on")
 }
 PROGRAM = """
 import hashlib, sys, time
-from poolscope.spec import interrupts
-from poolscope.spec.interrupts import check, deferred, interruptible
+from poolscope.process import interrupts
+from poolscope.process.interrupts import check, deferred, interruptible
 
 with interruptible():
     exec(sys.argv[1])
@@ -126,7 +126,7 @@ def test_a_held_back_request_is_raised_by_check_and_at_the_end_of_the_block(monk
 
 WORKER = """
 import os, sys, time
-from poolscope.spec.interrupts import serve
+from poolscope.process.interrupts import serve
 if not os.fork():
     serve(os.getppid())
     print("ready", flush=True)

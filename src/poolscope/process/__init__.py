@@ -1,0 +1,1 @@
+"""The process a command runs in: how signals end it, and how it prints."""
