@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,13 +18,17 @@ from poolscope.data import datasets as data
 from poolscope.data.datasets import (
     DATASETS,
     check_dataset,
+    check_readable,
     describe_dataset,
     list_datasets,
     load_dataset,
     measure_channels,
 )
+from poolscope.data.splits import Source, Split
 from poolscope.spec.config import SOURCES, DataConfig
 from poolscope.spec.errors import PoolscopeError
+
+IMAGES, LABELS = make_images(12, (4, 4, 1))
 
 
 def configure(name: str, **changes: object) -> DataConfig:
@@ -263,3 +269,54 @@ def test_real_sets_as_configured(name: str, shape: tuple[int, int, int]) -> None
     assert len(dataset.val) == 5000
     assert ("official 10,000" in dataset.description) == (len(dataset.test) < 10_000)
     assert not as_set(dataset.train.images) & as_set(dataset.test.images)
+
+
+def hand_out(images: object, labels: object) -> Callable[[str], Any]:
+    return lambda split: Split(images, labels)  # type: ignore[arg-type]
+
+
+def fail(split: str) -> Any:
+    raise EOFError("the file\nends early")
+
+
+@pytest.mark.parametrize(
+    ("classes", "read", "sentence"),
+    [
+        (0, fail, "data.name=odd has 0 classes; a set to classify has at least 2"),
+        (1, fail, "data.name=odd has 1 class; a set to classify has at least 2"),
+        (3, fail, r"The 'train' split of odd cannot be read \(EOFError: the file ends early\)"),
+        (3, hand_out(None, None), r"The 'train' split of odd cannot be read \(AttributeError"),
+        (3, hand_out(IMAGES[:0], LABELS[:0]), r"must be uint8 images \(12, 4, 4, 1\) .*, not uint8 \(0, 4, 4, 1\)"),
+        (3, hand_out(IMAGES / 255, LABELS), r"must be uint8 images .*, not float64 \(12, 4, 4, 1\) and int32 \(12,\)"),
+        (3, hand_out(IMAGES, LABELS[:9]), r"not uint8 \(12, 4, 4, 1\) and int32 \(9,\)"),
+        (3, hand_out(IMAGES, LABELS / 2), r"not uint8 \(12, 4, 4, 1\) and float64 \(12,\)"),
+        (2, hand_out(IMAGES, LABELS), "has labels from 0 to 2; its 2 classes must be 0 to 1"),
+        (3, hand_out(IMAGES, LABELS + 1), "has labels from 1 to 3; its 3 classes must be 0 to 2"),
+        (3, hand_out(IMAGES, LABELS - 1), "has labels from -1 to 1; its 3 classes must be 0 to 2"),
+    ],
+)
+def test_what_a_reader_gives_is_checked_before_anything_is_drawn_or_divided(
+    classes: int, read: Callable[[str], Any], sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = Source("odd", "1", (4, 4, 1), classes, {"train": 12}, {}, read)
+    monkeypatch.setitem(DATASETS, "odd", lambda config: source)
+    config = DataConfig("odd", "odd", "train[:8]", "train[8:10]", "train[10:]", label_noise=0.5)
+    for use in (check_readable, lambda config: load_dataset(config, 0)):
+        with pytest.raises(PoolscopeError, match=sentence) as caught:
+            use(config)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("train", ["train[:1]", "train[:2]", "train[::3]", "train[0%:1%]", "train[4:4]"])
+@pytest.mark.parametrize("noise", [0.0, 0.5, 1.0])
+def test_few_images_are_used_or_refused(train: str, noise: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = Source("few", "1", (4, 4, 1), 3, {"train": 12}, {}, hand_out(IMAGES, LABELS))
+    monkeypatch.setitem(DATASETS, "few", lambda config: source)
+    config = DataConfig("few", "few", train, "train[8:9]", "train[9:]", label_noise=noise)
+    if train not in ("train[:1]", "train[:2]"):
+        with pytest.raises(PoolscopeError, match=r"data\.train="):
+            check_dataset(config)
+        return
+    dataset = load_dataset(config, 0)
+    assert dataset.corrupted.sum() == round(noise * len(dataset.train))
+    assert np.isfinite([dataset.mean, dataset.std]).all()

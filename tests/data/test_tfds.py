@@ -110,12 +110,15 @@ def test_a_set_in_another_format_is_refused(tmp_path: Path) -> None:
         open_prepared("tiny", str(tmp_path))
 
 
-def test_images_without_a_class_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("shift", "found"), [(-1, "images without a class"), (1, "labels from 1 to 3"), (2, "labels from 2 to 4")]
+)
+def test_labels_outside_the_classes_are_refused(tmp_path: Path, shift: int, found: str) -> None:
     images, labels = make_images(4, (4, 4, 1))
-    write_prepared(tmp_path, "tiny", {"train": (images, labels), "test": (images, labels - 1)})
+    write_prepared(tmp_path, "tiny", {"train": (images, labels), "test": (images, labels + shift)})
     source = open_prepared("tiny", str(tmp_path))
     assert len(source.read("train")) == 4
-    with pytest.raises(PoolscopeError, match="The 'test' split of tiny has images without a class"):
+    with pytest.raises(PoolscopeError, match=f"'test' split of tiny has {found}; its 3 classes must be 0 to 2"):
         source.read("test")
 
 
@@ -125,7 +128,8 @@ def test_damaged_records_get_one_sentence(tmp_path: Path, damage: object) -> Non
     assert callable(damage)
     damage(home / "tiny-train.array_record-00000-of-00001")
     with pytest.raises(
-        PoolscopeError, match=r"The train records in .* cannot be read \(.*\); the copy is damaged"
+        PoolscopeError,
+        match=r"The train records in .* cannot be read \(.*\); the copy .* if it is one of your own, write",
     ) as caught:
         open_prepared("tiny", str(tmp_path)).read("train")
     assert "\n" not in str(caught.value)
@@ -136,7 +140,7 @@ def test_damaged_records_get_one_sentence(tmp_path: Path, damage: object) -> Non
 def test_damaged_descriptions_get_one_sentence(tmp_path: Path, file: str, content: str) -> None:
     home = write_prepared(tmp_path, "tiny", {"train": make_images(4, (4, 4, 1))})
     (home / file).write_text(content)
-    with pytest.raises(PoolscopeError, match="prepare"):
+    with pytest.raises(PoolscopeError, match=r"prepare .* again, or, if it is one of your own, write it again"):
         open_prepared("tiny", str(tmp_path))
 
 

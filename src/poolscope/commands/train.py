@@ -17,7 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
@@ -35,6 +35,7 @@ from poolscope.spec.plan import Plan, plan_network
 from poolscope.store.environment import write_environment
 from poolscope.store.finished import FinishedRuns, identify, open_finished
 from poolscope.store.record import read_record
+from poolscope.store.run_lock import acquire_lock
 from poolscope.store.sweep import PlannedRun, write_sweep
 
 SUMMARY = "Train networks that differ in their pooling, once for every seed."
@@ -297,23 +298,18 @@ def _sole_writer(results: str, study: str) -> Iterator[None]:
         raise PoolscopeError(
             f"results={results}: the folder {folder} can't be written ({error.strerror}); choose another with results=."
         ) from error
-    lock = FileLock(folder / ".lock")
+    lock = folder / ".lock"
     try:
-        with lock.acquire(timeout=0):
+        with acquire_lock(lock, timeout=0):
             _tidy(folder)
             yield
     except Timeout as error:
         raise PoolscopeError(
             f"study={study}: another sweep is writing {folder} now; wait for it, or choose another name with study=."
         ) from error
-    except NotImplementedError as error:  # what filelock says of a file system without flock
-        raise PoolscopeError(
-            f"results={results}: the file system of {folder} can't lock files, which keeps two sweeps apart; choose a "
-            "folder on another one with results=."
-        ) from error
     except PoolscopeError:
         if created:
-            Path(lock.lock_file).unlink(missing_ok=True)
+            lock.unlink(missing_ok=True)
         for path in created:
             with suppress(OSError):
                 path.rmdir()

@@ -130,13 +130,13 @@ def check_readable(config: DataConfig) -> None:
     """Read every split once, so that a damaged file or a cache that can't be written is found before the first run."""
     source, named, _, _ = _plan(config)
     for base in dict.fromkeys(piece.base for pieces in named.values() for piece in pieces):
-        source.read(base)
+        _read_base(source, base)
 
 
 def open_source(config: DataConfig) -> Source:
     """The data set behind a configuration, before any image is read.
 
-    Raises PoolscopeError where data.shape or data.classes say otherwise than the data.
+    Raises PoolscopeError where data.shape or data.classes say otherwise than the data, or classes are fewer than two.
     """
     if config.source not in DATASETS:
         raise PoolscopeError(f"data.source must be one of {', '.join(DATASETS)}, not {config.source!r}.")
@@ -145,6 +145,11 @@ def open_source(config: DataConfig) -> Source:
         raise PoolscopeError(f"data.shape={list(config.shape)} is wrong: {source.name} has {list(source.shape)}.")
     if config.classes is not None and config.classes != source.classes:
         raise PoolscopeError(f"data.classes={config.classes} is wrong: {source.name} has {source.classes}.")
+    if source.classes < 2:
+        raise PoolscopeError(
+            f"data.name={source.name} has {source.classes} class{'es' * (source.classes != 1)}; a set to classify has "
+            "at least 2."
+        )
     return source
 
 
@@ -286,11 +291,36 @@ def _plan(config: DataConfig) -> tuple[Source, dict[str, tuple[Slice, ...]], Sha
 
 def _read(source: Source, pieces: Sequence[Slice]) -> Split:
     """The named slices one after the other; a single one stays a view."""
-    bases = {base: source.read(base) for base in {piece.base for piece in pieces}}
+    bases = {base: _read_base(source, base) for base in {piece.base for piece in pieces}}
     parts = [_take(bases[piece.base], slice(piece.start, piece.stop)) for piece in pieces]
     if len(parts) == 1:
         return parts[0]
     return Split(np.concatenate([part.images for part in parts]), np.concatenate([part.labels for part in parts]))
+
+
+def _read_base(source: Source, base: str) -> Split:
+    """A base split, checked: a reader of somebody else's can fail in any way, or give other images than it promised."""
+    where = f"The {base!r} split of {source.name}"
+    try:
+        split = source.read(base)
+        found = (split.images.dtype, split.images.shape, split.labels.dtype.kind in "iu", split.labels.shape)
+    except PoolscopeError:
+        raise
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise PoolscopeError(f"{where} cannot be read ({reason}).") from error
+    size = source.sizes[base]
+    if found != (np.uint8, (size, *source.shape), True, (size,)):
+        raise PoolscopeError(
+            f"{where} must be uint8 images {(size, *source.shape)} and int32 labels {(size,)}, not {found[0]} "
+            f"{found[1]} and {split.labels.dtype} {found[3]}."
+        )
+    if size and not 0 <= split.labels.min() <= split.labels.max() < source.classes:
+        raise PoolscopeError(
+            f"{where} has labels from {split.labels.min()} to {split.labels.max()}; its {source.classes} classes must "
+            f"be 0 to {source.classes - 1}."
+        )
+    return split
 
 
 def _take(split: Split, index: slice | np.ndarray) -> Split:

@@ -90,7 +90,7 @@ def open_prepared(name: str, folder: str | None = None) -> Source:
         )
     image, label = _choose_features(name, fields, pair)
     shape = _image_shape(name, fields[image]["image"])
-    classes = int(fields[label]["classLabel"]["numClasses"])
+    classes = int(fields[label]["classLabel"].get("numClasses", 0))  # left out where it is 0
     cache_key = f"{name.partition(':')[0]}/{home.name}"
 
     def read(split: str) -> Split:

@@ -15,8 +15,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import AcquireReturnProxy, FileLock, Timeout
 
+from poolscope.spec.errors import PoolscopeError
 from poolscope.store.files import open_whole
 
 
@@ -50,18 +51,37 @@ class RunLock:
 def lock_run(record: Path, on_wait: Callable[[], None]) -> Iterator[RunLock]:
     """Own the run whose record has this path; while another process owns it, call `on_wait` once and wait."""
     record.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(_beside(record, "lock"))
+    path = _beside(record, "lock")
     try:
-        lock.acquire(timeout=1)
+        held = acquire_lock(path, timeout=1)
     except Timeout:
         on_wait()
-        lock.acquire(poll_interval=1)
+        held = acquire_lock(path)
+    with held:
+        try:
+            yield RunLock(record)
+        finally:
+            for kind in ("running", "lock"):
+                _beside(record, kind).unlink(missing_ok=True)
+
+
+def acquire_lock(path: Path, timeout: float = -1) -> AcquireReturnProxy:
+    """Lock a file, to be released by a with statement; negative `timeout`, in seconds: wait without end.
+
+    Raises filelock's Timeout where another process holds it, and PoolscopeError where the file system has no locks.
+    """
     try:
-        yield RunLock(record)
-    finally:
-        for kind in ("running", "lock"):
-            _beside(record, kind).unlink(missing_ok=True)
-        lock.release()
+        return FileLock(path).acquire(timeout, poll_interval=0.05 if timeout >= 0 else 1)
+    except Timeout:
+        raise
+    except (NotImplementedError, OSError) as error:
+        if getattr(error, "filename", None):  # of opening the file
+            raise
+        reason = getattr(error, "strerror", None) or "no flock"
+        raise PoolscopeError(
+            f"The file system of {path.parent} can't lock files ({reason}), which keeps two sweeps apart; choose a "
+            "folder on another one with results=."
+        ) from error
 
 
 def read_owner(record: Path) -> Owner | None:
@@ -74,7 +94,7 @@ def read_owner(record: Path) -> Owner | None:
             return None
     except Timeout:
         pass
-    except OSError:  # a folder that only others may write: go by the file
+    except (NotImplementedError, OSError):  # a folder without locks, or that only others may write: go by the file
         if not _beside(record, "running").exists():
             return None
     try:
