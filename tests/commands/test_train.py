@@ -136,6 +136,14 @@ def test_classes_that_cannot_be_learned_stop_a_sweep_before_its_first_job(
     assert not results.exists()
 
 
+@pytest.mark.parametrize("measure", ["quick", "robust", "full"])
+def test_too_few_images_to_measure_stop_a_sweep_before_its_first_job(measure: str, results: Path) -> None:
+    splits = ['data.val="train[8:9]"', 'data.train="train[:8]"', f"measure={measure}"]
+    status, errors = sweep(results, "data=synthetic", "data.shape=[8,8,1]", *splits)
+    assert status == 2 and errors.startswith("poolscope: data.val names 1 image, and ") and errors.count("\n") == 1
+    assert not results.exists()
+
+
 def test_the_reason_of_a_failed_run_is_printed_once(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def load(config: Any, seed: int) -> Any:
         if seed == 1:

@@ -11,6 +11,7 @@ from poolscope.commands.arguments import add_overrides, check_backend
 from poolscope.process.terminal import list_rows, make_bars, open_console
 from poolscope.spec.compose import compose_runs
 from poolscope.spec.config import DataConfig
+from poolscope.spec.errors import PoolscopeError
 
 SUMMARY = "Measure what operators do to raw images, without training; continues results/operators, redraws its figures."
 
@@ -43,7 +44,11 @@ def survey_operators(overrides: Sequence[str]) -> int:
         check_operator(config)
     check_backend()
     for data in _distinct([config.data for config in configs]):
-        check_dataset(data)
+        if check_dataset(data) < 2:
+            raise PoolscopeError(
+                f"data.train={data.train} names 1 image to measure with; probes are fitted on some and chosen on "
+                "others: use at least 2."
+            )
     console = open_console(stderr=True)
     folder = Path(configs[0].results) / "operators"
     began = time.perf_counter()

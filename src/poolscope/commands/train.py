@@ -175,6 +175,7 @@ def check_jobs(configs: Sequence[RunConfig], finished: FinishedRuns, console: Co
         check_backend()
     for job, size in sizes.items():
         _check_devices(configs[job], plans[job], size, tried)
+        _check_measurable(configs[job])
     for data in {str(configs[job].data): configs[job].data for job in lacking}.values():
         check_readable(data)
     for sentence in dict.fromkeys(sentence for plan in plans for sentence in plan.remainders):
@@ -193,6 +194,17 @@ def _plan_training(config: RunConfig) -> Plan:
     if config.train.shift >= min(shape[:2]):
         raise PoolscopeError(f"train.shift must be below the images' side, {min(shape[:2])}, not {config.train.shift}.")
     return plan
+
+
+def _check_measurable(config: RunConfig) -> None:
+    """Refuse so few images that what is asked for can't be measured on them."""
+    from poolscope.data.datasets import count_images
+    from poolscope.measures.columns import SETS
+    from poolscope.measures.stages import check_counts
+
+    if any(name.startswith("stages_") for name in SETS[config.measure.name]):
+        counts = count_images(config.data)
+        check_counts(counts["data.val"], counts["data.test"])
 
 
 def _check_devices(config: RunConfig, plan: Plan, train_size: int, tried: set[str]) -> None:

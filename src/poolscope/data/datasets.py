@@ -42,6 +42,7 @@ __all__ = [
     "Split",
     "check_dataset",
     "check_readable",
+    "count_images",
     "describe_dataset",
     "list_datasets",
     "load_dataset",
@@ -124,6 +125,11 @@ def check_dataset(config: DataConfig) -> int:
     source, _, shape, used = _plan(config)
     check_images(sum(source.sizes.values()), shape)
     return used
+
+
+def count_images(config: DataConfig) -> dict[str, int]:
+    """Count the images of data.train, data.val and data.test, without reading one."""
+    return {key: sum(map(len, pieces)) for key, pieces in _plan(config)[1].items()}
 
 
 def check_readable(config: DataConfig) -> None:

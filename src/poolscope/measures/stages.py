@@ -33,6 +33,7 @@ from poolscope.measures.information import (
 from poolscope.measures.operators import GLYPH_SIDE, read_glyphs
 from poolscope.measures.torus import apply_on_torus
 from poolscope.pooling import Pool
+from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Pair
 from poolscope.spec.operators import OPERATORS
 from poolscope.spec.plan import Layer, Plan
@@ -76,6 +77,15 @@ class Sample:
             stimuli = paste_glyphs(read_glyphs(min(GLYPH_SIDE, height)), height, PLACED)
             stimuli = dataclasses.replace(stimuli, images=np.repeat(stimuli.images, channels, axis=3))
         return cls(images, labels, parts, stimuli)
+
+
+def check_counts(val: int, test: int) -> None:
+    """Refuse so few validation and test images that none is left to choose a probe's penalty; see `Sample.of`."""
+    if val + max(0, test - REPORTED) < 2:
+        raise PoolscopeError(
+            f"data.val names {val} image, and pooling stages are measured by probes that are fitted on some and chosen "
+            "on others: use at least 2, or measure=basic."
+        )
 
 
 def measure_stages_quickly(trainer: Trainer, weights: Weights, dataset: Dataset) -> Columns:

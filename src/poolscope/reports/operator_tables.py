@@ -56,12 +56,17 @@ def continue_tables(folder: str | Path, rows: Mapping[str, Sequence[Mapping[str,
 
 
 def read_tables(folder: str | Path) -> dict[str, pd.DataFrame]:
-    """The tables of an earlier measurement; raises PoolscopeError where there are none."""
+    """The tables of an earlier measurement; raises PoolscopeError where there are none.
+
+    Without pictures where no image could be rebuilt, from too few training images.
+    """
     paths = {name: Path(folder) / "tables" / f"{name}.csv" for name in _KEYS}
     for name, path in paths.items():
-        if not path.is_file():
+        if not path.is_file() and name != "gallery":
             raise PoolscopeError(f"There is no {name} table at {path}; run `poolscope measure` first.")
-    return {name: read_table(path) for name, path in paths.items()}
+    return {
+        name: read_table(path) if path.is_file() else pd.DataFrame(columns=_KEYS[name]) for name, path in paths.items()
+    }
 
 
 def read_table(path: Path) -> pd.DataFrame:

@@ -45,3 +45,9 @@ def test_each_curve_is_its_own_rows() -> None:
     np.testing.assert_allclose(drawn["max"], 1 / (1 + 10 * frequencies))
     np.testing.assert_allclose(drawn["avg"], 0.7 / (1 + 10 * frequencies))
     assert [line.get_label() for line in right.lines if not line.get_label().startswith("_")] == ["max"]
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan])
+def test_images_without_power_are_drawn_too(value: float) -> None:
+    left, _ = plot_spectra(spectra("mnist").assign(value=value)).axes
+    assert left.get_yscale() == "linear"

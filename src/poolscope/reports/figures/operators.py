@@ -25,11 +25,10 @@ def plot_all(tables: Mapping[str, pd.DataFrame]) -> dict[str, Figure]:
     """Every figure of operators on raw images, by the name of its files."""
     operators = tables["operators"]
     standard = operators[operators["window"].astype(str).isin(("1", "2")) & operators["options"].isin(("",))]
-    figures = {
-        "operators": plot_operators(standard),
-        "kept": plot_kept(operators, tables["ceiling"]),
-        "spectra": plot_spectra(tables["spectra"]),
-    }
+    figures = {"operators": plot_operators(standard)}
+    if len(rebuilt := operators[operators["r2_global"].notna() & (operators["kept"] <= 1)]):
+        figures["kept"] = plot_kept(rebuilt, tables["ceiling"])
+    figures["spectra"] = plot_spectra(tables["spectra"])
     for data in operators["data"].unique():
         if figure := plot_reconstructions(tables["gallery"], str(data)):
             figures[f"gallery_{data}"] = figure
@@ -69,7 +68,10 @@ def draw_ranking(rows: pd.DataFrame, ax: Axes, value: str, ascending: bool) -> A
 
 
 def plot_kept(operators: pd.DataFrame, ceiling: pd.DataFrame) -> Figure:
-    """Global R^2 against the share of numbers kept, under the ceiling of linear codes; a panel for each data set."""
+    """Global R^2 against the share of numbers kept, under the ceiling of linear codes; a panel for each data set.
+
+    operators: those that have an R^2, and keep at most as many numbers as an image has.
+    """
     data = list(operators["data"].unique())
     with styled():
         figure, axes = make_grid(len(data), len(data), 3.0, WIDTH, sharey=True)
@@ -77,7 +79,7 @@ def plot_kept(operators: pd.DataFrame, ceiling: pd.DataFrame) -> Figure:
             best = ceiling[ceiling["data"] == name].sort_values("kept")
             ax.plot(best["kept"], best["r2"], color=GREY, linewidth=1.0)
             ax.fill_between(best["kept"], best["r2"], 1.02, color="#F0F0F0", linewidth=0)
-            rows = operators[(operators["data"] == name) & operators["r2_global"].notna() & (operators["kept"] <= 1)]
+            rows = operators[operators["data"] == name]
             single = rows.groupby("pool")["kept"].transform("nunique") == 1
             ax.plot(rows.loc[single, "kept"], rows.loc[single, "r2_global"], linestyle="none", **OTHERS)
             for pool, group in rows[~single].groupby("pool", sort=False):
@@ -126,8 +128,9 @@ def plot_spectra(spectra: pd.DataFrame) -> Figure:
                 ax.axvspan(0.25, 0.5, color="#F4F4F4", zorder=0, linewidth=0)
                 ax.set_xlim(0, 0.5)
             floor = rows.loc[rows["curve"].isin(("before", "after")) & (rows["value"] > 0), "value"].quantile(0.02)
-            left.set_yscale("log")
-            left.set_ylim(bottom=float(floor))
+            if floor > 0:  # NaN where no image varies
+                left.set_yscale("log")
+                left.set_ylim(bottom=float(floor))
             left.set(title=f"{name}: power at stride 1", xlabel="cycles per pixel", ylabel="power")
             right.set_ylim(-0.05, 1.05)
             right.set(title=f"{name}: share rebuilt", xlabel="cycles per pixel", ylabel="γ²")
@@ -148,7 +151,7 @@ def plot_caution(caution: pd.DataFrame) -> Figure:
             most = float(np.log2(rows["n"].iloc[0]))
             for place, (column, label, scale) in enumerate(
                 (
-                    ("plug_in", f"plug-in mutual information / {most:.2f} bits", most),
+                    ("plug_in", f"plug-in mutual information / {most:.2f} bits", most or 1.0),
                     ("r2_global", "R² of linear reconstruction", 1.0),
                     ("location_r2", "R² of the place", 1.0),
                 )
