@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -174,3 +175,27 @@ def test_the_shipped_claims_and_contrasts_can_be_read_and_belong_together() -> N
     for path in shipped("experiments").glob("*/claims.yaml"):
         assert find_contrasts(path.parent.name)
     assert find_contrasts("no_such_study") == ()
+
+
+@pytest.mark.parametrize(
+    "plan", sorted(shipped("experiments").glob("*/planned.yaml")), ids=lambda path: path.parent.name
+)
+def test_every_contrast_of_a_plan_gets_a_verdict_or_a_reason_once_it_is_registered(plan: Path, tmp_path: Path) -> None:
+    head = plan.read_text(encoding="utf-8").partition("seeds:")[0]
+    added = [line[2:] for line in head.splitlines() if re.match(r"# (- number:|  \w+:)", line)]
+    facts = dict(re.findall(r'"(\w+): ([^"]+)"', head))
+    claims = (shipped("experiments") / "claims.yaml").read_text(encoding="utf-8")
+    (tmp_path / "claims.yaml").write_text(claims + "\n".join(added) + "\n", encoding="utf-8")
+    for path in [*shipped("experiments").glob("*/claims.yaml"), *shipped("experiments").glob("*/added.yaml"), plan]:
+        folder = tmp_path / path.parent.name
+        folder.mkdir(exist_ok=True)
+        name = "claims.yaml" if path == plan else path.name
+        (folder / name).write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
+    known = {claim.number for claim in read_claims(tmp_path / "claims.yaml")}
+    planned = [contrast for contrast in list_contrasts(tmp_path) if contrast.study == plan.parent.name]
+    registered = {contrast.id: contrast.family for contrast in read_contrasts(plan)}
+    assert {contrast.claim for contrast in planned} <= known
+    assert {c.id: c.family for c in planned if c.id not in facts} == {
+        identity: family for identity, family in registered.items() if identity not in facts
+    }
+    assert set(facts) <= set(registered)

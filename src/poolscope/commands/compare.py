@@ -103,7 +103,7 @@ def judge_strategies(done: pd.DataFrame, baselines: dict[tuple[str, str], str], 
     """A row per setting and arm: n paired seeds, test accuracy (%), difference to the first (points), verdict, cost.
 
     difference_low and difference_high hold together for all arms of a setting (Bonferroni); detectable is the
-    difference that these seeds find with probability 0.8.
+    difference that a t test against 0 on these seeds finds with probability 0.8.
     """
     rows = []
     for (setting, arm), first in baselines.items():

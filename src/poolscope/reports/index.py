@@ -23,8 +23,8 @@ from poolscope.store.files import write_text
 _PARAGRAPHS = ("Question", "Hypothesis", "Hypotheses", "Caveats", "Caveats known beforehand")
 _LEDGER = (
     "A line for each contrast: its effect in the direction that the hypothesis claims, in units of the smallest effect "
-    "that matters (δ), with its interval. The band is (-δ, δ); n: seeds, or cases that are equal; detect.: the effect "
-    "that so many seeds find with probability 0.8."
+    "that matters (δ), with its interval. The band is (-δ, δ); n: seeds, or cases that are equal; t det.: the effect "
+    "that a t test against 0 finds with probability 0.8 with so many seeds, which is not the power of the rule."
 )
 
 

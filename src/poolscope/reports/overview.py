@@ -18,6 +18,7 @@ from poolscope.reports.latex import make_article, make_tabular
 from poolscope.reports.pages import render_page
 from poolscope.reports.study import Report, build_report
 from poolscope.reports.verdicts import (
+    RESOLUTION,
     RULE,
     say_counts,
     say_facts,
@@ -114,7 +115,8 @@ def _write_ledger(folder: Path, ledger: Ledger) -> list[Path]:
     rates = list_rates(list_contrasts())
     files.append(folder / "rates.csv")
     write_csv(rates, files[-1], show_statistic)
-    facts = {"claims": show_claims(ledger), "sections": sections, "rule": RULE, "notes": _say_notes(ledger)}
+    facts = {"claims": show_claims(ledger), "sections": sections, "rule": RULE}
+    facts["notes"] = (RESOLUTION, *_say_notes(ledger))
     facts |= {"rates": show_rates(rates), "about_rates": say_rates(rates, ledger.verdicts)}
     write_text(render_page("ledger.md", facts), files[2])
     return files
@@ -167,8 +169,8 @@ def _of_claim(ledger: Ledger, number: int) -> pd.DataFrame:
 def _narrow(verdicts: pd.DataFrame) -> pd.DataFrame:
     """The columns of the verdicts that a page has room for."""
     shown = show_verdicts(verdicts)
-    columns = ["contrast", "hypothesis", "n", "effect (interval)", "δ", "p holds", "p fails", "verdict", "detectable"]
-    return shown.reindex(columns=columns)
+    columns = ["contrast", "hypothesis", "n", "effect (interval)", "δ", "p holds", "p fails", "verdict"]
+    return shown.reindex(columns=[*columns, "t test detects"])
 
 
 def _say_notes(ledger: Ledger) -> tuple[str, ...]:

@@ -106,8 +106,9 @@ def add_verdicts(analysis: Analysis, tables: Tables, contrasts: Sequence[Contras
     caption = (
         "Effect of each contrast in the direction that its hypothesis claims, in units of the smallest effect that "
         "matters (δ), with its 95 % interval, simultaneous over all contrasts that decide the claim (alone for those "
-        "that are only described); the band is (-δ, δ); detect.: the effect that n seeds find with "
-        f"probability 0.8. {say_protocol(add_arms(tables.runs[tables.runs['status'] == 'done']))}"
+        "that are only described); the band is (-δ, δ); t det.: the effect that a t test against 0 finds with "
+        "probability 0.8 with n seeds, which is not the power of the rule. "
+        f"{say_protocol(add_arms(tables.runs[tables.runs['status'] == 'done']))}"
     )
     plot = Plot("verdicts", plot_verdicts(verdicts), caption)
     section = Section("Verdicts", say_verdicts(verdicts), show_verdicts(verdicts), (plot,))

@@ -27,9 +27,11 @@ RULE = (
     "alone."
 )
 RESOLUTION = (
-    "Detectable: the effect that so many seeds find with probability 0.8 (the margin, for non-inferior and "
-    "equivalent); seeds for δ: how many would find an effect of δ (a margin of δ) with that probability, at the spread "
-    "that was seen."
+    "t test detects: the effect that a two-sided t test against 0 at 5 % / family finds with probability 0.8 with so "
+    "many seeds at the spread over seeds that was seen (the margin, for non-inferior and equivalent); t seeds for δ: "
+    "how many it needs for an effect of δ (a margin of δ). Neither is the power of the rule, which is lower: its "
+    "intervals hold the bootstrap and the error of the test images too, and a difference or slope must have a mean of "
+    "at least δ, so that one of exactly δ is supported at most about half of the time, however many seeds there are."
 )
 
 
@@ -47,8 +49,8 @@ def show_verdicts(verdicts: pd.DataFrame) -> pd.DataFrame:
                 "p fails": _show_side(row, "p_fail"),
                 "p (signs)": show_p(row["p"]),
                 "verdict": row["verdict"],
-                "detectable": _show_size(row["detectable"], row["delta"]),
-                "seeds for δ": _show_whole(row["needed"]),
+                "t test detects": _show_size(row["detectable"], row["delta"]),
+                "t seeds for δ": _show_whole(row["needed"]),
             }
             for row in verdicts.to_dict("records")
         ]
@@ -178,7 +180,7 @@ def say_interim(verdicts: pd.DataFrame) -> tuple[str, ...]:
 
 
 def say_unresolved(verdicts: pd.DataFrame) -> tuple[str, ...]:
-    """Say in which deciding contrasts the seeds can't resolve an effect of δ."""
+    """Say in which deciding contrasts a t test on the seeds can't find an effect of δ."""
     deciding = verdicts[verdicts["verdict"] != DESCRIBED]
     weak = deciding[deciding["detectable"].astype(float) > deciding["delta"].astype(float)]
     if weak.empty:
@@ -187,7 +189,7 @@ def say_unresolved(verdicts: pd.DataFrame) -> tuple[str, ...]:
         f"{row['id']} ({_show_size(row['detectable'], row['delta'])} against {row['delta']:g})"
         for row in weak.to_dict("records")
     )
-    return (f"δ is smaller than what n seeds resolve (detectable against δ): {listed}.",)
+    return (f"δ is smaller than what a t test on n seeds detects (that against δ): {listed}.",)
 
 
 def say_unpaired(verdicts: pd.DataFrame) -> tuple[str, ...]:

@@ -155,7 +155,7 @@ def find_power(effect: float, n: int, family: float = 1) -> float:
 
 
 def find_detectable(n: int, family: float = 1, power: float = 0.8) -> float:
-    """Find the smallest effect, in units of sd, that n >= 2 seeds find with this power."""
+    """Find the smallest effect, in units of sd, that the t test of `find_power` finds with n >= 2 seeds."""
     high = 1.0
     while find_power(high, n, family) < power:
         high *= 2
@@ -163,7 +163,7 @@ def find_detectable(n: int, family: float = 1, power: float = 0.8) -> float:
 
 
 def find_needed(effect: float, family: float = 1, power: float = 0.8, most: int = 10_000) -> int | None:
-    """Find the fewest seeds that show an effect (in units of sd) with this power; None where more than `most` would."""
+    """Find the fewest seeds with which that t test has the power for an effect (in units of sd); None above `most`."""
     low, high = 1, 2
     while find_power(effect, high, family) < power:
         low, high = high, 2 * high

@@ -83,12 +83,12 @@ class Verdict:
 
     @property
     def detectable(self) -> float:
-        """The smallest true effect that n seeds find with probability 0.8; NaN for fewer than 2."""
+        """The effect that a t test on n seeds finds with probability 0.8; NaN below 2. Not the rule's power."""
         return self.sd * find_detectable(self.n, self.family) if self.n >= 2 else math.nan
 
     @property
     def needed(self) -> int | None:
-        """How many seeds find an effect of delta with probability 0.8; None where that is unknown."""
+        """How many seeds that t test needs for an effect of delta; None where that is unknown."""
         return find_needed(self.delta / self.sd, self.family) if self.sd > 0 else None
 
 

@@ -45,8 +45,8 @@ def judge_contrasts(
     effect, low, high: mean paired difference and its interval at level 1 - 0.05 / family, in the unit. p_hold, p_fail:
     one-sided, that the contrast doesn't hold or doesn't fail; 1 where it decides nothing, which `because` explains.
     p, p_wilcoxon: exact sign flips and signed ranks (noninferior, equivalent: against their bound). detectable,
-    needed: effect and seeds at power 0.8. image_error: the share of the standard error that test images add. fit: the
-    train loss or accuracy at which an effect at equal fit was read. rho:
+    needed: effect (seeds) at which a t test on the seeds has power 0.8, not the rule. image_error: the share of the
+    standard error that test images add. fit: the train loss or accuracy at which an effect at equal fit was read. rho:
     correlation of the two arms over seeds; unpaired_*: Welch's interval; hedges_g: standardised by the arms' mean
     variance; improvement: share of seeds whose effect has the claimed sign. equal: seeds where an equality holds.
     failed: runs that did not finish. unlearned: runs that finished at chance. revisions: of the code, in its runs.
@@ -207,7 +207,7 @@ def _meets_premise(runs: pd.DataFrame, contrast: Contrast) -> bool:
 
 
 def _find_resolution(verdict: Verdict) -> dict[str, float | None]:
-    """The smallest effect (margin, for noninferior and equivalent) that n seeds show at power 0.8; seeds for delta."""
+    """What a t test on n seeds finds at power 0.8 (against 0, or the margin), and the seeds it needs for delta."""
     if verdict.n < 2 or not verdict.sd > 0:
         return {"detectable": math.nan, "needed": math.nan}
     needed = find_needed(verdict.delta / verdict.sd, verdict.family)

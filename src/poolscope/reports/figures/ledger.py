@@ -43,7 +43,7 @@ def mark_added(row: Mapping[str, Any]) -> str:
 
 
 def plot_verdicts(verdicts: pd.DataFrame, claims: pd.DataFrame | None = None) -> Figure:
-    """Draw a row per contrast: signed effect / δ with its interval, the band (-δ, δ), verdict, n, detectable effect.
+    """Draw a row per contrast: signed effect / δ with interval, the band (-δ, δ), verdict, n, what a t test detects.
 
     verdicts: as from `judge_contrasts`. claims: number, statement, verdict; where given, contrasts stand below theirs.
     """
@@ -61,7 +61,7 @@ def plot_verdicts(verdicts: pd.DataFrame, claims: pd.DataFrame | None = None) ->
             _draw_row(ax, row, y - tall / 2)
             y -= tall
         _set_axis(ax, verdicts, total)
-        for x, text in ((1.03, "verdict"), (1.50, "n"), (1.63, "detect.")):
+        for x, text in ((1.03, "verdict"), (1.50, "n"), (1.63, "t det.")):
             ax.annotate(text, (x, 1), xycoords="axes fraction", xytext=(0, 4), textcoords="offset points", fontsize=6.5)
         names = ["strongly supported", "supported", "refuted-reversed", "refuted", "inconclusive"]
         names.append("described")
