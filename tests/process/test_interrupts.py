@@ -67,7 +67,10 @@ def start(work: str) -> subprocess.Popen[str]:
 def test_a_process_ends_whatever_it_does(work: str, number: signal.Signals) -> None:
     with start(work) as process:
         process.send_signal(number)
-        out, said = process.communicate(timeout=30)
+        try:
+            out, said = process.communicate(timeout=30)
+        finally:
+            process.kill()
     assert process.returncode == STATUS and out == "" and said == f"{SENTENCE}\n"
 
 
