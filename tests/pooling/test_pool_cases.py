@@ -153,7 +153,7 @@ def test_stochastic_windows_channels_and_examples_draw_for_themselves() -> None:
     ("call", "sentence"),
     [
         (lambda x: max_pool(x, 5), "window 5 is larger than its 4x4 input"),
-        (lambda x: max_pool(x[0], 2), "shape (N, H, W, C)"),
+        (lambda x: max_pool(x[0, 0], 2), "shape (N, H, W, C)"),
         (lambda x: avg_pool(x.astype("int32"), 2), "not int32"),
         (lambda x: avg_pool(x, 2, 2, 2), "nothing but padding"),
         (lambda x: max_pool(x, 2, 0), "stride must be at least 1, not 0"),

@@ -303,13 +303,13 @@ def test_draws_repeat_with_their_key_also_compiled_and_mapped(name: str) -> None
     keys = jax.random.split(jax.random.key(4), 3)
 
     def draw(key: jax.Array) -> jax.Array:
-        return layer(x, key=key, deterministic=False)
+        return layer(x, rngs=key, deterministic=False)
 
     single = [jax.jit(draw)(key) for key in keys]
     close(jax.jit(jax.vmap(draw))(keys), jnp.stack(single))
     close(draw(keys[0]), single[0])
     assert not all(np.array_equal(single[0], other) for other in single[1:])
-    with pytest.raises(PoolscopeError, match="needs key="):
+    with pytest.raises(PoolscopeError, match="needs rngs="):
         layer(x, deterministic=False)
 
 
