@@ -21,6 +21,7 @@ from poolscope.spec.errors import PoolscopeError
         ("- 1", "experiment/mine.yaml"),
         ("model: 3", "model"),
         ("a: [1", "mine.yaml, line "),
+        ("a: \0", "mine.yaml: not valid YAML (character 24"),
         ("seeds: 3", "seeds must be a list of whole numbers"),
         ("model: {width: '${nosuch}'}", "nosuch"),
         ("defaults: [{override /pool: nosuch}]", "pool=nosuch is not a choice"),

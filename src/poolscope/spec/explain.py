@@ -33,6 +33,10 @@ def in_one_sentence(overrides: Sequence[str]) -> Iterator[None]:
         mark = error.problem_mark
         where = f"{mark.name}, line {mark.line + 1}" if mark else "a configuration file"
         raise PoolscopeError(f"{where}: not valid YAML ({error.problem}).") from error
+    except yaml.reader.ReaderError as error:
+        raise PoolscopeError(
+            f"{error.name}: not valid YAML (character {error.position + 1}: {error.reason})."
+        ) from error
     except UnicodeDecodeError as error:
         raise PoolscopeError(f"A configuration file is not UTF-8 text ({error.reason}).") from error
     except (HydraException, OmegaConfBaseException) as error:
