@@ -56,6 +56,12 @@ def test_a_strip_shows_every_seed_the_mean_and_the_interval(ax: Axes) -> None:
     assert [label.get_text() for label in ax.get_yticklabels()] == order
 
 
+def test_an_interval_of_an_accuracy_ends_at_100_percent(ax: Axes) -> None:
+    frame = pd.DataFrame({"arm": "max", "operator": "max", "seed": [0, 1, 2], "test_accuracy": [0.98, 0.99, 1.0]})
+    draw_strip(frame, ax, "test_accuracy", style_arms(frame), ["max"], scale=100)
+    assert ax.lines[0].get_xdata()[1] == 100 < summarise([98, 99, 100]).high
+
+
 def test_a_stray_seed_is_written_at_the_edge_instead_of_stretching_the_axis(ax: Axes) -> None:
     rng = np.random.default_rng(0)
     values = {arm: rng.normal(92, 1, 10) for arm in ("max", "avg", "lp")}

@@ -13,7 +13,7 @@ from matplotlib.colors import Normalize, PowerNorm
 from matplotlib.ticker import MaxNLocator
 
 from poolscope.reports.figures.style import GREY, PALE
-from poolscope.statistics.inference import summarise
+from poolscope.statistics.inference import find_bounds, summarise
 
 Styles = Mapping[str, Mapping[str, Any]]
 _ABOVE = (0.14, 0.40)  # where in its row, counted from the mean's line, an arm's seeds lie: never under the line
@@ -70,13 +70,14 @@ def draw_strip(
         for arm in order
     }
     low, high = find_limits(groups, bounds, zero=zero)
+    possible = tuple(scale * bound for bound in find_bounds(value))
     if zero:
         ax.axvline(0, color=GREY, linewidth=0.8)
     ax.set_xlim(low, high)
     for row, (arm, values) in enumerate(groups.items()):
         if not len(values):
             continue
-        look, summary = styles[arm], summarise(values)
+        look, summary = styles[arm], summarise(values, bounds=(possible[0], possible[1]))
         ax.scatter(
             values,
             row + np.linspace(*_ABOVE, len(values)),
