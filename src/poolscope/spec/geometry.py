@@ -13,7 +13,7 @@ Formulas for an axis of n cells, window k, stride s, dilation d (Dumoulin & Visi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,6 +74,12 @@ class Window:
 def extent(size: int, dilation: int = 1) -> int:
     """Count the cells that a window of `size` cells spans on one axis: d (k - 1) + 1."""
     return dilation * (size - 1) + 1
+
+
+def per_axis(function: Callable[..., int], *pairs: Pair) -> Pair:
+    """Apply a function to the heights and to the widths of pairs (h, w)."""
+    height, width = (function(*numbers) for numbers in zip(*pairs, strict=True))
+    return (height, width)
 
 
 def axis_pads(n: int, size: int, stride: int, dilation: int, padding: str | Pair) -> Pair:

@@ -1,10 +1,11 @@
 """The plan of a network: every layer's size, parameters, multiplications and receptive field, from the configuration.
 
-The plan is plain arithmetic and needs neither JAX nor data. `model.py` builds the network from it, `poolscope show`
-prints it, the checks refuse a geometry that can't work by it, and its counts are the cost measures of a run.
+The plan is plain arithmetic and needs neither JAX nor data. `training.network` builds the network from it, `poolscope
+show` prints it, the checks refuse a geometry that can't work by it, and its counts are the cost measures of a run.
+Output sizes are those of `geometry`, receptive fields those of `receptive_field`, and the windows of an à-trous network
+those of `atrous`.
 
-Formulas: jump j_l = j_{l-1} s_l and receptive field r_l = r_{l-1} + d_l (k_l - 1) j_{l-1} in input pixels (Araujo et
-al. 2019); a convolution takes H W k^2 C_in C_out multiply-accumulates (MACs) and k^2 C_in C_out + C_out parameters.
+Formulas: a convolution takes H W k^2 C_in C_out multiply-accumulates (MACs) and k^2 C_in C_out + C_out parameters.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from poolscope.spec.atrous import spread_window
 from poolscope.spec.config import PLACEMENTS, ModelConfig, PoolConfig, RunConfig
 from poolscope.spec.errors import PoolscopeError
-from poolscope.spec.geometry import Pair, Window, extent, make_window
+from poolscope.spec.geometry import Pair, Window, make_window, per_axis
 from poolscope.spec.operators import OPERATORS
 from poolscope.spec.pool import all_options, find_window
+from poolscope.spec.receptive_field import ReceptiveField
 
 Shape = tuple[int, int, int]
 
@@ -149,59 +152,43 @@ def plan_network(config: RunConfig, shape: Shape, classes: int) -> Plan:
 
 
 class _Trace:
-    """Walks through the layers, keeping the current size, receptive field and jump.
+    """Walks through the layers, keeping the current size and receptive field.
 
-    Windows are worked out on the maps of the strided network, `coarse`. The dense network has the same windows at
-    stride 1, spread by the strides so far: what it holds at every `dilation`-th cell is the strided network's map.
+    Windows are worked out on the maps of the strided network, `strided`. An à-trous network has the same windows spread
+    by `dilation`, the product of the strides so far.
     """
 
     def __init__(self, shape: Shape, model: ModelConfig) -> None:
         self.shape = shape
         self.model = model
-        self.field: Pair = (1, 1)
-        self.jump: Pair = (1, 1)
-        self.coarse: Pair = shape[:2]
+        self.field = ReceptiveField()
+        self.strided: Pair = shape[:2]
         self.dilation: Pair = (1, 1)
         self.layers: list[Layer] = []
 
     def add(self, kind: str, name: str, **counts: Any) -> None:
-        self.layers.append(Layer(name, kind, self.shape, receptive_field=self.field, jump=self.jump, **counts))
+        self.layers.append(
+            Layer(name, kind, self.shape, receptive_field=self.field.size, jump=self.field.jump, **counts)
+        )
 
-    def slide(self, window: Window, channels: int, seen: Pair | None = None) -> dict[str, Any]:
+    def slide(self, window: Window, channels: int, cells: Pair | None = None) -> dict[str, Any]:
         """Move to the output of a window of the strided network; returns the window that is applied and its drops.
 
-        seen: cells that an output depends on, where they aren't those of the window.
+        cells: how many an output depends on, where it isn't as many as the window has.
         """
-        coarse = window.output(*self.coarse)
-        stride = window.stride
-        if self.model.dense:
-            window = self.spread(window, coarse)
-            self.dilation = _each(lambda d, s: d * s, self.dilation, stride)
         height, width, _ = self.shape
-        dropped = window.dropped(height, width)
-        seen = seen or window.size
-        self.field = _each(lambda r, k, d, j: r + d * (k - 1) * j, self.field, seen, window.dilation, self.jump)
-        self.jump = _each(lambda j, s: j * s, self.jump, window.stride)
+        output, stride = window.output(*self.strided), window.stride
+        if self.model.dense:
+            torus = self.model.conv_padding == "CIRCULAR"
+            window = spread_window(window, self.dilation, self.strided, (height, width), torus=torus)
+            self.dilation = per_axis(lambda d, s: d * s, self.dilation, stride)
+        self.field = self.field.after(window, cells)
         self.shape = (*window.output(height, width), channels)
-        self.coarse = coarse
-        return {"window": window, "dropped": dropped}
-
-    def spread(self, window: Window, coarse: Pair) -> Window:
-        """The window at stride 1 with its cells and its padding `dilation` apart.
-
-        On a torus its padding goes so far around that the map it gives is its coarse map times the strides long.
-        """
-        pads = []
-        for axis, (before, after) in enumerate(window.pads(*self.coarse)):
-            gap, length = self.dilation[axis], self.shape[axis] + before * self.dilation[axis]
-            spanned = extent(window.size[axis], gap * window.dilation[axis])
-            whole = coarse[axis] * window.stride[axis] * gap + spanned - 1
-            pads.append((before * gap, whole - length if self.model.conv_padding == "CIRCULAR" else after * gap))
-        apart = _each(lambda gap, d: gap * d, self.dilation, window.dilation)
-        return Window(window.size, (1, 1), (pads[0], pads[1]), apart)
+        self.strided = output
+        return {"window": window, "dropped": window.dropped(height, width)}
 
     def convolve(self, name: str, channels: int, stride: Pair) -> None:
-        height, width = self.coarse
+        height, width = self.strided
         depth, model = self.shape[2], self.model
         around = ((model.kernel - 1) // 2, model.kernel // 2)
         padding = (around, around) if model.conv_padding == "CIRCULAR" else model.conv_padding
@@ -217,7 +204,7 @@ class _Trace:
         self.add("conv", name, parameters=cells + channels, macs=macs, **applied)
 
     def pool(self, stage: int, pool: PoolConfig) -> None:
-        height, width = self.coarse
+        height, width = self.strided
         channels, operator = self.shape[2], OPERATORS[pool.name]
         window = find_window(pool)
         if operator.kind == "map" and self.model.dense:
@@ -246,8 +233,8 @@ class _Trace:
                 f"than its {height}x{width} input; use a smaller pool.window or fewer model.pool_stages."
             )
         blurred = (all_options(pool).get("filter_size") or 1) - 1
-        seen = _each(lambda k: (1 if operator.reads_first_cell else k) + blurred, window.size)
-        applied = self.slide(window, operator.count_channels(window, channels), seen)
+        cells_read = per_axis(lambda k: (1 if operator.reads_first_cell else k) + blurred, window.size)
+        applied = self.slide(window, operator.count_channels(window, channels), cells_read)
         cells = self.shape[0] * self.shape[1]
         learned = operator.kind == "layer"
         self.add(
@@ -288,11 +275,6 @@ def describe_dropped(dropped: Pair) -> str:
         f"{count} {noun}{'s' * (count > 1)}" for count, noun in zip(dropped, ("row", "column"), strict=True) if count
     ]
     return " and ".join(words)
-
-
-def _each(function: Any, *pairs: Pair) -> Pair:
-    first, second = (function(*parts) for parts in zip(*pairs, strict=True))
-    return (first, second)
 
 
 def _size(pair: Pair) -> str:
