@@ -21,10 +21,6 @@ def test_every_operator_keeps_the_promise(name: str, check: str) -> None:
     CHECKS[check](name)
 
 
-def test_pools_are_the_catalogue_but_for_the_two_without_a_layer() -> None:
-    assert set(POOLS) == set(OPERATORS) - {"none", "conv_stride"}
-
-
 def crop(pool: Any) -> Any:
     return lambda x, window, **options: pool(x, window, **options)[:, :-1]
 

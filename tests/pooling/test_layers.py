@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from hand_maps import close, normal
 
 from poolscope import pooling
 from poolscope.pooling.layers import layer_class, make_layer, make_pool, name_layer
@@ -117,21 +118,41 @@ def test_refusals(build: Any, sentence: str) -> None:
         build()
 
 
-@pytest.mark.parametrize("shape", [(6, 6, 3), (2, 1, 6, 6, 3)])
-def test_any_number_of_leading_axes(shape: tuple[int, ...]) -> None:
-    x = jnp.broadcast_to(IMAGES[0], shape)
-    for pool in (pooling.max_pool, pooling.POOLS["spectral"], pooling.anti_aliased(pooling.lp_pool)):
-        y = pool(x, 2)
-        assert y.shape == (*shape[:-3], 3, 3, 3)
-        np.testing.assert_allclose(y.reshape(-1, 3, 3, 3)[0], pool(IMAGES, 2)[0], rtol=1e-6)
-    assert pooling.SpaceToDepthPool(2)(x).shape == (*shape[:-3], 3, 3, 12)
+def test_convolution_can_be_replaced() -> None:
+    calls = []
+
+    def convolve(*arguments: object, **options: object) -> jax.Array:
+        calls.append(arguments)
+        return jax.lax.conv_general_dilated(*arguments, **options)  # type: ignore[arg-type]
+
+    layer = make_pool(PoolConfig(name="strided_conv"), 2, rngs=nnx.Rngs(0), conv_general_dilated=convolve)
+    layer(jnp.ones((1, 4, 4, 2)))
+    assert len(calls) == 1
 
 
-def test_functions_on_a_window_have_honest_signatures() -> None:
-    for name, function in pooling.POOLS.items():
-        parameters = inspect.signature(function).parameters
-        assert [*parameters][:4] == ["x", "window", "stride", "padding"], name
-        assert not any(entry.kind is entry.VAR_KEYWORD for entry in parameters.values()), name
+def test_layer_can_be_split_merged_and_compiled() -> None:
+    layer = make_pool(PoolConfig(name="strided_conv", window=3), 2, rngs=nnx.Rngs(0))
+    graph, state = nnx.split(layer)
+    x = jnp.ones((1, 6, 6, 2))
+    np.testing.assert_allclose(jax.jit(lambda state, x: nnx.merge(graph, state)(x))(state, x), layer(x), rtol=1e-6)
+    assert hash(graph) == hash(nnx.split(make_pool(PoolConfig(name="strided_conv", window=3), 2, rngs=nnx.Rngs(1)))[0])
+
+
+@pytest.mark.parametrize("name", STOCHASTIC)
+def test_draws_repeat_with_their_key_also_compiled_and_mapped(name: str) -> None:
+    layer = make_pool(PoolConfig(name=name), 2, rngs=jax.random.key(0))
+    x = normal(2, 8, 8, 2)
+    keys = jax.random.split(jax.random.key(4), 3)
+
+    def draw(key: jax.Array) -> jax.Array:
+        return layer(x, rngs=key, deterministic=False)
+
+    single = [jax.jit(draw)(key) for key in keys]
+    close(jax.jit(jax.vmap(draw))(keys), jnp.stack(single))
+    close(draw(keys[0]), single[0])
+    assert not all(np.array_equal(single[0], other) for other in single[1:])
+    with pytest.raises(PoolscopeError, match="needs rngs="):
+        layer(x, deterministic=False)
 
 
 def test_the_library_is_imported_without_the_rest() -> None:

@@ -6,12 +6,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hand_maps import TUTORIAL, maps, rows
 from jax import lax
 from pool_geometries import compile_quickly
 
 from poolscope.pooling import avg_pool, max_pool, min_pool
 from poolscope.pooling.extremes import _compare_slices
 from poolscope.spec.geometry import make_window
+
+
+def test_the_tutorial_s_numbers() -> None:
+    x = maps(TUTORIAL)
+    assert rows(max_pool(x, 2)) == [[6, 8], [14, 16]]
+    assert rows(max_pool(x, (2, 2), 2)) == [[6, 8], [14, 16]]
+    assert rows(min_pool(x, 2)) == [[1, 2], [9, 11]]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,59 @@
+"""The decorator: what it leaves of a function, and maps of any number of leading axes."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hand_maps import normal
+
+from poolscope import pooling
+from poolscope.pooling.declare import operator
+from poolscope.spec.declaration import Real
+from poolscope.spec.errors import PoolscopeError
+
+IMAGES = normal(2, 6, 6, 3)
+
+
+def halve(x: jax.Array, window: Any, stride: Any = None, padding: Any = "VALID", *, factor: float = 0.5) -> jax.Array:
+    """The upper left cell of each window, halved."""
+    assert x.ndim == 4
+    return x[:, ::window, ::window] * factor
+
+
+def test_a_declared_function_keeps_its_name_signature_and_words() -> None:
+    declared = operator("halve", summary="halves", options={"factor": Real(help="factor", least=0, most=1)})(halve)
+    assert inspect.signature(declared) == inspect.signature(halve)
+    assert (declared.__name__, declared.__doc__) == (halve.__name__, halve.__doc__)
+    assert declared.declaration.name == "halve"
+    assert declared.declaration.options["factor"].most == 1
+    assert declared(jnp.ones((2, 2, 1)), 2).tolist() == [[[0.5]]]
+
+
+def test_a_field_that_no_declaration_has_is_refused() -> None:
+    with pytest.raises(TypeError, match="colour"):
+        operator("halve", colour="red")
+
+
+@pytest.mark.parametrize("shape", [(6, 6, 3), (2, 1, 6, 6, 3)])
+def test_any_number_of_leading_axes(shape: tuple[int, ...]) -> None:
+    x = jnp.broadcast_to(IMAGES[0], shape)
+    for pool in (pooling.max_pool, pooling.POOLS["spectral"], pooling.anti_aliased(pooling.lp_pool)):
+        y = pool(x, 2)
+        assert y.shape == (*shape[:-3], 3, 3, 3)
+        np.testing.assert_allclose(y.reshape(-1, 3, 3, 3)[0], pool(IMAGES, 2)[0], rtol=1e-6)
+    assert pooling.SpaceToDepthPool(2)(x).shape == (*shape[:-3], 3, 3, 12)
+
+
+@pytest.mark.parametrize(
+    ("x", "sentence"),
+    [([[1.0]], "shape (..., H, W, C), not a list"), (jnp.ones((4, 4)), "shape (N, H, W, C), not (4, 4)")],
+)
+def test_what_is_no_map_is_refused(x: Any, sentence: str) -> None:
+    with pytest.raises(PoolscopeError) as caught:
+        pooling.max_pool(x, 2)
+    assert sentence in str(caught.value)
