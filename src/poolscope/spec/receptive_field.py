@@ -26,7 +26,6 @@ class ReceptiveField:
 
         cells: how many cells (h, w) an output depends on, where it isn't as many as the window has.
         """
-        return ReceptiveField(
-            per_axis(lambda r, k, d, j: r + d * (k - 1) * j, self.size, cells or window.size, window.dilation, self.jump),
-            per_axis(lambda j, s: j * s, self.jump, window.stride),
-        )
+        cells = cells or window.size
+        size = per_axis(lambda r, k, d, j: r + d * (k - 1) * j, self.size, cells, window.dilation, self.jump)
+        return ReceptiveField(size, per_axis(lambda j, s: j * s, self.jump, window.stride))
