@@ -61,6 +61,18 @@ OPTIONS: dict[str, Callable[[Geometry, int, np.random.Generator], dict[str, Any]
         "pointwise_bias": rng.normal(size=(2, 2, c)),
         "bands": ("low", "sum")[rng.integers(2)],
     },
+    "t_max_avg": lambda g, c, rng: {"top": int(rng.integers(1, 4)), "threshold": 0.4},
+    "edge_blur": lambda g, c, rng: {"filter_size": 3, "threshold": 64.0},
+    "conv_max": lambda g, c, rng: {"kernel": rng.normal(size=(*g.window, c, c)), "bias": rng.normal(size=c)},
+    "strip": lambda g, c, rng: {
+        "rows": rng.normal(size=(3, c, c)),
+        "columns": rng.normal(size=(3, c, c)),
+        "mix": rng.normal(size=(c, c)),
+        "bias": rng.normal(size=c),
+    },
+    "wavelet": lambda g, c, rng: {"moments": int(rng.integers(1, 3))},
+    "wavelet_bands": lambda g, c, rng: {"moments": 2, "weights": rng.normal(size=(4, c))},
+    "tips": lambda g, c, rng: {"kernel": rng.normal(size=(3, 3, c)), "scale": rng.normal(size=c)},
 }
 
 

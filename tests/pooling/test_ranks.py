@@ -19,6 +19,7 @@ from poolscope.pooling import (
     rank_avg_pool,
     rank_stochastic_pool,
     rank_weighted_pool,
+    t_max_avg_pool,
 )
 from poolscope.pooling.ranks import comparators
 from poolscope.spec.errors import PoolscopeError
@@ -33,6 +34,9 @@ X = jnp.array([[4.0, -1.0, 3.0], [2.0, 8.0, 0.0]])[..., None]  # windows 2x2 at 
         (rank_avg_pool, {"top": 2}, [6, 5.5]),
         (rank_avg_pool, {"top": 3}, [14 / 3, 11 / 3]),
         (rank_avg_pool, {"top": 9}, [13 / 4, 10 / 4]),
+        (t_max_avg_pool, {"top": 2, "threshold": 8.0}, [8, 8]),
+        (t_max_avg_pool, {"top": 2, "threshold": 8.5}, [6, 5.5]),
+        (t_max_avg_pool, {"top": 9, "threshold": 8.5}, [13 / 4, 10 / 4]),
         (rank_weighted_pool, {"alpha": 1.0}, [8, 8]),
         (rank_weighted_pool, {"alpha": 0.5}, [(8 * 8 + 4 * 4 + 2 * 2 - 1) / 15, (8 * 8 + 4 * 3 - 1) / 15]),
         (rank_stochastic_pool, {"alpha": 0.5, "deterministic": True}, [83 / 15, 75 / 15]),
@@ -79,6 +83,7 @@ def test_only_the_drawn_cell_gets_a_gradient() -> None:
     ("pool", "options", "sentence"),
     [
         (rank_avg_pool, {"top": 0}, "rank_avg top must be at least 1, not 0"),
+        (t_max_avg_pool, {"top": 0}, "t_max_avg top must be at least 1, not 0"),
         (rank_weighted_pool, {"alpha": 0.0}, r"rank_weighted alpha must be above 0 and at most 1, not 0\.0"),
         (rank_stochastic_pool, {"alpha": 1.5, "key": jax.random.key(0)}, "rank_stochastic alpha must be above 0"),
         (ordinal_pool, {"weights": jnp.ones(3)}, r"ordinal weights must be \(4,\) or \(4, 1\), not \(3,\)"),

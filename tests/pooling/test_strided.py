@@ -1,4 +1,4 @@
-"""The strided convolution, worked by hand."""
+"""Convolutions with a stride and before a pool, worked by hand."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ import jax.numpy as jnp
 import pytest
 from hand_maps import TUTORIAL, assert_refused, maps, rows
 
-from poolscope.pooling import strided_conv_pool
+from poolscope.pooling import conv_max_pool, strided_conv_pool
+from poolscope.spec.config import PoolConfig
+from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.plan import pool_parameters
 
 
 def test_a_convolution_worked_by_hand() -> None:
@@ -18,6 +21,25 @@ def test_a_convolution_worked_by_hand() -> None:
         [9 + 20 + 39 + 56 + 1, 11 + 24 + 45 + 64 + 1],
     ]
     assert rows(strided_conv_pool(maps(TUTORIAL), 2, kernel=-weights)) == [[0, 0], [0, 0]]
+
+
+def test_a_convolution_before_max_by_hand() -> None:
+    x = jnp.asarray([[1.0, 2, 0, 4], [3, 6, 0, 0]])[..., None]
+    difference = jnp.asarray([[1.0, -1.0], [0.0, 0.0]])[:, :, None, None]  # a cell less its right neighbour, 0 outside
+    assert conv_max_pool(x, 2, kernel=difference)[0, :, 0].tolist() == [6, 4]  # 6 - 0 and 4 - nothing
+    assert conv_max_pool(x, 2, kernel=difference, bias=jnp.asarray([-5.0]))[0, :, 0].tolist() == [1, 0]
+    assert strided_conv_pool(x, 2, kernel=difference)[0, :, 0].tolist() == [0, 0]
+
+
+def test_it_learns_as_many_numbers_as_the_strided_convolution() -> None:
+    for window in (2, 3, [3, 2]):
+        pools = [PoolConfig(name=name, window=window) for name in ("conv_max", "strided_conv")]
+        assert len({pool_parameters(pool, 5) for pool in pools}) == 1
+
+
+def test_a_kernel_of_another_size_is_refused() -> None:
+    with pytest.raises(PoolscopeError, match=r"conv_max kernel must be \(2, 2, 1, 'filters'\), not \(3, 3, 1, 1\)"):
+        conv_max_pool(jnp.ones((4, 4, 1)), 2, kernel=jnp.ones((3, 3, 1, 1)))
 
 
 @pytest.mark.parametrize(

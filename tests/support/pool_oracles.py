@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import map_oracles
 import numpy as np
 from pool_geometries import Geometry
 
@@ -318,6 +319,14 @@ def _rank_weighted(v: np.ndarray, taps: list[int], g: Geometry, alpha: float) ->
     return sum(share * cell for share, cell in zip(w, np.sort(v, axis=0)[::-1], strict=True)) / sum(w)
 
 
+def _t_max_avg(v: np.ndarray, taps: list[int], g: Geometry, top: int, threshold: float) -> np.ndarray:
+    return np.where(v.max(0) >= threshold, v.max(0), _rank_avg(v, taps, g, top))
+
+
+def edge_blur(x: np.ndarray, geometry: Geometry, **options: Any) -> np.ndarray:
+    return map_oracles.edge_blur(x, geometry, blur_pool, subsample, mirror, **options)
+
+
 ORACLES: dict[str, Callable[..., np.ndarray]] = {
     "rank_avg": by_window(_rank_avg),
     "rank_weighted": by_window(_rank_weighted),
@@ -356,4 +365,14 @@ ORACLES: dict[str, Callable[..., np.ndarray]] = {
     "space_to_depth": lambda x, geometry: np.concatenate(phases(x, geometry), axis=3),
     "adaptive_avg": lambda x, geometry: adaptive(x, geometry, np.mean),
     "adaptive_max": lambda x, geometry: adaptive(x, geometry, np.max),
+    "t_max_avg": by_window(_t_max_avg),
+    "edge_blur": edge_blur,
+    "conv_max": map_oracles.conv_max,
+    "strip": map_oracles.strip,
+    "frequency": map_oracles.frequency,
+    "flc": map_oracles.flc,
+    "asap": map_oracles.asap,
+    "wavelet": map_oracles.wavelet,
+    "wavelet_bands": map_oracles.wavelet_bands,
+    "tips": lambda x, geometry, **learned: map_oracles.tips(x, geometry, phases, adaptive, **learned),
 }

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from poolscope.pooling.sampling import *  # noqa: F403
     from poolscope.pooling.spectral import *  # noqa: F403
     from poolscope.pooling.strided import *  # noqa: F403
+    from poolscope.pooling.wavelets import *  # noqa: F403
     from poolscope.pooling.weighted import *  # noqa: F403
 
 # Derived: the functions and layers of poolscope's own operators, found when they are looked up.

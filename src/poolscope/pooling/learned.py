@@ -1,4 +1,4 @@
-"""Pooling by small learned networks: local importance and lifting."""
+"""Pooling by small learned networks: local importance, strips and lifting."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from poolscope.pooling.averages import sum_window
+from poolscope.pooling.averages import avg_pool, sum_window
 from poolscope.pooling.declare import operator
 from poolscope.pooling.window_cells import Size, fit_window, take_positions, widen
 from poolscope.spec.declaration import Choice, Learned
@@ -63,6 +63,63 @@ def lip_pool(
     normed = centred * lax.rsqrt(jnp.square(centred).mean((1, 2), keepdims=True) + 1e-5)
     importance = jnp.exp(12 * jax.nn.sigmoid(scale.astype(wide.dtype) * normed + bias.astype(wide.dtype)))
     return (sum_window(wide * importance, fitted) / sum_window(importance, fitted)).astype(x.dtype)
+
+
+@operator(
+    "strip",
+    order=42,
+    family="learned",
+    summary="mean of cells gated by the means of their row and column (strip pooling)",
+    formula="mean g x, g = sigmoid(conv relu(conv row means + conv column means))",
+    source="Hou et al. 2020",
+    learned={
+        "rows": Learned((3, "C", "C"), "he_normal"),
+        "columns": Learned((3, "C", "C"), "he_normal"),
+        "mix": Learned(("C", "C"), "he_normal"),
+        "bias": Learned(("C",)),
+    },
+    gain="learned",
+    kind="map",
+)
+def strip_pool(
+    x: jax.Array,
+    window: Size,
+    stride: int | Sequence[int] | None = None,
+    padding: Any = "VALID",
+    *,
+    dilation: Any = 1,
+    rows: jax.Array,
+    columns: jax.Array,
+    mix: jax.Array,
+    bias: jax.Array,
+) -> jax.Array:
+    """Strip pooling: the mean of g x over each window, where a cell's gate g looks at its whole row and column.
+
+    g_ij = sigmoid(relu(r_i + c_j) mix + bias); r and c are the means of every row and every column, filtered along
+    themselves by rows and columns, (3, C, C), zero outside the map. x: (..., H, W, C); mix: (C, C); bias: (C,). The
+    paper's module keeps the map's size and normalises r and c by batch statistics: here the window's mean follows, and
+    nothing is normalised. A window of one row or column by itself is `avg` with pool.window=[1,n]. Raises
+    PoolscopeError if the window doesn't fit. (Hou et al. 2020. The paper claims better scene parsing by context along
+    rows and columns; not measured here.)
+
+    Example:
+        >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
+        >>> nothing = {"rows": jnp.zeros((3, 1, 1)), "columns": jnp.zeros((3, 1, 1)), "mix": jnp.zeros((1, 1))}
+        >>> strip_pool(x, 2, **nothing, bias=jnp.zeros(1)).item()
+        1.5
+    """
+    fitted = fit_window(x, window, stride, padding, dilation)
+    wide = widen(x)
+
+    def filtered(strip: jax.Array, kernel: jax.Array) -> jax.Array:
+        padded = jnp.pad(strip, ((0, 0), (1, 1), (0, 0)))
+        taps = [padded[:, tap : tap + strip.shape[1]] @ kernel[tap].astype(strip.dtype) for tap in range(3)]
+        return taps[0] + taps[1] + taps[2]
+
+    down, across = filtered(wide.mean(2), rows), filtered(wide.mean(1), columns)
+    hidden = jax.nn.relu(down[:, :, None] + across[:, None])
+    gate = jax.nn.sigmoid(hidden @ mix.astype(wide.dtype) + bias.astype(wide.dtype))
+    return avg_pool(wide * gate, fitted).astype(x.dtype)
 
 
 @operator(

@@ -46,6 +46,107 @@ def spectral_pool(x: jax.Array, output_size: int | Sequence[int]) -> jax.Array:
 
 
 @operator(
+    "frequency",
+    order=43,
+    family="spectral",
+    summary="frequencies below the new Nyquist frequency, exactly equivariant to shifts",
+    formula="crop of the DFT without the highest frequency",
+    source="Zhang 2021",
+    kind="map",
+    sized=True,
+)
+def frequency_pool(x: jax.Array, output_size: int | Sequence[int]) -> jax.Array:
+    """F-pooling: `spectral_pool` without the highest frequency of an even output.
+
+    A circular shift of x by t cells shifts the output by t / s of its cells exactly, as its interpolation by waves
+    defines it; `spectral_pool` keeps half of that frequency's cosine, whose sine a shift would need. How the paper
+    treats that frequency was not found. x: (..., H, W, C); gain 1. Raises PoolscopeError if output_size is below 1.
+    (Zhang 2021. The paper claims equivariance to shifts without aliasing, and better accuracy and consistency; the
+    equivariance holds by test, networks trained with it were not measured here.)
+
+    Example:
+        >>> wave = jnp.array([[1.0, -1.0, 1.0, -1.0]])[..., None]
+        >>> jnp.round(frequency_pool(2 + wave, output_size=(1, 2)), 4).ravel().tolist()
+        [2.0, 2.0]
+    """
+    matrices = []
+    for n, out in zip(x.shape[1:3], check_output("frequency", output_size), strict=True):
+        basis = crop_basis(n, out)
+        matrices.append(jnp.asarray(basis[:, : (out + 1) // 2 if out < n else None].sum(1), widen(x).dtype))
+    return apply_axes(x, *matrices)
+
+
+@operator(
+    "flc",
+    order=44,
+    family="spectral",
+    summary="magnitude of the low frequencies of the Fourier spectrum (FrequencyLowCut)",
+    formula="|crop of the DFT|",
+    source="Grabinski et al. 2022",
+    kind="map",
+    sized=True,
+)
+def flc_pool(x: jax.Array, output_size: int | Sequence[int]) -> jax.Array:
+    """FrequencyLowCut pooling: the magnitude of the inverse transform of the spectrum's low frequencies.
+
+    Of an even size o the frequencies -o/2 to o/2 - 1 are kept, so the highest has one sign only and the inverse is
+    complex; `spectral_pool` is the same without the magnitude, up to that frequency. x: (..., H, W, C); the output
+    isn't negative. Scaled to gain 1; the authors' first code has gain HW/(H'W'), their later code 1. Raises
+    PoolscopeError if output_size isn't at least 1. (Grabinski et al. 2022. The paper claims downsampling free of
+    aliasing and robustness to attacks after fast adversarial training; not measured here.)
+
+    Example:
+        >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
+        >>> round(flc_pool(-x, output_size=1).item(), 4)
+        3.0
+    """
+    sizes = check_output("flc", output_size)
+    matrices = []
+    for n, out in zip(x.shape[1:3], sizes, strict=True):
+        crop = cut_basis(n, out)
+        matrices.append(jnp.asarray(np.concatenate([crop.real, crop.imag]), widen(x).dtype))
+    parts = apply_axes(widen(x), *matrices)
+    top, bottom, width = parts[:, : sizes[0]], parts[:, sizes[0] :], sizes[1]
+    real = top[:, :, :width] - bottom[:, :, width:]
+    imaginary = top[:, :, width:] + bottom[:, :, :width]
+    square = real**2 + imaginary**2
+    positive = square > 0
+    return jnp.where(positive, jnp.sqrt(jnp.where(positive, square, 1)), 0).astype(x.dtype)
+
+
+@operator(
+    "asap",
+    order=45,
+    family="spectral",
+    summary="low frequencies of the Fourier spectrum under a Hamming window",
+    formula="crop of the DFT times sqrt(Hamming window)",
+    source="Grabinski, Keuper & Keuper 2023",
+    kind="map",
+    sized=True,
+)
+def asap_pool(x: jax.Array, output_size: int | Sequence[int]) -> jax.Array:
+    """Aliasing and spectral artifact free pooling: `spectral_pool` of a spectrum under the root of a Hamming window.
+
+    Frequency f of an axis of n is scaled by sqrt(0.54 + 0.46 cos(2 pi f / n)), which falls to 0.73 at the new Nyquist
+    frequency of a halved axis; this damps the ringing of a sharp cut. x: (..., H, W, C); gain 1; an axis that keeps its
+    size is left alone. The authors' code (the paper's formula was not read) takes NumPy's window, whose centre lies
+    half a frequency beside 0, so its gain is not 1. Raises PoolscopeError if output_size isn't at least 1. (Grabinski,
+    Keuper & Keuper 2023. The paper claims robustness without adversarial training; not measured here.)
+
+    Example:
+        >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
+        >>> round(asap_pool(x, output_size=1).item(), 4)
+        3.0
+    """
+    matrices = []
+    for n, out in zip(x.shape[1:3], check_output("asap", output_size), strict=True):
+        basis = crop_basis(n, out)
+        mask = np.sqrt(0.54 + 0.46 * np.cos(2 * np.pi * np.arange(basis.shape[1]) / n)) if out < n else 1.0
+        matrices.append(jnp.asarray((basis * np.reshape(mask, (-1, 1))).sum(1), widen(x).dtype))
+    return apply_axes(x, *matrices)
+
+
+@operator(
     "diffstride",
     order=27,
     family="spectral",
@@ -102,6 +203,17 @@ def crop_basis(size: int, output: int) -> np.ndarray:
         top = output // 2
         waves[:, top] = np.outer((-1.0) ** np.arange(output), np.cos(2 * np.pi * top * np.arange(size) / size))
     return weights[:, None] * waves
+
+
+def cut_basis(size: int, output: int) -> np.ndarray:
+    """(output, size), complex: an axis cut to the frequencies -o/2 to o/2 - 1 (o even) or to all below o/2 (o odd)."""
+    least = min(size, output)
+    kept, weights = np.arange(-(least // 2), (least + 1) // 2), np.ones(least)
+    if output > size and size % 2 == 0:  # nothing is cut: both signs of the highest frequency
+        kept, weights = np.append(kept, size // 2), np.append(weights, 0.5)
+        weights[0] = 0.5
+    turns = np.arange(output)[:, None] / output - np.arange(size) / size
+    return (weights * np.exp(2j * np.pi * turns[..., None] * kept)).sum(-1) / size
 
 
 def apply_axes(x: jax.Array, rows: jax.Array, columns: jax.Array) -> jax.Array:

@@ -27,6 +27,7 @@ PLACES = (
     *("soft", "gem", "gated", "lp", "random_mixed", "min", "lse", "median", "ordinal", "tree", "dpp", "edscw", "em"),
     *("ada", "haar", "lip", "spectral", "diffstride", "fractional_max", "s3", "aps", "lps", "lift", "space_to_depth"),
     *("adaptive_avg", "adaptive_max", "rank_avg", "rank_weighted", "rank_stochastic"),
+    *("t_max_avg", "edge_blur", "conv_max", "strip", "frequency", "flc", "asap", "wavelet", "wavelet_bands", "tips"),
 )
 WIDTH = 7.2  # inches; the text width of a printed page
 GREY = "#767676"
