@@ -12,9 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from prepared_sets import CHECKOUT, find_real_data, make_images, write_prepared
-from sklearn.datasets import load_digits
 
-from poolscope.data import datasets as data
 from poolscope.data.datasets import (
     DATASETS,
     check_dataset,
@@ -44,46 +42,10 @@ def as_set(images: np.ndarray) -> set[bytes]:
 
 def test_the_schema_and_the_table_name_the_same_sources() -> None:
     assert set(DATASETS) == set(SOURCES)
-    with pytest.raises(PoolscopeError, match=r"data.source must be one of digits, synthetic, tfds, not 'disk'"):
+    with pytest.raises(
+        PoolscopeError, match=r"data.source must be one of digits, synthetic, tfds, folder, npz, not 'disk'"
+    ):
         load_dataset(DataConfig(name="x", source="disk"), 0)
-
-
-def test_digits_are_scikit_learn_s_each_once() -> None:
-    dataset = load_dataset(configure("digits"), 0)
-    assert [len(split) for split in (dataset.train, dataset.val, dataset.test)] == [1200, 237, 360]
-    assert (dataset.shape, dataset.classes, dataset.name) == ((8, 8, 1), 10, "digits")
-    bunch = load_digits()
-    expected = sorted(
-        (np.rint(image * 255 / 16).astype(np.uint8).tobytes(), int(label))
-        for image, label in zip(bunch.images, bunch.target, strict=True)
-    )
-    read = [
-        (image.tobytes(), int(label))
-        for split in (dataset.train, dataset.val, dataset.test)
-        for image, label in zip(split.images, split.labels, strict=True)
-    ]
-    assert sorted(read) == expected
-    assert dataset.train.images.max() == 255
-    for split in (dataset.train, dataset.val, dataset.test):  # every split has the classes' own shares, within an image
-        shares = np.bincount(bunch.target) / len(bunch.target) * len(split)
-        assert np.abs(np.bincount(split.labels, minlength=10) - shares).max() <= 2
-
-
-def test_digits_keep_their_order_for_ever() -> None:
-    """A changed order would make records of different versions of the libraries incomparable without notice."""
-    dataset = load_dataset(configure("digits"), 0)
-    assert dataset.train.labels[:10].tolist() == [3, 1, 5, 6, 4, 9, 7, 0, 2, 8]
-    assert dataset.test.labels[:10].tolist() == [1, 3, 0, 7, 8, 9, 6, 4, 5, 1]
-    assert dataset.test.images[0, :, :, 0].sum() == 3923
-
-
-def test_digits_without_scikit_learn_s_own_file_come_from_its_loader(monkeypatch: pytest.MonkeyPatch) -> None:
-    direct = load_dataset(configure("digits"), 0)
-    monkeypatch.setattr("poolscope.data.datasets.importlib.util.find_spec", lambda name: None)
-    monkeypatch.setattr("poolscope.data.datasets._digits_table", data._digits_table.__wrapped__)
-    loaded = load_dataset(configure("digits"), 0)
-    np.testing.assert_array_equal(direct.train.images, loaded.train.images)
-    np.testing.assert_array_equal(direct.test.labels, loaded.test.labels)
 
 
 @given(st.integers(1, 600), st.integers(1, 40), st.integers(0, 50))

@@ -15,7 +15,9 @@ import requests
 import tensorflow_datasets
 from prepared_sets import CHECKOUT, find_real_data, make_images, write_prepared
 
+from poolscope.data.datasets import open_source
 from poolscope.data.tfds import COMPLETE, WRITERS, data_folder, find_prepared, open_prepared, prepare_dataset
+from poolscope.spec.config import DataConfig
 from poolscope.spec.errors import PoolscopeError
 
 
@@ -102,6 +104,18 @@ def test_images_that_do_not_fit_are_refused(tmp_path: Path, image: dict[str, obj
     write_prepared(tmp_path, "odd", {"train": make_images(4, (4, 4, 1))}, features=image_feature(**image))
     with pytest.raises(PoolscopeError, match=f"data.name=odd {sentence}"):
         open_prepared("odd", str(tmp_path))
+
+
+def test_images_of_varying_size_are_fitted_where_a_shape_is_asked_for(tmp_path: Path) -> None:
+    images, labels = make_images(6, (4, 6, 3))
+    varying = image_feature(dtype="uint8", encodingFormat="png", shape={"dimensions": ["-1", "-1", "3"]})
+    write_prepared(tmp_path, "odd", {"train": (images, labels)}, features=varying)
+    config = DataConfig(name="odd", dir=str(tmp_path), shape=[4, 4, 3], fit="crop", test="train[90%:]")
+    source = open_source(config)
+    assert source.shape == (4, 4, 3)
+    np.testing.assert_array_equal(source.read("train").images, images[:, :, 1:5])
+    config.fit = "stretch"
+    assert open_source(config).read("train").images.std() < images.std()  # not the cropped ones of the cache
 
 
 def test_a_set_in_another_format_is_refused(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import csv
 import dataclasses
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_records import make_config
 from omegaconf import OmegaConf
+from PIL import Image
 
 from poolscope.spec.compose import compose_runs
 from poolscope.spec.config import (
@@ -102,11 +104,14 @@ def test_a_configuration_survives_json_and_yaml() -> None:
 
 
 @pytest.mark.parametrize("group", ["data", "model", "pool", "optim", "measure"])
-def test_every_file_of_a_group_composes(group: str) -> None:
+def test_every_file_of_a_group_composes(group: str, tmp_path: Path) -> None:
+    Image.new("L", (4, 4)).save(tmp_path / "image.png")
+    (tmp_path / "images.npz").write_bytes(b"")
+    needed = {"tfds": "data.name=kmnist", "folder": f"data.path={tmp_path}", "npz": f"data.path={tmp_path}/images.npz"}
     files = sorted((shipped("configs") / group).glob("*.yaml"))
     assert files
     for path in files:
-        extra = ["data.name=kmnist"] if path.stem == "tfds" else []
+        extra = [needed[path.stem]] if path.stem in needed else []
         (config,) = compose_runs([f"{group}={path.stem}", *extra]).configs
         section = getattr(config, group)
         for key, value in OmegaConf.to_container(OmegaConf.load(path)).items():
@@ -158,7 +163,7 @@ def test_an_operator_takes_its_own_options_only() -> None:
         ("study", "", "not ''"),
         ("results", " ", "results must name a folder"),
         ("data.name", "mnist", "data.name=mnist is not what data.source=digits reads"),
-        ("data.source", "web", "data.source must be one of digits, synthetic, tfds, not 'web'"),
+        ("data.source", "web", "data.source must be one of digits, synthetic, tfds, folder, npz, not 'web'"),
         ("data.train_size", 0, "data.train_size must be null or a whole number from 1 to"),
         ("data.label_noise", 1.5, "data.label_noise must be a number from 0 to 1, not 1.5"),
         ("data.label_noise", float("nan"), "not nan"),

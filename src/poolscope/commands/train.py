@@ -176,9 +176,10 @@ def check_jobs(configs: Sequence[RunConfig], finished: FinishedRuns, console: Co
     for job, size in sizes.items():
         _check_devices(configs[job], plans[job], size, tried)
         _check_measurable(configs[job])
+    notes = [sentence for plan in plans for sentence in plan.remainders]
     for data in {str(configs[job].data): configs[job].data for job in lacking}.values():
-        check_readable(data)
-    for sentence in dict.fromkeys(sentence for plan in plans for sentence in plan.remainders):
+        notes += check_readable(data)
+    for sentence in dict.fromkeys(notes):
         console.print(f"note: {sentence}", style="yellow", soft_wrap=True)
     return sum(lacking.values())
 

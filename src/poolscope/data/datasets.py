@@ -6,17 +6,19 @@ configs/data/<name>.yaml. Nothing here imports JAX; augmentation on the device i
 
 from __future__ import annotations
 
-import functools
-import importlib.util
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from omegaconf import OmegaConf
 
+from poolscope.data.digits import open_digits
+from poolscope.data.folder import open_folder
+from poolscope.data.inspection import inspect_parts
 from poolscope.data.memory import check_images
+from poolscope.data.npz import open_npz
+from poolscope.data.pictures import choose_fitting
 from poolscope.data.splits import (
     NOISE_STREAM,
     SUBSET_STREAM,
@@ -75,6 +77,7 @@ class Dataset:
     mean: np.ndarray
     std: np.ndarray
     description: str
+    labels: tuple[str, ...] = ()
 
 
 def load_dataset(config: DataConfig, seed: int) -> Dataset:
@@ -102,6 +105,7 @@ def load_dataset(config: DataConfig, seed: int) -> Dataset:
         mean=mean,
         std=std,
         description=_describe(source, shape, named, used, int(corrupted.sum())),
+        labels=source.labels,
     )
 
 
@@ -132,11 +136,17 @@ def count_images(config: DataConfig) -> dict[str, int]:
     return {key: sum(map(len, pieces)) for key, pieces in _plan(config)[1].items()}
 
 
-def check_readable(config: DataConfig) -> None:
-    """Read every split once, so that a damaged file or a cache that can't be written is found before the first run."""
+def check_readable(config: DataConfig) -> list[str]:
+    """Read every split once, so that whatever is wrong with the images is found before the first run.
+
+    Returns sentences on what a person should know of them: unbalanced classes, and of one's own files those left out.
+    Raises PoolscopeError for damaged files, a cache that can't be written, and one's own images that two splits share
+    or classes that a split lacks.
+    """
     source, named, _, _ = _plan(config)
-    for base in dict.fromkeys(piece.base for pieces in named.values() for piece in pieces):
-        _read_base(source, base)
+    parts = {key: _read(source, pieces) for key, pieces in named.items()}
+    notes = inspect_parts(source, named, parts, copies=config.duplicates == "keep")
+    return [f"{source.name}: {note}." for note in notes]
 
 
 def open_source(config: DataConfig) -> Source:
@@ -172,40 +182,6 @@ def measure_channels(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mean.astype(np.float32), np.maximum(np.sqrt(variance), 1 / 255).astype(np.float32)
 
 
-def open_digits(config: DataConfig) -> Source:
-    """scikit-learn's 1,797 handwritten digits of 8x8 pixels (Alpaydin & Kaynak 1998), embedded in its wheel.
-
-    Levels 0..16 become 0..255. The set has no split of its own: the images are put in a class-balanced random order by
-    RandomState(0), a stream that NumPy keeps fixed; "train" is the first 1,437 and "test" the last 360.
-    """
-    return Source(config.name, "1", (8, 8, 1), 10, {"train": 1437, "test": 360}, {}, _read_digits, "scikit-learn")
-
-
-def _read_digits(split: str) -> Split:
-    table = _digits_table()
-    images = np.round(table[:, :-1] * (255 / 16)).astype(np.uint8).reshape(-1, 8, 8, 1)
-    labels = table[:, -1].astype(np.int32)
-    order = np.random.RandomState(0).permutation(len(labels))
-    share = np.empty(len(labels))
-    for label in range(10):
-        mine = order[labels[order] == label]
-        share[mine] = (np.arange(len(mine)) + 0.5) / len(mine)
-    order = order[np.argsort(share[order], kind="stable")]
-    return _take(Split(images, labels), order[:1437] if split == "train" else order[1437:])
-
-
-@functools.cache
-def _digits_table() -> np.ndarray:
-    """64 levels and a class a row; from scikit-learn's own file, since importing its loader takes seconds."""
-    spec = importlib.util.find_spec("sklearn")
-    folder = Path(spec.origin).parent if spec and spec.origin else Path()
-    try:
-        return np.loadtxt(folder / "datasets" / "data" / "digits.csv.gz", delimiter=",")
-    except OSError:
-        bunch = importlib.import_module("sklearn.datasets").load_digits()
-        return np.column_stack([bunch.data, bunch.target])
-
-
 def open_synthetic(config: DataConfig) -> Source:
     """Gratings in noise, for tests: of any shape (data.shape, else 16x16x1) and number of classes (else 4).
 
@@ -232,7 +208,9 @@ def open_synthetic(config: DataConfig) -> Source:
 DATASETS: dict[str, Callable[[DataConfig], Source]] = {
     "digits": open_digits,
     "synthetic": open_synthetic,
-    "tfds": lambda config: open_prepared(config.name, config.dir),
+    "tfds": lambda config: open_prepared(config.name, config.dir, choose_fitting(config) if config.fit else None),
+    "folder": open_folder,
+    "npz": open_npz,
     **{name: lambda config, found=found: found.load()(config) for name, found in find_datasets().items()},  # type: ignore[misc]
 }
 

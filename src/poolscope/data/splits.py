@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -39,7 +39,9 @@ class Source:
     """A data set before any image is read.
 
     shape: (height, width, channels). sizes: images in each base split; complete: how many the whole set has where a
-    copy may hold fewer. read: the images of one base split.
+    copy may hold fewer. read: the images of one base split. labels: names of the classes. names: of one's own files,
+    the name of each image by base split; whoever gives them has the splits checked for shared images and absent
+    classes. notes: sentences on what was left out.
     """
 
     name: str
@@ -50,6 +52,9 @@ class Source:
     complete: Mapping[str, int]
     read: Callable[[str], Split]
     where: str = ""
+    labels: tuple[str, ...] = ()
+    names: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

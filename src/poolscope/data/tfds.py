@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from poolscope.data.cache import cache_folder, read_cached
+from poolscope.data.pictures import Fitting, fit_array
 from poolscope.data.splits import Source, Split
 from poolscope.process.terminal import make_bars, open_console
 from poolscope.spec.errors import PoolscopeError
@@ -62,9 +63,10 @@ def find_prepared(name: str, folder: str | None = None) -> Path | None:
     return max(found, key=lambda path: [int(part) for part in path.name.split(".")], default=None)
 
 
-def open_prepared(name: str, folder: str | None = None) -> Source:
-    """A prepared set of fixed-size uint8 images with one class each, from its two JSON files alone.
+def open_prepared(name: str, folder: str | None = None, fitting: Fitting | None = None) -> Source:
+    """A prepared set of uint8 images with one class each, from its two JSON files alone.
 
+    fitting: how images get the shape that is asked for; without it, they must all have one.
     Raises PoolscopeError where it isn't prepared, naming the ways out, and where it isn't such a set.
     """
     home = find_prepared(name, folder)
@@ -89,14 +91,15 @@ def open_prepared(name: str, folder: str | None = None) -> Source:
             "your own can be written with file_format='array_record'."
         )
     image, label = _choose_features(name, fields, pair)
-    shape = _image_shape(name, fields[image]["image"])
+    shape = _image_shape(name, fields[image]["image"], fitting)
     classes = int(fields[label]["classLabel"].get("numClasses", 0))  # left out where it is 0
     cache_key = f"{name.partition(':')[0]}/{home.name}"
 
     def read(split: str) -> Split:
+        fitted = f"-{fitting}" if fitting else ""
         return read_cached(
-            f"{cache_key}/{split}-{fingerprint}",
-            lambda: _decode(home, split, sizes[split], shape, classes, (image, label)),
+            f"{cache_key}/{split}-{fingerprint}{fitted}",
+            lambda: _decode(home, split, sizes[split], shape, classes, (image, label), fitting),
         )
 
     return Source(name, home.name, shape, classes, sizes, COMPLETE.get(name.partition(":")[0], {}), read, str(home))
@@ -114,8 +117,9 @@ def prepare_dataset(name: str, folder: str | None = None, notify: Callable[[str]
         return home
     if None in (importlib.util.find_spec(module) for module in WRITERS):
         raise PoolscopeError(
-            f"Preparing {name} needs TensorFlow (reading doesn't): pip install 'poolscope[prepare]' and run the same "
-            f"command again, or copy a prepared {name} folder from another machine into {data_folder(folder)}."
+            f"Preparing {name} needs TensorFlow (reading does not): `poolscope data prepare {name} --throwaway` puts "
+            "it in a temporary folder for this one time; or pip install 'poolscope[prepare]' and run the same command "
+            f"again, or copy a prepared {name} folder from another machine into {data_folder(folder)}."
         )
     datasets = importlib.import_module("tensorflow_datasets")
     try:
@@ -184,12 +188,14 @@ def _choose_features(name: str, fields: Mapping[str, Any], pair: list[str]) -> t
     )
 
 
-def _image_shape(name: str, image: Mapping[str, Any]) -> tuple[int, int, int]:
+def _image_shape(name: str, image: Mapping[str, Any], fitting: Fitting | None) -> tuple[int, int, int]:
     dimensions = [int(size) for size in image.get("shape", {}).get("dimensions", ())]
+    if fitting and fitting.shape and image.get("dtype", "uint8") == "uint8" and dimensions[2:] in ([], [1], [3]):
+        return fitting.shape
     if len(dimensions) != 3 or min(dimensions) < 1:
         raise PoolscopeError(
             f"data.name={name} has images of varying size; poolscope takes sets whose images are all of one size, such "
-            "as mnist, cifar10 or svhn_cropped."
+            "as mnist, cifar10 or svhn_cropped, or makes them so: data.fit=crop data.shape=[64,64,3]."
         )
     if image.get("dtype", "uint8") != "uint8" or dimensions[2] not in (1, 3):
         raise PoolscopeError(
@@ -201,7 +207,13 @@ def _image_shape(name: str, image: Mapping[str, Any]) -> tuple[int, int, int]:
 
 
 def _decode(
-    home: Path, split: str, size: int, shape: tuple[int, int, int], classes: int, keys: tuple[str, str]
+    home: Path,
+    split: str,
+    size: int,
+    shape: tuple[int, int, int],
+    classes: int,
+    keys: tuple[str, str],
+    fitting: Fitting | None,
 ) -> Split:
     """Every image and label of a base split, in the order of the records."""
     images, labels = np.empty((size, *shape), np.uint8), np.empty(size, np.int32)
@@ -217,7 +229,8 @@ def _decode(
             for start in range(0, size, _CHUNK):
                 block = range(start, min(start + _CHUNK, size))
                 for index, example in zip(block, records.__getitems__(block), strict=True):
-                    images[index], labels[index] = example[keys[0]], example[keys[1]]
+                    pixels, labels[index] = example[keys[0]], example[keys[1]]
+                    images[index] = fit_array(pixels, fitting) if fitting else pixels
                 progress.update(task, completed=block.stop)
     except Exception as error:  # whatever the libraries below make of a damaged or missing file
         raise PoolscopeError(

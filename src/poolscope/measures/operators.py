@@ -18,7 +18,8 @@ import jax
 import numpy as np
 from flax import nnx
 
-from poolscope.data.datasets import describe_dataset, load_dataset, open_digits
+from poolscope.data.datasets import describe_dataset, load_dataset
+from poolscope.data.digits import open_digits
 from poolscope.measures.information import (
     Ceiling,
     Estimate,

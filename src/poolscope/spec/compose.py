@@ -29,6 +29,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from poolscope.spec.config import SETTINGS, RunConfig, make_schema, to_config
+from poolscope.spec.content import hash_files
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.explain import check_choices, in_one_sentence
 from poolscope.spec.extensions import find_datasets, find_measurements
@@ -99,6 +100,7 @@ def open_hydra(
     composing only, so does whatever else they and their parsers make of odd input.
     """
     register_schemas()
+    hash_files.cache_clear()  # one's own images may have changed since the last command
     given = [quote_text(word) for word in overrides]
     if config_dir:
         if not Path(config_dir).is_dir():

@@ -14,15 +14,17 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, get_type_hints
 
-from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
+from poolscope.spec.data import MOST, OWN_KEYS, SOURCES, DataConfig, check_data, identify_files
 from poolscope.spec.errors import PoolscopeError
-from poolscope.spec.extensions import find_datasets, find_measurements
+from poolscope.spec.extensions import find_measurements
 from poolscope.spec.paths import check_study
 from poolscope.spec.pool import LATER_KEYS, PoolConfig, check_pool, pool_options
 from poolscope.spec.settings import Range, read_settings, setting
 
 __all__ = [
+    "SOURCES",
     "DataConfig",
     "MeasureConfig",
     "ModelConfig",
@@ -48,39 +50,9 @@ OPTIMISERS = ("sgd", "adam", "adamw")
 SCHEDULES = ("constant", "cosine", "linear")
 PRECISIONS = ("float32", "bfloat16")
 LOOPS = ("auto", "step", "scan")
-SOURCES = ("digits", "synthetic", "tfds")
 MEASURES = ("none", "basic", "quick", "robust", "full")
 _BOOLEAN_WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}  # as in YAML
-MOST = 2**31 - 1
 MOST_SEED = 2**32 - 1  # JAX reads 32 bits of a seed: 2^32 would repeat seed 0
-
-
-@dataclass
-class DataConfig:
-    """A data set, its splits and what is done to its images."""
-
-    name: str = setting(MISSING, "the data set; with source tfds, a name of the tensorflow-datasets catalogue")
-    source: str = setting(
-        "tfds", "reader: digits, synthetic, tfds or a plugin's", choices=lambda: (*SOURCES, *find_datasets())
-    )
-    train: str = setting("train[:90%]", "images to train on, as a TFDS split string")
-    val: str = setting("train[90%:]", "images for curves and choices; never trained on")
-    test: str = setting("test", "images read once, when a run ends")
-    train_size: int | None = setting(
-        None, "class-balanced, nested subset of this many training images; null: all of them", within=Range(1, MOST)
-    )
-    train_eval_size: int = setting(1000, "clean training images evaluated like the test images", within=Range(1, MOST))
-    label_noise: float = setting(0.0, "fraction of training labels moved to another class", within=Range(0, 1))
-    pad_to: int | None = setting(
-        None, "zero-pad images to this height and width; null: as they are", within=Range(1, 10_000)
-    )
-    shape: list[int] | None = setting(
-        None, "height, width, channels; null: asked of the data set", within=Range(1, 10_000)
-    )
-    classes: int | None = setting(None, "number of classes; null: asked of the data set", within=Range(2, 100_000))
-    dir: str | None = setting(
-        None, "folder of prepared data sets; null: TFDS_DATA_DIR, else TFDS's own default", result=False
-    )
 
 
 @dataclass
@@ -241,6 +213,7 @@ def to_config(composed: DictConfig) -> RunConfig:
     content.pop("rates", None)
     config: RunConfig = _build(RunConfig, content, "")
     check_config(config)
+    identify_files(config.data)
     return config
 
 
@@ -272,10 +245,11 @@ def to_dict(config: RunConfig) -> dict[str, Any]:
 def to_record(config: RunConfig) -> dict[str, Any]:
     """Convert the configuration to the sections that a record keeps, with the keys in RECORDED_KEYS.
 
-    Options of operators that were added later are left out where they are null: adding one changes no other record.
+    Keys that were added later are left out where they are null: adding one changes no other record.
     """
     kept = _keep(to_dict(config), RECORDED_KEYS)
-    kept["pool"] = {key: value for key, value in kept["pool"].items() if value is not None or key not in LATER_KEYS}
+    for section, later in (("pool", LATER_KEYS), ("data", OWN_KEYS)):
+        kept[section] = {key: value for key, value in kept[section].items() if value is not None or key not in later}
     return kept
 
 
@@ -296,14 +270,8 @@ def check_config(config: RunConfig) -> None:
     for key, known in SETTINGS.items():
         section, _, name = key.rpartition(".")
         known.check(getattr(getattr(config, section) if section else config, name))
-    data, model = config.data, config.model
-    if data.name != data.source and (data.source != "tfds" or not data.name):
-        raise PoolscopeError(
-            f"data.name={data.name} is not what data.source={data.source} reads; choose a data set with data=mnist, "
-            "data=cifar10, data=digits, data=synthetic, or data=tfds data.name=..."
-        )
-    if data.shape is not None and len(data.shape) != 3:
-        raise PoolscopeError(f"data.shape must be [height, width, channels], not {data.shape}.")
+    model = config.model
+    check_data(config.data)
     if not _last_filters(model) <= 100_000:
         raise PoolscopeError(
             f"model.width * model.growth^(model.blocks - 1) must be at most 100,000, not {_last_filters(model):g}."
