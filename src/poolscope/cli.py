@@ -15,7 +15,8 @@ from poolscope.spec.errors import PoolscopeError
 _COMMANDS = {  # name: what it does, an example
     "train": ("train one configuration, or sweep over many", "poolscope train -m pool=max,avg seeds=[0,1,2]"),
     "show": ("a network as a table of layers", "poolscope show data=mnist pool=max pool.window=3"),
-    "apply": ("operators on a small matrix, side by side", "poolscope apply pool=max,avg"),
+    "apply": ("operators on a small matrix, and their gradients", "poolscope apply pool=max,avg --gradient"),
+    "exercise": ("pooling to work out by hand, checked", "poolscope exercise backward pool=max --seed 3"),
     "measure": ("operators on raw images: what they keep", "poolscope measure pool=max,avg data=mnist"),
     "status": ("how far a study is, from any shell", "poolscope status quickstart"),
     "reproduce": ("rerun a study as recorded and compare", "poolscope reproduce quickstart --runs 3"),

@@ -85,13 +85,15 @@ def draw_line(draw: random.Random, overrides: list[str]) -> list[str]:
     """A command line; overrides: as drawn for `train`."""
     if draw.random() < 0.05:
         return draw.choice(_LINES)
-    command = draw.choice(["train"] * 6 + ["show"] * 3 + ["compare", "apply"] + list(MODULES))
+    command = draw.choice(["train"] * 6 + ["show"] * 3 + ["compare", "apply", "exercise"] + list(MODULES))
     words = [word for word in overrides if not word.lstrip("+~").startswith(("hydra/launcher", "hydra.launcher._"))]
     flags = _draw_flags(command, draw)
     if command in ("train", "show", "apply", "measure", "compare"):
         given = words + flags + ["pool=max"] * (command == "measure")  # all of them are many
         draw.shuffle(given) if draw.random() < 0.3 else None
         return [command, *given]
+    if command == "exercise":
+        return [command, draw.choice(["forward", "backward", "size", "indices", "nosuch", ""]), *words[:2], *flags]
     if command in ("status", "reproduce", "report"):
         return [command, draw.choice(_STUDIES), *flags]
     if command == "list":
@@ -115,7 +117,11 @@ def _draw_flags(command: str, draw: random.Random) -> list[str]:
         | {"--cfg": ["job", "job", "all", "nosuch", ""], "--info": ["config", "defaults", "nosuch"], "--resolve": [""]}
         | {"--package": ["model", "nosuch", "", "pool.name", "[/x]"], "--run": [""]},
         "show": jobs,
-        "apply": jobs | {"--matrix": _MATRICES, "--seed": [number], "--train": [""]},
+        "apply": jobs
+        | {"--matrix": _MATRICES, "--seed": [number], "--train": [""], "--cotangent": [*_MATRICES, "0,1", "9,9"]}
+        | {flag: [""] for flag in ("--gradient", "--indices", "--windows", "--bins")}
+        | {"--figure": ["drawn.svg", folder, ""]},
+        "exercise": {"--matrix": _MATRICES, "--answer": _MATRICES, "--seed": [number], "--solution": [""]},
         "compare": {"--delta": [number], "--no-run": [""]},
         "reproduce": {"--runs": [number], "--results": [folder]},
         "bench": {"--rounds": [number], "--core": [number], "--quick": [""], "--redraw": [""], "--results": [folder]},
