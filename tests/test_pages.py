@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from image_folders import write_folder
 from pretend import train_nothing
 
 from poolscope.cli import MODULES, main
@@ -75,9 +76,10 @@ def test_commands_of_a_page_work(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    write_folder(tmp_path / "flowers", {"rose": 4, "tulip": 4})  # the reader's own images, as pages call them
     monkeypatch.setattr(train, "run_job", train_nothing)
     monkeypatch.setattr(datasets, "check_dataset", lambda data: 10**9)
-    monkeypatch.setattr(datasets, "check_readable", lambda data: None)
+    monkeypatch.setattr(datasets, "check_readable", lambda data: [])
     monkeypatch.setattr(datasets, "count_images", lambda data: {"data.val": 10**9, "data.test": 10**9})
     problems = []
     for command in read_commands((CHECKOUT / page).read_text(encoding="utf-8")):
