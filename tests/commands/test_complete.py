@@ -44,6 +44,15 @@ def test_overrides_are_completed_without_the_commands_name(
     assert capsys.readouterr().out.split() == ["pool=max_blur", "pool=max_overlap"]
 
 
+@pytest.mark.parametrize("typed", ["pool=null model.", "pool=[1 model.", "'a model.", "=3 model.", "a model."])
+def test_nothing_is_offered_or_said_after_what_can_t_be_composed(
+    typed: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COMP_LINE", f"poolscope train {typed}")
+    complete(["query=bash"], MODULES)
+    assert capsys.readouterr() == ("\n", "")
+
+
 @pytest.mark.parametrize("words", [[], ["foo"], ["query"], ["query=tcsh"], ["a=b"], ["query=bash", "x"], ["-m"]])
 def test_an_unknown_shell_is_refused(words: list[str]) -> None:
     with pytest.raises(PoolscopeError, match=r"-sc takes install=SHELL, .* one of bash, fish, zsh, not"):

@@ -7,6 +7,8 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from hydra.plugins.completion_plugin import CompletionPlugin
+
 from poolscope.spec.compose import open_hydra
 from poolscope.spec.errors import PoolscopeError
 
@@ -35,8 +37,16 @@ def complete(words: Sequence[str], commands: Mapping[str, str]) -> None:
             typed = os.environ.get("COMP_LINE", "").split(" ")[1:] or [""]
             found = find_choices(typed, commands)
             if found is None:  # overrides, which Hydra knows, without the command's name
-                found = plugin._query(config_name="train", line=" ".join(typed[1:]))
+                found = _query(plugin, " ".join(typed[1:]))
             print("\n".join(found) if shell == "fish" else " ".join(found))
+
+
+def _query(plugin: CompletionPlugin, line: str) -> list[str]:
+    """What may stand next in a line of overrides; nothing where what was typed so far can't be composed."""
+    try:
+        return plugin._query(config_name="train", line=line)
+    except Exception:  # half a line can be anything to Hydra, and a message would end up between what is typed
+        return []
 
 
 def find_choices(typed: Sequence[str], commands: Mapping[str, str]) -> list[str] | None:

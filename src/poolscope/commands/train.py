@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from filelock import Timeout
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
@@ -27,7 +26,7 @@ from poolscope.kernels.malloc import keep_freed_memory
 from poolscope.process.interrupts import end_worker, serve
 from poolscope.process.terminal import open_console
 from poolscope.runs.progress import Lines, LiveDisplay, describe_run
-from poolscope.spec.compose import Composed, compose_runs, open_hydra
+from poolscope.spec.compose import Composed, compose_runs, compose_shown, open_hydra
 from poolscope.spec.config import SETTINGS, RunConfig, to_config
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import record_path, runs_folder
@@ -78,8 +77,10 @@ def run(options: argparse.Namespace) -> int:
     elif options.cfg or options.info or options.hydra_help:
         with open_hydra(options.overrides, options.config_dir) as (hydra, overrides):
             if options.hydra_help:
+                options.overrides = []  # Hydra would look for them in a configuration of its own
                 hydra.hydra_help("train", make_parser(), options)
             elif options.info:
+                compose_shown(hydra, overrides)
                 hydra.show_info(options.info, "train", overrides)
             else:
                 _print_config(hydra, overrides, options)
@@ -99,7 +100,7 @@ def describe_train(overrides: Sequence[str], config_dir: str | None = None) -> s
     """Describe `train`: flags, groups with their options, and every key with its value, meaning and range."""
     parser = make_parser()
     with open_hydra(overrides, config_dir) as (hydra, given):
-        composed = hydra.compose_config("train", given, RunMode.RUN, from_shell=False)
+        composed = compose_shown(hydra, given)
         groups = hydra.format_config_groups(lambda name: not name.startswith(("schema", "hydra")) or name in _ENGINES)
         values = {key: OmegaConf.select(composed, key, throw_on_missing=False) for key in SETTINGS}
     rows = []
@@ -115,11 +116,10 @@ def describe_train(overrides: Sequence[str], config_dir: str | None = None) -> s
     )
 
 
-def _print_config(hydra: Any, overrides: Sequence[str], options: argparse.Namespace) -> None:
-    if options.package not in (None, "_global_"):
-        composed = hydra.compose_config("train", overrides, RunMode.RUN, from_shell=False)
-        if OmegaConf.select(composed, options.package) is None:
-            raise PoolscopeError(f"--package={options.package} is no part of the configuration.")
+def _print_config(hydra: Any, overrides: list[str], options: argparse.Namespace) -> None:
+    composed = compose_shown(hydra, overrides)
+    if options.package not in (None, "_global_") and OmegaConf.select(composed, options.package) is None:
+        raise PoolscopeError(f"--package={options.package} is no part of the configuration.")
     hydra.show_cfg("train", overrides, options.cfg, options.package, options.resolve)
 
 

@@ -112,6 +112,7 @@ def open_hydra(
         in_one_sentence(given),
     ):
         try:
+            check_choices(_parse(given), GlobalHydra.instance().config_loader())
             yield GlobalHydra.instance().hydra, given
         except (PoolscopeError, HydraException, OmegaConfBaseException, yaml.YAMLError, UnicodeDecodeError):
             raise
@@ -124,20 +125,47 @@ def open_hydra(
             raise PoolscopeError(f"{' '.join(overrides)[:200]} can't be composed: {reason}.") from error
 
 
-def _compose_runs(hydra: Any, given: list[str], multirun: bool, most_jobs: int) -> Composed:
+def compose_one(
+    hydra: Any,
+    given: list[str],
+    multirun: bool = False,
+    remedy: str = "add -m for a sweep over them, or write a list as [..]",
+) -> DictConfig:
+    """Compose the configuration that these overrides mean, or what the jobs of a sweep have in common.
+
+    remedy: what to do about several values of a key where this is no sweep. Raises PoolscopeError for those, and for a
+    launcher or a sweeper that can't work.
+    """
+    for override in _parse(given):
+        if override.is_sweep_override() and not multirun:
+            raise PoolscopeError(f"{override.input_line} gives several values; {remedy}.")
+        if override.is_sweep_override() and override.is_hydra_override():
+            raise PoolscopeError(f"{override.input_line}: one sweep is launched in one way; give one value.")
     mode = RunMode.MULTIRUN if multirun else RunMode.RUN
-    check_choices(_parse(given), hydra.config_loader)
-    first = hydra.compose_config("train", given, run_mode=mode, from_shell=False)
-    OmegaConf.set_readonly(first.hydra, False)
+    composed: DictConfig = hydra.compose_config("train", given, run_mode=mode, from_shell=False)
+    OmegaConf.set_readonly(composed.hydra, False)
+    if OmegaConf.select(composed, "hydra.launcher.n_jobs") == 0:
+        raise PoolscopeError("hydra.launcher.n_jobs must be -1 (a process for each core) or at least 1, not 0.")
+    _check_engines(composed)
+    return composed
+
+
+def compose_shown(hydra: Any, given: list[str]) -> DictConfig:
+    """Compose one configuration to be shown, checked like one to be run; something in it may not be set yet."""
+    composed = compose_one(hydra, given, remedy="one configuration can be shown: give one of them")
+    if not OmegaConf.missing_keys(run := _without_hydra(composed)):
+        to_config(run)
+    return composed
+
+
+def _compose_runs(hydra: Any, given: list[str], multirun: bool, most_jobs: int) -> Composed:
+    first = compose_one(hydra, given, multirun)
     sweeps = multirun or first.hydra.mode == RunMode.MULTIRUN
     launcher = str(first.hydra.runtime.choices["hydra/launcher"])
-    if OmegaConf.select(first, "hydra.launcher.n_jobs") == 0:
-        raise PoolscopeError("hydra.launcher.n_jobs must be -1 (a process for each core) or at least 1, not 0.")
-    _check_engines(first)
     if not sweeps:
-        return Composed([_checked(first)], False, launcher, True)
+        return Composed([to_config(_without_hydra(first))], False, launcher, True)
     if first.hydra.runtime.choices["hydra/sweeper"] != "basic":
-        return Composed([_checked(first)], True, launcher, False)
+        return Composed([to_config(_without_hydra(first))], True, launcher, False)
     configs = [to_config(job) for job in _compose_jobs(_list_jobs(first, given, most_jobs))]
     if not configs:
         raise PoolscopeError(f"{' '.join(given)[:200]} makes no job, because a sweep in it has no values.")
@@ -174,6 +202,7 @@ def _list_jobs(first: DictConfig, overrides: list[str], most: int) -> list[list[
     """The overrides of each job, as Hydra's basic sweeper makes them: the command line's over the experiment's grid."""
     grid = [f"{key}={value}" for key, value in (first.hydra.sweeper.params or {}).items()]
     parsed = _parse([*grid, *overrides])
+    check_choices(parsed, GlobalHydra.instance().config_loader())
     jobs = {override.key_or_group: _count_values(override) for override in parsed if override.is_sweep_override()}
     if math.prod(jobs.values()) > most:
         named = max(jobs, key=lambda key: jobs[key])
@@ -230,6 +259,5 @@ def _count_values(override: Override) -> float:
     return sum(1 for _ in override.sweep_iterator())
 
 
-def _checked(composed: DictConfig) -> RunConfig:
-    composed = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
-    return to_config(composed)
+def _without_hydra(composed: DictConfig) -> DictConfig:
+    return OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])

@@ -280,7 +280,7 @@ def check_config(config: RunConfig) -> None:
         raise PoolscopeError("seeds is empty; give at least one, for instance seeds=[0,1,2].")
     if len(set(config.seeds)) < len(config.seeds):
         raise PoolscopeError(f"seeds must be different whole numbers, not {config.seeds}.")
-    if not config.results.strip():
+    if not config.results.strip() or "\0" in config.results:
         raise PoolscopeError(f"results must name a folder, for instance results=results, not {config.results!r}.")
     check_study(config.study)
     check_pool(config.pool)

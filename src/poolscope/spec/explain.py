@@ -49,15 +49,27 @@ def check_choices(overrides: Sequence[Override], loader: ConfigLoader) -> None:
         key, line = override.key_or_group, override.input_line or ""
         if not key:
             raise PoolscopeError(f"The override {line!r} names no key; write key=value.")
-        given = None if override.is_delete() else override.value()
         choices = loader.get_group_options(key)
-        if override.is_delete() or not choices or key == "experiment" or isinstance(given, dict):
+        if not choices:
             continue
-        values = given.list if isinstance(given, ChoiceSweep) else [given]
-        if not all(isinstance(value, (str, QuotedString, Glob)) for value in values):
-            text = line.partition("=")[2]
-            sweep = f" (a sweep over several is written -m {key}={text[1:-1]})" if isinstance(given, list) else ""
-            raise PoolscopeError(f"{key} must be one of {', '.join(choices)}, not {text}{sweep}.")
+        given = override.value()
+        if override.is_delete():
+            if given is not None and not _is_name(given):
+                raise PoolscopeError(f"{line}: write ~{key}, or ~{key}=... with the choice that is taken away.")
+        elif key == "experiment" and isinstance(given, list) and all(map(_is_name, given)):  # one over the other
+            for name in map(str, given):
+                if name not in choices:
+                    raise PoolscopeError(_not_a_choice(key, name, choices))
+        elif not isinstance(given, dict):
+            values = given.list if isinstance(given, ChoiceSweep) else [given]
+            if not all(map(_is_name, values)):
+                text = line.partition("=")[2]
+                sweep = f" (a sweep over several is written -m {key}={text[1:-1]})" if isinstance(given, list) else ""
+                raise PoolscopeError(f"{key} must be one of {', '.join(choices)}, not {text}{sweep}.")
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, (str, QuotedString, Glob))
 
 
 def _missing_choice(error: MissingConfigException, overrides: Sequence[str]) -> str:
@@ -67,18 +79,23 @@ def _missing_choice(error: MissingConfigException, overrides: Sequence[str]) -> 
     choice = missing.removeprefix(f"{group}/")
     if not group or not error.options:
         return f"{_first_line(error)}."
-    near = difflib.get_close_matches(choice, error.options, n=1)
+    return _not_a_choice(group, choice, error.options)
+
+
+def _not_a_choice(group: str, choice: str, options: Sequence[str]) -> str:
+    near = difflib.get_close_matches(choice, options, n=1)
     hint = f" (did you mean {near[0]}?)" if near else ""
     if group == "data" and not near:
         hint = f" (a set of the tensorflow-datasets catalogue is chosen by data=tfds data.name={choice})"
-    return f"{group}={choice} is not a choice{hint}; {group} must be one of {', '.join(sorted(error.options))}."
+    return f"{group}={choice} is not a choice{hint}; {group} must be one of {', '.join(sorted(options))}."
 
 
 def _bad_key_or_value(error: Exception, overrides: Sequence[str]) -> str:
     """The sentence for what Hydra and OmegaConf say in several lines, from the most to the least particular."""
     message = "\n".join(str(part) for part in _chain(error))
-    if found := re.search(r"Ambiguous value for argument '([^'=]+)=(.*)'", message):
-        return f"{found[1]}={found[2]} gives several values; add -m for a sweep over them, or write a list as [..]."
+    if found := re.search(r"Multiple values for (\S+)\. To override|(\S+) appears more than once in the", message):
+        group = found[1] or found[2]
+        return f"{group} is chosen already; write {group}=... without the + to choose another."
     file = re.search(r"^In '([^']+)':", message)
     where = f"{file[1]}.yaml: " if file else ""
     merging = re.search(r"Error merging override \+*([^=\s]+)=(.*)", message)
