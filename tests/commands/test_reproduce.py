@@ -14,6 +14,7 @@ from made_records import make_config, make_record, write_study
 from poolscope.cli import main
 from poolscope.commands import reproduce
 from poolscope.commands.reproduce import RerunCheck, compare_run, describe_check, describe_checks, reproduce_study
+from poolscope.data.datasets import DATASETS, open_digits
 from poolscope.spec.compose import compose_runs
 from poolscope.spec.config import RunConfig, digest
 from poolscope.spec.errors import PoolscopeError
@@ -172,6 +173,29 @@ def test_a_row_holds_its_whole_configuration(words: list[str], results: Path) ->
     write_study(results, [make_record(config, 0), make_record(other, 0)])
     rows = [tabulate_run(row) for row in collect(results, "made").runs.to_dict("records")]
     assert [digest(read_config(row)) for row in rows] == [row["digest"] for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError("truncated"), r"The 'train' split of digits cannot be read \(OSError: truncated\)\."),
+        (PoolscopeError("The cache can't be written."), r"The cache can't be written\."),
+    ],
+)
+def test_images_that_can_t_be_read_are_found_before_the_first_rerun(
+    error: Exception, said: str, results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = make_config(data="digits")
+    config.data.source = "digits"
+    write_study(results, [make_record(config, 0)])
+
+    def read(split: str) -> None:
+        raise error
+
+    monkeypatch.setitem(DATASETS, "digits", lambda config: replace(open_digits(config), read=read))
+    monkeypatch.setattr("poolscope.runs.run.run_config", lambda *given: pytest.fail("it was rerun"))
+    with pytest.raises(PoolscopeError, match=said):
+        reproduce_study(str(results), "made", None, print)
 
 
 def test_rows_of_another_schema_studies_without_rows_and_failed_reruns_are_refused(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 
 import pytest
 
@@ -127,6 +129,41 @@ def test_a_held_back_request_is_raised_by_check_and_at_the_end_of_the_block(monk
     assert process.stopping.is_set()
 
 
+LAUNCHER = """
+import sys, time
+from joblib.externals.loky import get_reusable_executor
+from poolscope.process.interrupts import interruptible, starting_workers
+
+with interruptible(), starting_workers():
+    jobs = [get_reusable_executor(2).submit(time.sleep, 60) for _ in range(2)]
+    print("ready", flush=True)
+    time.sleep(float(sys.argv[1]))
+    [job.result() for job in jobs]
+"""
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_workers_that_are_starting_end_without_a_word(number: signal.Signals, at_once: bool) -> None:
+    """SIGINT as a terminal sends it, to every process; SIGTERM as a scheduler does, to the first."""
+    pipes = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
+    words = [sys.executable, "-c", LAUNCHER, "60" if at_once else "0"]
+    ours = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(words, text=True, start_new_session=True, **pipes)
+    finally:
+        signal.signal(signal.SIGINT, ours)
+    with process:
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
+        try:
+            out, said = process.communicate(timeout=60)  # the workers hold the other ends until they end
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    assert (process.returncode, out, said) == (STATUS, "", f"{SENTENCE}\n")
+
+
 WORKER = """
 import os, sys, time
 from poolscope.process.interrupts import serve
@@ -145,3 +182,21 @@ def test_a_worker_ends_with_its_parent(number: signal.Signals) -> None:
         parent.send_signal(number)
         parent.wait(30)
         assert parent.stdout.read() == ""  # the worker held the other end until it ended
+
+
+EARLY = """
+import os, signal, time
+from poolscope.process.interrupts import serve
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+if child := os.fork():
+    raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+os.kill(os.getpid(), signal.SIGTERM)
+print("waits", flush=True)
+serve(os.getppid())
+time.sleep(60)
+"""
+
+
+def test_a_signal_that_waited_ends_the_worker_once_it_serves() -> None:
+    done = subprocess.run([sys.executable, "-c", EARLY], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (STATUS, "waits\n", "")

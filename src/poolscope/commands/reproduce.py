@@ -64,20 +64,23 @@ class RerunCheck:
 def reproduce_study(results: str, study: str, runs: int | None, notify: Callable[[str], object]) -> bool:
     """Rerun so many of a study's finished runs, spread evenly over its table (None: all), and compare.
 
-    Every row's configuration is checked against its digest, and the data sets are looked for, before anything is
-    trained. Returns whether all reruns agree.
+    Every row's configuration is checked against its digest, and the data sets are looked for and read, before anything
+    is trained. Returns whether all reruns agree.
 
     Raises:
-        PoolscopeError: where a row was made by another version of the schema, a data set is missing, or a rerun fails.
+        PoolscopeError: where a row was made by another version of the schema, a data set is missing or can't be read,
+            or a rerun fails.
     """
-    from poolscope.data.datasets import check_dataset
+    from poolscope.data.datasets import check_dataset, check_readable
 
     rows = _finished_rows(results, study)
     configs = [_read_checked(row, study) for row in rows]
     count = len(rows) if runs is None else min(runs, len(rows))
     chosen = [len(rows) * index // count for index in range(count)]
-    for data in {str(configs[index].data): configs[index].data for index in chosen}.values():
-        check_dataset(data)
+    used = {str(configs[index].data): configs[index].data for index in chosen}.values()
+    for check in (check_dataset, check_readable):
+        for data in used:
+            check(data)
     threads = {rows[index].get("provenance.threads", "") for index in chosen}
     if len(threads) == 1 and (recorded := threads.pop()):
         os.environ.setdefault("NPROC", recorded)  # read when JAX computes first

@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -23,7 +23,7 @@ from rich.console import Console
 
 from poolscope.commands.arguments import Parser, add_overrides, check_backend
 from poolscope.kernels.malloc import keep_freed_memory
-from poolscope.process.interrupts import end_worker, serve
+from poolscope.process.interrupts import end_worker, serve, starting_workers
 from poolscope.process.terminal import open_console
 from poolscope.runs.progress import Lines, LiveDisplay, describe_run
 from poolscope.spec.compose import Composed, compose_runs, compose_shown, open_hydra
@@ -274,7 +274,8 @@ def _fit_workers(launcher: str, overrides: Sequence[str]) -> Iterator[Sequence[s
     if launcher == "local" and jax.default_backend() != "cpu" and not chosen:
         overrides = [word.replace("hydra/launcher=local", "hydra/launcher=basic") for word in overrides]
     try:
-        yield overrides
+        with nullcontext() if launcher == "ray" else starting_workers():
+            yield overrides
     finally:
         for variable in lacking:
             del os.environ[variable]

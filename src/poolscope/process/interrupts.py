@@ -5,6 +5,9 @@ minutes, and drops an exception that the handler raises inside a callback of a C
 which `check` turns into a KeyboardInterrupt between two steps; and a thread that the signal itself wakes ends the
 process where that takes longer than `GRACE`, and at a second signal. Files are written whole or not at all, so that no
 finished work is lost, at whatever moment a process ends.
+
+Worker processes start with both signals blocked (`starting_workers`) and take them from `serve` on: a signal in the
+second that they need to import would end each with a traceback. The process that launched them ends them.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -27,7 +31,11 @@ STATUS = 130
 SENTENCE = "poolscope: interrupted; finished runs are recorded, and the same command goes on."
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _PARENT_PERIOD = 0.5  # seconds between two looks at the parent process
-_DROPPING = "_xla_gc_callback"  # of JAX, called by the garbage collection: an exception there is only printed
+_FRAGILE = (  # functions in which an exception would do no good
+    "_xla_gc_callback",  # of JAX, called by the garbage collection: it would only be printed
+    "_adjust_process_count",  # of loky, joblib's executor: a worker that just starts would be left behind
+)
+_TIDYING = "ignore:resource_tracker:UserWarning"
 _SHOW_CURSOR = "\x1b[?25h"  # a live display hides it
 
 
@@ -39,18 +47,25 @@ class _Process:
         self.deferrals = 0
         self.ending = threading.Lock()  # held by the thread that ends the process
         self.wakeup: socket.socket | None = None
+        self.parent: int | None = None  # of a worker
 
     def handle(self, number: int, frame: FrameType | None) -> None:
-        """Note the request to stop; raise it at once only where nothing defers it, and nothing would drop it."""
+        """Note the request to stop; heed it at once only where nothing defers it and nothing is fragile.
+
+        A worker ends then: between two jobs it runs the launcher's code, which would print the exception.
+        """
         self.stopping.set()
-        while frame is not None and frame.f_code.co_name != _DROPPING:
+        while frame is not None and frame.f_code.co_name not in _FRAGILE:
             frame = frame.f_back
         if not self.deferrals and frame is None:
+            if self.parent is not None:
+                self.end("")
             raise KeyboardInterrupt
 
     def install(self, parent: int | None = None) -> int:
         """Let signals wake a thread that ends the process; returns the wake-up descriptor until now."""
         ours, self.wakeup = socket.socketpair()
+        self.parent = parent
         self.wakeup.setblocking(False)
         threading.Thread(target=self.watch, args=(ours, parent), daemon=True, name="interrupts").start()
         return signal.set_wakeup_fd(self.wakeup.fileno(), warn_on_full_buffer=False)
@@ -79,8 +94,9 @@ class _Process:
         """End the process with this last sentence, and its workers, without the interpreter's clean-up."""
         if self.ending.acquire(blocking=False):
             for worker in multiprocessing.active_children():
-                with suppress(OSError, AttributeError):
-                    worker.kill()
+                with suppress(OSError, AttributeError):  # AttributeError: one that starts has no id yet
+                    if worker.pid:
+                        os.kill(worker.pid, signal.SIGKILL)  # joblib's have no kill()
             if threading.current_thread() is threading.main_thread():
                 with suppress(OSError, ValueError):
                     sys.stdout.flush()
@@ -139,6 +155,28 @@ def interruptible() -> Iterator[None]:
         _process.close()
 
 
+@contextmanager
+def starting_workers() -> Iterator[None]:
+    """Start processes in which SIGINT and SIGTERM wait until they `serve`; this process loses none.
+
+    A process inherits what the thread that starts it blocks. The thread of `interruptible` takes the signals meanwhile,
+    and Python runs the handler in the main thread as ever; without that thread, nothing is blocked. joblib's resource
+    tracker, which tidies up after a process that ended, does so without a warning.
+    """
+    if _process.wakeup is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    resource_tracker.ensure_running()  # starts with the first worker, and would unblock them (Python before 3.13)
+    warned = os.environ.setdefault("PYTHONWARNINGS", _TIDYING)
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)
+        if warned == _TIDYING:
+            os.environ.pop("PYTHONWARNINGS", None)
+
+
 def serve(parent: int) -> None:
     """Let SIGINT, SIGTERM and the end of its parent end this worker process, from now on."""
     if os.getppid() != parent:
@@ -146,6 +184,7 @@ def serve(parent: int) -> None:
     if _process.wakeup is None:
         _process.install(parent)
         _handle_signals()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
 
 def end_worker() -> NoReturn:
