@@ -25,7 +25,7 @@ _COMMANDS = {  # name: what it does, an example
     "gallery": ("what every operator does to the same images", "poolscope gallery"),
     "bench": ("speed beside plain Flax and PyTorch", "poolscope bench training --quick"),
     "check-operator": ("what an operator promises, checked", "poolscope check-operator max_blur"),
-    "list": ("what there is", "poolscope list pools | data | measures | studies | runs"),
+    "list": ("what there is", "poolscope list pools | heads | measures | studies | runs"),
     "data": ("prepare (download) a data set", "poolscope data prepare mnist"),
 }
 MODULES = {

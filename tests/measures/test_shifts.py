@@ -19,6 +19,7 @@ from poolscope.measures.shifts import (
     predict_shifts,
     ray_shifts,
     shift_accuracy,
+    shift_by_waves,
     shift_consistency,
     shift_images,
     square_shifts,
@@ -153,3 +154,28 @@ def test_invariance_of_circular_networks_follows_their_jump(pool: str, window: i
         assert relative.max() < 1e-5
     else:
         assert relative[3:].min() > 1e-3
+
+
+def test_waves_move_by_any_part_of_a_pixel_and_by_whole_ones_as_rolls() -> None:
+    place = np.arange(8)
+    images = np.zeros((1, 8, 6, 1))
+    images[0, :, :, 0] = (5 + np.cos(2 * np.pi * place / 8))[:, None] + np.sin(2 * np.pi * np.arange(6) / 6)
+    moved = shift_by_waves(images, 0.5, -1.25)[0, :, :, 0]
+    expected = (5 + np.cos(2 * np.pi * (place - 0.5) / 8))[:, None] + np.sin(2 * np.pi * (np.arange(6) + 1.25) / 6)
+    np.testing.assert_allclose(moved, expected, atol=1e-6)
+    noise = np.random.default_rng(0).uniform(0, 255, (2, 5, 6, 3))
+    np.testing.assert_allclose(shift_by_waves(noise, 2, -1), shift_images(noise, 2, -1), atol=1e-4)
+
+
+def test_half_a_pixel_is_seen_where_whole_ones_are_not() -> None:
+    """A reader of the largest cell sees no whole shift, but what lies between pixels; one of the mean sees neither."""
+    images = np.random.default_rng(0).uniform(0, 255, (4, 6, 6, 1))
+    readers = {
+        "largest": lambda x: np.stack([x.max((1, 2, 3)), -x.min((1, 2, 3))], 1),
+        "mean": lambda x: np.stack([x.mean((1, 2, 3)), np.zeros(len(x))], 1),
+    }
+    found = {name: predict_shifts(read, images, square_shifts(2) / 2, "subpixel") for name, read in readers.items()}
+    assert len(found["mean"].shifts) == 25
+    assert found["mean"].moved.max() < 1e-3 < 1 < found["largest"].moved.max()
+    whole = (found["largest"].shifts % 1 == 0).all(1)
+    assert whole.sum() == 9 and found["largest"].moved[whole].max() < 1e-3

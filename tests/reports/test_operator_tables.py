@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from poolscope.reports.operator_tables import continue_tables, read_table, show_rows
+from poolscope.reports.operator_tables import continue_tables, read_table, show_invariance, show_rows
 
 
 def make_row(pool: str, aliasing: float, window: str = "2", data: str = "mnist") -> dict[str, object]:
@@ -36,3 +36,28 @@ def test_rows_are_shown_by_aliasing() -> None:
     ]
     assert first == sorted(first)
     assert "nan" not in {cell for row in rows for cell in row.values()}
+
+
+def test_untrained_networks_are_continued_and_shown_by_what_moves_them_least(tmp_path: Path) -> None:
+    def make(pool: str, network: str, moved: float) -> dict[str, object]:
+        shifts = {
+            f"{name}_{shift}": moved for name in ("consistency", "stability") for shift in ("circular", "subpixel")
+        }
+        exact = {"exact_circular": moved == 0, "exact_subpixel": False}
+        key = {"data": "noise", "pool": pool, "window": "2", "stride": "2", "network": network}
+        return key | shifts | exact | {"sampling_bias": 0.5, "seeds": 5, "images": 9}
+
+    continue_tables(tmp_path, {"invariance": [make("max", "strided", 0.3), make("max", "a-trous", 0.0)]})
+    tables = continue_tables(tmp_path, {"invariance": [make("aps", "strided", 0.1), make("max", "a-trous", 0.2)]})
+    shown = show_invariance(tables["invariance"])
+    assert [(row["pool"], row["network"], row["exact"]) for row in shown] == [
+        ("aps", "strided", ""),
+        ("max", "a-trous", ""),
+        ("max", "strided", ""),
+    ]
+    assert (
+        show_invariance(continue_tables(tmp_path, {"invariance": [make("aps", "strided", 0.0)]})["invariance"])[0][
+            "exact"
+        ]
+        == "whole"
+    )

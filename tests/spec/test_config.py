@@ -31,6 +31,7 @@ from poolscope.spec.config import (
     pool_options,
     to_config,
     to_dict,
+    to_record,
 )
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.operators import OPERATORS
@@ -75,6 +76,13 @@ def test_a_new_optional_key_leaves_digests_as_they_were() -> None:
     content = to_dict(config)
     content["pool"] = {"name": "max", "window": 2, "padding": "VALID"}  # as recorded before there were other keys
     assert digest(to_config(OmegaConf.create(content))) == digest(config)
+
+
+def test_the_order_of_a_block_is_recorded_where_it_is_set() -> None:
+    config, other = make_config(), make_config(model__order="pool_norm_relu")
+    assert "order" not in to_record(config)["model"]
+    assert to_record(other)["model"]["order"] == "pool_norm_relu"
+    assert digest(other) != digest(config)
 
 
 def test_committed_runs_still_go_by_the_digest_of_their_configuration() -> None:
@@ -178,8 +186,10 @@ def test_an_operator_takes_its_own_options_only() -> None:
         (
             "model.head",
             "mean",
-            "model.head must be one of flatten, avg, max, gem, lse, avgmax, catavgmax, grid, none, not 'mean'",
+            "model.head must be one of flatten, avg, max, gem, lse, avgmax, catavgmax, grid, attention, simpool, "
+            "latent, netvlad, pyramid, bilinear, covariance, none, not 'mean'",
         ),
+        ("model.order", "pool", "null or one of norm_pool_relu, pool_norm_relu, relu_pool_norm, not 'pool'"),
         ("model.norm", "bn", "model.norm must be one of none, batch, layer, group, not 'bn'"),
         ("model.conv_padding", "FULL", "model.conv_padding must be one of SAME, VALID, CIRCULAR"),
         ("model.dropout", 1.0, "model.dropout must be a number from 0 to below 1, not 1"),

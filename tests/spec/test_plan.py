@@ -39,6 +39,24 @@ def test_the_tutorial_s_network() -> None:
     assert made.remainders == ()
 
 
+@pytest.mark.parametrize(
+    ("order", "kinds"),
+    [
+        (None, ["conv", "norm", "relu", "pool", "conv", "norm", "relu"]),
+        ("norm_pool_relu", ["conv", "norm", "pool", "relu", "conv", "norm", "relu"]),
+        ("pool_norm_relu", ["conv", "pool", "norm", "relu", "conv", "norm", "relu"]),
+        ("relu_pool_norm", ["conv", "relu", "pool", "norm", "conv", "relu", "norm"]),
+    ],
+)
+def test_the_order_of_a_block_s_layers(order: str | None, kinds: list[str]) -> None:
+    sizes = {"model__blocks": 2, "model__pool_stages": 1, "model__norm": "batch", "model__head": "none"}
+    made = plan((8, 8, 1), model__order=order, pool="space_to_depth", **sizes)
+    assert [layer.kind for layer in made.layers] == kinds
+    first, second = (next(layer for layer in made.layers if layer.name == f"norm{block}") for block in (1, 2))
+    assert first.parameters == 2 * first.output[2] == (2 * 16 if kinds.index("norm") < kinds.index("pool") else 2 * 64)
+    assert second.parameters == 2 * 32
+
+
 def test_four_blocks_on_mnist_with_overlapping_windows() -> None:
     made = plan((28, 28, 1), model__blocks=4, model__pool_stages=2, pool__window=3, pool__stride=2)
     assert rows(made) == [

@@ -97,7 +97,7 @@ def draw_line(draw: random.Random, overrides: list[str]) -> list[str]:
     if command in ("status", "reproduce", "report"):
         return [command, draw.choice(_STUDIES), *flags]
     if command == "list":
-        what = draw.choice(["pools", "data", "measures", "studies", "runs", "runs", "nosuch", ""])
+        what = draw.choice(["pools", "heads", "data", "measures", "studies", "runs", "runs", "nosuch", ""])
         return [command, what, *draw.choices(_STUDIES, k=draw.choice([0, 1, 1, 2])), *flags]
     if command == "data":
         return [

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from jax import lax
 from small_runs import build, configure, images_like
 
-from poolscope.pooling import find_pool
+from poolscope.pooling import find_pool, spatial_pyramid_pool
 from poolscope.spec.config import RunConfig
 from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.heads import HEADS
 from poolscope.spec.operators import OPERATORS
 from poolscope.spec.plan import plan_network
 from poolscope.training.network import ConvNet
@@ -183,6 +184,14 @@ def test_taps_are_the_activations_before_and_after_each_pool() -> None:
     np.testing.assert_allclose(logits, features @ model.head.kernel[...] + model.head.bias[...], atol=1e-5)
 
 
+@pytest.mark.parametrize(("pool", "commutes"), [("max", True), ("avg", False)])
+def test_pooling_before_relu_commutes_with_max_only(pool: str, commutes: bool) -> None:
+    x = jnp.asarray(images_like((3, 8, 8, 1)))
+    arms = [configure(f"pool.name={pool}", *order) for order in ([], ["model.order=pool_norm_relu"])]
+    after, before = (build(config, (8, 8, 1))[1](x, train=False)[0] for config in arms)
+    assert np.allclose(after, before, atol=1e-6) == commutes
+
+
 def assert_dense_identity(shape: tuple[int, int, int], *overrides: str) -> None:
     """The dense network's last map at multiples of the total jump is the strided network's."""
     arms = [build(configure("model.head=none", *overrides, f"model.dense={dense}"), shape) for dense in (False, True)]
@@ -288,6 +297,7 @@ def test_the_grid_head_averages_as_even_parts_as_there_are(side: int, grid: int)
         ("lse", lambda x: np.log(np.exp(10 * x).mean((1, 2))) / 10),
         ("avgmax", lambda x: (x.mean((1, 2)) + x.max((1, 2))) / 2),
         ("catavgmax", lambda x: np.concatenate([x.mean((1, 2)), x.max((1, 2))], axis=1)),
+        ("pyramid", lambda x: np.asarray(spatial_pyramid_pool(jnp.asarray(x, "float32")))),
     ],
 )
 def test_a_global_head_reads_what_its_formula_says(head: str, pooled: object) -> None:
@@ -299,6 +309,15 @@ def test_a_global_head_reads_what_its_formula_says(head: str, pooled: object) ->
     expected = features @ np.asarray(model.head.kernel[...]) + np.asarray(model.head.bias[...])
     np.testing.assert_allclose(model(jnp.asarray(x), train=False)[0], expected, rtol=1e-4, atol=1e-5)
     assert plan.parameters == (features.shape[1] + 1) * plan.classes
+
+
+def test_a_head_that_learns_is_a_module_of_the_plan_s_size() -> None:
+    plan, model = build(configure("model.head=simpool"), (16, 16, 2))
+    counted = sum(leaf.size for leaf in jax.tree.leaves(nnx.state(model, nnx.Param)))
+    assert counted == plan.parameters
+    x = jnp.asarray(images_like((3, 16, 16, 2)))
+    loss = jax.grad(lambda model: jnp.sum(model(x, train=True)[0] ** 2))(model)
+    assert all(np.asarray(leaf).any() for leaf in jax.tree.leaves(nnx.state(loss, nnx.Param)["simpool_head"]))
 
 
 def test_dropout_and_batch_statistics_belong_to_training() -> None:
@@ -345,7 +364,7 @@ def test_bfloat16_activations_keep_float32_weights_and_logits(norm: str) -> None
     assert 0 < float(jnp.abs(logits - truth).max()) < 0.03 * float(jnp.abs(truth).max())
 
 
-@pytest.mark.parametrize("head", ["avg", "max", "gem", "lse", "avgmax", "catavgmax", "flatten", "grid"])
+@pytest.mark.parametrize("head", HEADS)
 def test_what_is_not_finite_reaches_the_logits(head: str) -> None:
     """A network that has blown up inside must not look like one that guesses."""
     _, model = build(configure(f"model.head={head}", "model.norm=none"), (16, 16, 2), 3)

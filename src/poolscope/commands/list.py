@@ -1,4 +1,4 @@
-"""`poolscope list`: the operators, data sets, measurements, studies and runs that exist."""
+"""`poolscope list`: the operators, heads, data sets, measurements, studies and runs that exist."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 
 from poolscope.commands.arguments import add_results
 from poolscope.process.terminal import list_rows, open_console
+from poolscope.spec.heads import HEADS
 from poolscope.spec.operators import OPERATORS
 
 SUMMARY = "List what there is."
-LISTS = ("pools", "data", "measures", "studies", "runs")
+LISTS = ("pools", "heads", "data", "measures", "studies", "runs")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +38,7 @@ def _find_rows(what: str, results: str, study: str | None) -> Sequence[Mapping[s
         return [
             {
                 "pool=": name,
-                "what it gives": operator.summary,
+                "what it gives": operator.summary + (f" ({operator.also})" if operator.also else ""),
                 "definition": operator.formula,
                 "parameters": operator.learnable,
                 "random": "in training" if operator.stochastic else "",
@@ -46,6 +47,18 @@ def _find_rows(what: str, results: str, study: str | None) -> Sequence[Mapping[s
                 "source": operator.source + (f" ({operator.package} {operator.version})" if operator.package else ""),
             }
             for name, operator in OPERATORS.items()
+        ]
+    if what == "heads":
+        return [
+            {
+                "model.head=": name,
+                "what it gives": head.summary,
+                "definition": head.formula,
+                "features": head.features,
+                "parameters": head.learnable,
+                "source": head.source,
+            }
+            for name, head in HEADS.items()
         ]
     if what == "data":
         from poolscope.data.datasets import list_datasets

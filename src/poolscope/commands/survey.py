@@ -19,11 +19,17 @@ SUMMARY = "Measure what operators do to raw images, without training; continues 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `poolscope measure`."""
     add_overrides(parser, "pool=max,avg data=mnist; default: all, on MNIST and CIFAR-10")
+    parser.add_argument(
+        "--invariance",
+        action="store_true",
+        help="instead: untrained networks under shifts by whole pixels and halves; default: operators with a claim, "
+        "on CIFAR-10",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Measure the operators that the arguments name."""
-    return survey_operators(options.overrides)
+    return survey_invariance(options.overrides) if options.invariance else survey_operators(options.overrides)
 
 
 def survey_operators(overrides: Sequence[str]) -> int:
@@ -75,6 +81,32 @@ def survey_operators(overrides: Sequence[str]) -> int:
     page = build_page(configs[0].results)
     open_console().print(list_rows(show_rows(tables["operators"]), left=("data", "pool", "options")))
     print(f"{len(configs)} operators in {time.perf_counter() - began:.0f} s. Written to {folder}/tables; open {page}")
+    return 0
+
+
+def survey_invariance(overrides: Sequence[str], seeds: int = 5, images: int = 100) -> int:
+    """Measure untrained networks with the operators that the overrides name under shifts, into the table invariance.
+
+    On the first test images, with seeds 0, 1, ... of the weights. Returns the exit status.
+    """
+    from poolscope.data.datasets import load_dataset
+    from poolscope.measures.invariance import COMPARED, measure_rows
+    from poolscope.reports.operator_tables import continue_tables, show_invariance
+    from poolscope.reports.operators import build_page
+
+    named = {text.split("=", 1)[0] for text in overrides}
+    given = [*overrides, *(["data=cifar10"] if "data" not in named else [])]
+    given += [f"pool={','.join(COMPARED)}"] if "pool" not in named else []
+    configs = compose_runs(given, multirun=True).configs
+    check_backend()
+    folder = Path(configs[0].results) / "operators"
+    for data in _distinct([config.data for config in configs]):
+        pools = [config.pool for config in configs if config.data == data]
+        shown = load_dataset(data, seed=0).test.images[:images]
+        tables = continue_tables(folder, {"invariance": measure_rows(pools, data.name, shown, range(seeds))})
+    open_console().print(list_rows(show_invariance(tables["invariance"]), left=("data", "pool", "network", "exact")))
+    page = build_page(configs[0].results) if len(tables["operators"]) else folder / "tables" / "invariance.csv"
+    print(f"Written to {folder}/tables; open {page}")
     return 0
 
 

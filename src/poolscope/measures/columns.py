@@ -146,6 +146,15 @@ MEASUREMENTS: dict[str, Measurement] = {
     "stages_after_training": Measurement(network.measure_stages_after_training, _stages(""), "3.1 s"),
     "shifts": Measurement(network.measure_shifts_of_images, _SHIFTS, "not timed alone"),
     "invariance": Measurement(network.measure_invariance, (*_SHIFTS, *_square("_init")), "14.1 s"),
+    "subpixel": Measurement(
+        network.measure_subpixel_shifts,
+        (
+            Column("consistency_subpixel", "share of pairs of shifts", "C1: equal predictions, shifts by half a pixel"),
+            Column("worst_shift_accuracy_subpixel", "share", "C4: right under every shift by half a pixel"),
+            Column("logit_stability_subpixel", "ratio", "C5: moved logits / other images', half a pixel", _SAME),
+        ),
+        "not timed alone",
+    ),
     "robustness": Measurement(
         network.measure_robustness,
         (
@@ -183,6 +192,7 @@ SETS: dict[str, tuple[str, ...]] = {
     "basic": _BASIC,
     "quick": (*_BASIC, "generalisation", "stages_in_short", "invariance_in_short"),
     "robust": (*_BASIC, "stages_in_short", "shifts", "robustness"),
+    "invariance": (*_BASIC, "invariance", "subpixel"),
     "full": (
         *_BASIC,
         "generalisation",

@@ -22,7 +22,7 @@ from poolscope.measures.overfitting import (
     measure_memory,
 )
 from poolscope.measures.predictions import Logits, make_predictor
-from poolscope.measures.shifts import measure_consistency, measure_shifts
+from poolscope.measures.shifts import measure_consistency, measure_shifts, measure_subpixel
 from poolscope.measures.stages import Sample, measure_effective_field, measure_stages, measure_stages_quickly
 from poolscope.spec.plan import Plan
 from poolscope.training.history import Evaluation, Trained, Weights
@@ -165,6 +165,11 @@ def measure_invariance(subject: Subject) -> Values:
 def measure_shifts_of_images(subject: Subject) -> Values:
     """C1 to C5 of the trained network under zero-filled shifts: consistency, accuracy by distance."""
     return measure_shifts(subject.predict, subject.dataset, fills=("zero",))
+
+
+def measure_subpixel_shifts(subject: Subject) -> Values:
+    """C1, C4 and C5 of the trained network under circular shifts by halves of a pixel."""
+    return measure_subpixel(subject.predict, subject.dataset)
 
 
 def measure_robustness(subject: Subject) -> Values:

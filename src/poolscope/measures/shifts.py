@@ -1,5 +1,8 @@
 """How much a prediction changes when the image is shifted: exact over all shifts of a set, with no random pairs.
 
+Shifts are by whole pixels, wrapped around or filled with zeros, or by parts of a pixel on the wrapped image, as the
+sum of waves that it is.
+
 A network enters as its predictions and logits under every shift, from `predict_shifts`; the measures are counts and
 means over those. A constant classifier is perfectly consistent, so consistency is never read without accuracy.
 """
@@ -23,9 +26,9 @@ SQUARE, RAY = 3, 8  # pixels: of the square that consistency is counted over, an
 class Shifted:
     """Predictions under shifts.
 
-    shifts: int (S, 2), rows down and columns right. predictions: int (S, N), -1 where a logit isn't finite. moved:
-    float (S, N), how far the logits of an image lie from those of its unshifted self. spread: mean distance between the
-    logits of two different images.
+    shifts: (S, 2), pixels down and right. predictions: int (S, N), -1 where a logit isn't finite. moved: float (S, N),
+    how far the logits of an image lie from those of its unshifted self. spread: mean distance between the logits of two
+    different images.
     """
 
     shifts: np.ndarray
@@ -37,11 +40,11 @@ class Shifted:
         """Only the shifts of at most `max_shift` pixels on both axes."""
         return self._choose(np.abs(self.shifts).max(1) <= max_shift)
 
-    def at(self, shift: tuple[int, int]) -> np.ndarray:
+    def at(self, shift: tuple[float, float]) -> np.ndarray:
         """Predictions (N,) under one shift."""
         return self.predictions[self._find(shift)]
 
-    def _find(self, shift: tuple[int, int]) -> int:
+    def _find(self, shift: tuple[float, float]) -> int:
         found = np.flatnonzero((self.shifts == shift).all(1))
         if not len(found):
             raise PoolscopeError(f"shift {shift} is not among the {len(self.shifts)} that were predicted.")
@@ -81,16 +84,34 @@ def shift_images(images: np.ndarray, down: int, right: int, fill: str = "circula
     return moved
 
 
+def shift_by_waves(images: np.ndarray, down: float, right: float) -> np.ndarray:
+    """Images (N, H, W, C) on a torus moved by any part of a pixel, float32: every wave of their spectrum is turned.
+
+    By whole pixels it is the circular shift. Of an even size the highest frequency keeps its cosine part; between
+    pixels an image with sharp edges overshoots its levels.
+    """
+    waves = np.fft.fft2(images, axes=(1, 2))
+    for axis, by in ((1, down), (2, right)):
+        turn = np.exp(-2j * np.pi * np.fft.fftfreq(images.shape[axis]) * by)
+        waves = waves * np.expand_dims(turn, tuple(other for other in range(4) if other != axis))
+    return np.fft.ifft2(waves, axes=(1, 2)).real.astype(np.float32)
+
+
 def predict_shifts(
     predict: Callable[[np.ndarray], np.ndarray], images: np.ndarray, shifts: np.ndarray, fill: str = "circular"
 ) -> Shifted:
-    """Predictions of `predict`, images -> logits (N, classes), under every shift, and under none."""
+    """Predictions of `predict`, images -> logits (N, classes), under every shift, and under none.
+
+    fill: circular or zero for whole pixels, "subpixel" for any.
+    """
     if not (shifts == 0).all(1).any():
         shifts = np.concatenate([[[0, 0]], shifts])
     still = np.asarray(predict(images), np.float64)
     predictions, moved = [], []
     for down, right in shifts:
-        logits = np.asarray(predict(shift_images(images, int(down), int(right), fill)), np.float64)
+        subpixel = fill == "subpixel"
+        shifted = shift_by_waves(images, down, right) if subpixel else shift_images(images, int(down), int(right), fill)
+        logits = np.asarray(predict(shifted), np.float64)
         predictions.append(np.where(np.isfinite(logits).all(1), logits.argmax(1), -1))
         with np.errstate(invalid="ignore"):
             moved.append(np.linalg.norm(logits - still, axis=1))
@@ -203,6 +224,21 @@ def measure_shifts(predict: Logits, dataset: Dataset, fills: tuple[str, ...] = F
                 for (down, right), value in np.ndenumerate(agreement)
             }
         return values
+
+    return measure_or_explain(measure, predict, dataset)
+
+
+def measure_subpixel(predict: Logits, dataset: Dataset) -> Values:
+    """C1, C4, C5 over all circular shifts by halves of a pixel of at most one pixel on both axes."""
+    images, labels = dataset.test.images[:PROBED], dataset.test.labels[:PROBED]
+
+    def measure(predict: Logits) -> dict[str, float]:
+        shifted = predict_shifts(predict, images, square_shifts(2) / 2, "subpixel")
+        return {
+            "consistency_subpixel": shift_consistency(shifted.predictions),
+            "worst_shift_accuracy_subpixel": worst_shift_accuracy(shifted.predictions, labels),
+            "logit_stability_subpixel": logit_stability(shifted),
+        }
 
     return measure_or_explain(measure, predict, dataset)
 

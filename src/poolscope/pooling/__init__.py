@@ -8,6 +8,7 @@ what they are defined by instead (an output_size, a ratio, a block), and the glo
     max_pool, ...           functions             MaxPool, ...   layers, each an nnx.Module
     POOLS                   name -> function      make_layer     name -> layer
     anti_aliased            blur between an operator at stride 1 and its subsampling
+    HeadPool                a head by name: from the last map to a vector
     replace_pools           exchange the pools of an NNX model
     operator                declares an operator of one's own
 
@@ -28,15 +29,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from poolscope.pooling.attention import attention_pool, latent_pool, netvlad_pool, sim_pool
 from poolscope.pooling.blur import anti_aliased
 from poolscope.pooling.declare import operator
+from poolscope.pooling.head_layers import HeadPool
 from poolscope.pooling.heads import (
+    bilinear_pool,
+    covariance_pool,
     global_avg_pool,
     global_avgmax_pool,
     global_catavgmax_pool,
     global_gem_pool,
     global_lse_pool,
     global_max_pool,
+    spatial_pyramid_pool,
 )
 from poolscope.pooling.layers import Pool, layer_class, make_layer, make_pool, name_layer
 from poolscope.pooling.phases import space_to_depth
@@ -69,6 +75,7 @@ _LAYERS = {name_layer(name): name for name in POOLS}
 __all__ = [
     "POOLS",
     "Choice",
+    "HeadPool",
     "Learned",
     "Pool",
     "Real",
@@ -76,6 +83,9 @@ __all__ = [
     "Switch",
     "Whole",
     "anti_aliased",
+    "attention_pool",
+    "bilinear_pool",
+    "covariance_pool",
     "find_pool",
     "global_avg_pool",
     "global_avgmax_pool",
@@ -83,11 +93,15 @@ __all__ = [
     "global_gem_pool",
     "global_lse_pool",
     "global_max_pool",
+    "latent_pool",
     "make_layer",
     "make_pool",
+    "netvlad_pool",
     "operator",
     "replace_pools",
+    "sim_pool",
     "space_to_depth",
+    "spatial_pyramid_pool",
 ]
 __all__ += [name for name in _FUNCTIONS if name.endswith(("_pool", "subsample"))]
 __all__ += _LAYERS

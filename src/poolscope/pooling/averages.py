@@ -65,6 +65,7 @@ def avg_pool(
     summary="low band of the orthonormal Haar wavelet: a scaled average",
     formula="sqrt(K) mean x",
     source="Williams & Li 2018",
+    also="wavelet with moments=1",
     gain="K^(1/2)",
 )
 def haar_pool(

@@ -25,6 +25,7 @@ from poolscope.spec.geometry import Window
     summary="learned blend of max and average, one number a layer",
     formula="alpha max + (1 - alpha) avg",
     source="Lee, Gallagher & Tu 2016",
+    also="alpha-blend: learn=false with a fixed alpha",
     options={
         "alpha": Real(help="initial share of max", least=0, most=1),
         "learn": Switch(True, help="learn the operator's own numbers by gradient descent"),

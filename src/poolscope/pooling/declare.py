@@ -1,4 +1,4 @@
-"""The decorator that declares a pooling operator."""
+"""The decorators that declare a pooling operator and a head."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import jax
 
 from poolscope.spec.declaration import Operator
 from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.heads import Head
 
 F = TypeVar("F", bound=Callable[..., jax.Array])
 
@@ -28,6 +29,21 @@ def operator(name: str, **declared: Any) -> Callable[[F], F]:
         wrapped = take_leading_axes(function)
         wrapped.declaration = declaration  # type: ignore[attr-defined]
         return wrapped
+
+    return declare
+
+
+def head(name: str, **declared: Any) -> Callable[[F], F]:
+    """Declare a head at its function, (N, H, W, C) to (N, features); the arguments are the fields of `spec.heads.Head`.
+
+    They must be literals, since the list of heads is read from the source text. Without a function below it, the call
+    declares a head that the network makes itself.
+    """
+    declaration = Head(name, **declared)
+
+    def declare(function: F) -> F:
+        function.declaration = declaration  # type: ignore[attr-defined]
+        return function
 
     return declare
 

@@ -154,6 +154,7 @@ def lse_pool(
     summary="mean weighted by the softmax of the window",
     formula="sum softmax(beta x) x",
     source="Stergiou, Poppe & Kalliatakis 2021",
+    also="em: beta=1",
     options={
         "beta": Real(help="sharpness", least=-1e6, most=1e6),
         "gradient": Choice(

@@ -56,6 +56,7 @@ def space_to_depth(x: jax.Array, block: int | Sequence[int]) -> jax.Array:
     summary="every cell kept: blocks become channels",
     formula="x[i::s, j::s] for all i, j",
     source="Shi et al. 2016",
+    also="pixel unshuffle",
     kind="map",
     channels="S",
 )

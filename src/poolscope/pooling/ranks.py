@@ -63,6 +63,7 @@ def median_pool(
     summary="sorted window weighted rank by rank, learned for each channel",
     formula="sum_r w_r x_(r), w = softmax",
     source="Deliege et al. 2021",
+    also="one-hot weights: max, min or median",
     learned={"weights": Learned(("K", "C"), "draw_simplex", value="normalise_ranks")},
 )
 def ordinal_pool(
@@ -109,6 +110,7 @@ def ordinal_pool(
     summary="mean of the largest values of the window (top-k average)",
     formula="mean of x_(1) .. x_(top)",
     source="Shi, Ye & Wu 2016",
+    also="Avg-TopK (Ozdemir 2023); top=1: max",
     options={"top": Whole(help="how many of the largest cells are averaged")},
 )
 def rank_avg_pool(
@@ -228,6 +230,7 @@ def rank_stochastic_pool(
     summary="the maximum where it reaches a threshold, else the mean of the largest values",
     formula="x_(1) where x_(1) >= threshold, else mean of x_(1) .. x_(top)",
     source="Zhao & Zhang 2024",
+    also="a threshold above all cells: rank_avg",
     options={
         "top": Whole(help="how many of the largest cells are averaged"),
         "threshold": Real(help="from which value on the maximum passes alone"),

@@ -23,6 +23,7 @@ from poolscope.spec.geometry import Window
     summary="low frequencies of the Fourier spectrum, scaled to keep the mean",
     formula="crop of the DFT",
     source="Rippel, Snoek & Adams 2015",
+    also="flc without the magnitude; frequency but for the highest frequency",
     kind="map",
     sized=True,
 )
@@ -52,6 +53,7 @@ def spectral_pool(x: jax.Array, output_size: int | Sequence[int]) -> jax.Array:
     summary="frequencies below the new Nyquist frequency, exactly equivariant to shifts",
     formula="crop of the DFT without the highest frequency",
     source="Zhang 2021",
+    also="F-pooling",
     kind="map",
     sized=True,
 )
@@ -83,6 +85,7 @@ def frequency_pool(x: jax.Array, output_size: int | Sequence[int]) -> jax.Array:
     summary="magnitude of the low frequencies of the Fourier spectrum (FrequencyLowCut)",
     formula="|crop of the DFT|",
     source="Grabinski et al. 2022",
+    also="FrequencyLowCut pooling; spectral's magnitude",
     kind="map",
     sized=True,
 )

@@ -29,6 +29,7 @@ from poolscope.spec.geometry import Window
     summary="low band of an orthonormal Daubechies wavelet: two levels down, one up again",
     formula="low band of the wavelet transform",
     source="Williams & Li 2018",
+    also="moments=1: haar",
     options={"moments": Whole(help="vanishing moments of the Daubechies wavelet (1: Haar)", most=10)},
     gain="2",
     kind="map",

@@ -20,8 +20,11 @@ _KEYS = {
     "ceiling": ["data", "kept"],
     "gallery": [*KEY, "image", "moment", "row"],
     "caution": ["data", "window"],
+    "invariance": ["data", "pool", "window", "stride", "network"],
 }
-_TEXTS = {"data", "pool", "window", "stride", "options", "reasons", "curve", "moment", "values"}
+_OPTIONAL = ("gallery", "invariance")
+_TEXTS = {"data", "pool", "window", "stride", "options", "reasons", "curve", "moment", "values", "network"}
+_TEXTS |= {"exact_circular", "exact_subpixel"}
 SHOWN = (
     *("data", "pool", "window", "stride", "options", "r2_local", "r2_global", "efficiency", "aliasing"),
     *("location_rmse", "phase_accuracy", "participation_ratio", "tied_windows"),
@@ -39,7 +42,7 @@ def continue_tables(folder: str | Path, rows: Mapping[str, Sequence[Mapping[str,
         fresh = pd.DataFrame([dict(row) for row in rows.get(name, ())])
         frame = read_table(path) if path.is_file() else fresh
         if path.is_file() and len(fresh):
-            scope = [column for column in key if column in KEY]
+            scope = [column for column in key if column in (*KEY, "network")]
             old = pd.MultiIndex.from_frame(frame[scope].astype(str))
             frame = frame[~old.isin(pd.MultiIndex.from_frame(fresh[scope].astype(str)))]
             frame = pd.concat([frame, fresh], ignore_index=True) if len(frame) else fresh
@@ -58,11 +61,12 @@ def continue_tables(folder: str | Path, rows: Mapping[str, Sequence[Mapping[str,
 def read_tables(folder: str | Path) -> dict[str, pd.DataFrame]:
     """The tables of an earlier measurement; raises PoolscopeError where there are none.
 
-    Without pictures where no image could be rebuilt, from too few training images.
+    Without pictures where no image could be rebuilt, from too few training images, and without invariance where it was
+    not measured.
     """
     paths = {name: Path(folder) / "tables" / f"{name}.csv" for name in _KEYS}
     for name, path in paths.items():
-        if not path.is_file() and name != "gallery":
+        if not path.is_file() and name not in _OPTIONAL:
             raise PoolscopeError(f"There is no {name} table at {path}; run `poolscope measure` first.")
     return {
         name: read_table(path) if path.is_file() else pd.DataFrame(columns=_KEYS[name]) for name, path in paths.items()
@@ -81,6 +85,32 @@ def show_rows(operators: pd.DataFrame) -> list[dict[str, str]]:
     return [
         {column: _show(value) for column, value in zip(shown, values, strict=True)}
         for values in ordered[shown].itertuples(index=False)
+    ]
+
+
+def show_invariance(invariance: pd.DataFrame) -> list[dict[str, str]]:
+    """The table of untrained networks under shifts as texts: those that whole pixels move least first."""
+    ordered = invariance.sort_values(["data", "stability_circular", "stability_subpixel"], kind="stable")
+    return [
+        {
+            "data": row["data"],
+            "pool": row["pool"],
+            "network": row["network"],
+            **{
+                f"{words}{column}": f"{row[f'{name}_{shift}']:.4f}"
+                for shift, words in (("circular", "whole pixels: "), ("subpixel", "half pixels: "))
+                for name, column in (("consistency", "consistency"), ("stability", "logits moved"))
+            },
+            "exact": " and ".join(
+                words
+                for shift, words in (("circular", "whole"), ("subpixel", "half"))
+                if str(row[f"exact_{shift}"]) == "True"
+            ),
+            "takes the largest cell": _show(row["sampling_bias"]),
+            "seeds": f"{row['seeds']:.0f}",
+            "images": f"{row['images']:.0f}",
+        }
+        for row in ordered.to_dict("records")
     ]
 
 

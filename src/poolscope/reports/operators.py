@@ -8,7 +8,7 @@ import pandas as pd
 
 from poolscope.reports.document import Plot, Section, write_document
 from poolscope.reports.figures.operators import plot_all
-from poolscope.reports.operator_tables import read_tables, show_rows
+from poolscope.reports.operator_tables import read_tables, show_invariance, show_rows
 from poolscope.spec.errors import PoolscopeError
 
 FOLDER = "operators"
@@ -41,6 +41,17 @@ _SECTIONS = {  # by figure: heading and caption
         "falls. It is therefore not used as evidence.",
     ),
 }
+_INVARIANCE = (
+    "Untrained networks of three circular 3x3 convolutions (8, 16, 32 filters), pooled after the first two at window 2 "
+    "and stride 2, with a global average head; weights as training would start. Shifts wrap around: all by whole "
+    "pixels up to 3, and all by halves of a pixel up to 1, on both axes. Logits moved: by the distance of two images' "
+    "logits. Exact: no shift moved any logit by more than 0.0001 of that, with any seed. Takes the largest cell: share "
+    "of windows whose output is their maximum (maximum-sampling bias).",
+    "aps and lps claim 100 % consistency under circular shifts before training, by whole pixels. frequency claims "
+    "equivariance to shifts of a pool by itself; flc claims no aliasing. tips claims the highest consistency and the "
+    "least sampling bias after training with its two losses, so that this table neither shows nor refutes it. The "
+    "a-trous network, whose pools don't subsample, is invariant to whole pixels by its form.",
+)
 _PICTURES = "Images of {data}, pooled, rebuilt by a linear probe, and what that lacks, a row for each operator."
 
 
@@ -57,6 +68,9 @@ def build_page(results: str | Path, overview: bool = False) -> Path:
         data = name.removeprefix("gallery_")
         title, caption = _SECTIONS.get(name) or (f"Reconstructions: {data}", _PICTURES.format(data=data))
         sections.append(Section(title, plots=(Plot(name, figure, caption),)))
+    if len(tables["invariance"]):
+        shown = pd.DataFrame(show_invariance(tables["invariance"]))
+        sections.append(Section("Invariance to shifts before training", _INVARIANCE, table=shown))
     sections.append(Section("Measures", table=pd.DataFrame(show_rows(tables["operators"]))))
     try:
         return write_document(folder, TITLE, SUMMARY, sections, overview=overview)[-1]

@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from poolscope.spec.data import MOST, OWN_KEYS, SOURCES, DataConfig, check_data, identify_files
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.extensions import find_measurements
+from poolscope.spec.heads import HEADS
 from poolscope.spec.paths import check_study
 from poolscope.spec.pool import LATER_KEYS, PoolConfig, check_pool, pool_options
 from poolscope.spec.settings import Range, read_settings, setting
@@ -42,15 +43,15 @@ __all__ = [
     "to_record",
 ]
 
-HEADS = ("flatten", "avg", "max", "gem", "lse", "avgmax", "catavgmax", "grid", "none")
 NORMS = ("none", "batch", "layer", "group")
 CONV_PADDINGS = ("SAME", "VALID", "CIRCULAR")
 PLACEMENTS = ("early", "spread", "late")
+ORDERS = ("norm_pool_relu", "pool_norm_relu", "relu_pool_norm")
 OPTIMISERS = ("sgd", "adam", "adamw")
 SCHEDULES = ("constant", "cosine", "linear")
 PRECISIONS = ("float32", "bfloat16")
 LOOPS = ("auto", "step", "scan")
-MEASURES = ("none", "basic", "quick", "robust", "full")
+MEASURES = ("none", "basic", "quick", "robust", "invariance", "full")
 _BOOLEAN_WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}  # as in YAML
 MOST_SEED = 2**32 - 1  # JAX reads 32 bits of a seed: 2^32 would repeat seed 0
 
@@ -67,12 +68,14 @@ class ModelConfig:
     kernel: int = setting(3, "height and width of a filter", within=Range(1, 101))
     conv_padding: str = setting("SAME", "padding of the convolutions", choices=CONV_PADDINGS)
     norm: str = setting("none", "normalisation after each convolution", choices=NORMS)
+    order: str | None = setting(
+        None, "of what follows a pooled block's convolution; null: normalisation, ReLU, pool", choices=ORDERS
+    )
     dropout: float = setting(0.0, "fraction of features dropped before the head", within=Range(0, 1, open_above=True))
     head: str = setting(
         "avg",
-        "flatten; avg, max, gem (p = 3), lse (beta = 10) or avgmax (half their sum) of each channel; catavgmax: its "
-        "mean and its maximum; grid: a fixed grid of means; none",
-        choices=HEADS,
+        "what makes a vector of the last map (poolscope list heads); none: no classifier",
+        choices=(*HEADS, "none"),
     )
     grid: int = setting(2, "side of the fixed grid when head is grid", within=Range(1, 10_000))
     dense: bool = setting(False, "a-trous control: pools at stride 1, later layers dilated instead")
@@ -248,7 +251,7 @@ def to_record(config: RunConfig) -> dict[str, Any]:
     Keys that were added later are left out where they are null: adding one changes no other record.
     """
     kept = _keep(to_dict(config), RECORDED_KEYS)
-    for section, later in (("pool", LATER_KEYS), ("data", OWN_KEYS)):
+    for section, later in (("pool", LATER_KEYS), ("data", OWN_KEYS), ("model", {"order"})):
         kept[section] = {key: value for key, value in kept[section].items() if value is not None or key not in later}
     return kept
 

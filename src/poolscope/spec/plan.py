@@ -17,6 +17,7 @@ from poolscope.spec.atrous import spread_window
 from poolscope.spec.config import PLACEMENTS, ModelConfig, PoolConfig, RunConfig
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Pair, Window, make_window, per_axis
+from poolscope.spec.heads import HEADS
 from poolscope.spec.operators import OPERATORS
 from poolscope.spec.pool import all_options, find_window
 from poolscope.spec.receptive_field import ReceptiveField
@@ -142,11 +143,13 @@ def plan_network(config: RunConfig, shape: Shape, classes: int) -> Plan:
         stride = make_window(pool.window, pool.stride, prefix="pool.").stride
         takes_stride = bool(stage) and operator.strides_convolution
         trace.convolve(f"conv{block}", count, stride if takes_stride else (1, 1))
-        if model.norm != "none":
-            trace.add("norm", f"norm{block}", parameters=2 * count)
-        trace.add("relu", f"relu{block}")
-        if stage and operator.has_layer:
-            trace.pool(stage, pool)
+        for part in (model.order or "norm_relu_pool").split("_"):
+            if part == "pool" and stage and operator.has_layer:
+                trace.pool(stage, pool)
+            elif part == "norm" and model.norm != "none":
+                trace.add("norm", f"norm{block}", parameters=2 * trace.shape[2])
+            elif part == "relu":
+                trace.add("relu", f"relu{block}")
     trace.head(classes)
     return Plan(shape, classes, tuple(trace.layers))
 
@@ -250,16 +253,17 @@ class _Trace:
         model = self.model
         if model.head == "none":
             return
-        height, width, channels = self.shape
-        side = {"flatten": (height, width), "grid": (model.grid, model.grid)}.get(model.head, (1, 1))
+        height, width, _ = self.shape
         if model.head == "grid" and min(height, width) < model.grid:
             raise PoolscopeError(
                 f"model.grid must be at most the side of the last map, {height}x{width}, not {model.grid}."
             )
-        channels *= 2 if model.head == "catavgmax" else 1
-        self.shape = (*side, channels)
-        self.add("head_pool", "flatten" if model.head == "flatten" else f"{model.head}_head")
-        features = side[0] * side[1] * channels
+        head = HEADS[model.head]
+        features, parameters = head.count_features(self.shape, model.grid), head.count_parameters(self.shape)
+        rows, columns = {"flatten": (height, width), "grid": (model.grid, model.grid)}.get(model.head, (1, 1))
+        self.shape = (rows, columns, features // (rows * columns))
+        name = "flatten" if model.head == "flatten" else f"{model.head}_head"
+        self.add("head_pool", name, parameters=parameters)
         self.shape = (1, 1, classes)
         self.add("dense", "head", parameters=(features + 1) * classes, macs=features * classes)
 

@@ -21,13 +21,7 @@ from flax import nnx
 from jax import Array
 
 from poolscope.kernels.convolution import fast_conv
-from poolscope.pooling import (
-    global_avgmax_pool,
-    global_catavgmax_pool,
-    global_gem_pool,
-    global_lse_pool,
-    make_pool,
-)
+from poolscope.pooling import HeadPool, make_pool
 from poolscope.spec.config import RunConfig
 from poolscope.spec.geometry import Pair
 from poolscope.spec.plan import Layer, Plan
@@ -35,14 +29,8 @@ from poolscope.training.initial import draw_module, he_normal, lecun_normal, zer
 
 Activations = dict[str, tuple[Array, Array]]  # before and after each pool
 
-_HEADS = {
-    "avg": lambda x: x.mean((1, 2)),
-    "max": lambda x: x.max((1, 2)),
-    "gem": global_gem_pool,
-    "lse": global_lse_pool,
-    "avgmax": global_avgmax_pool,
-    "catavgmax": global_catavgmax_pool,
-}
+# As committed runs computed them: cells that tie share the gradient of the largest.
+_HEADS = {"avg": lambda x: x.mean((1, 2)), "max": lambda x: x.max((1, 2))}
 
 
 class ConvNet(nnx.Module):
@@ -54,8 +42,9 @@ class ConvNet(nnx.Module):
         self.grid = config.model.grid
         self.torus = config.model.conv_padding == "CIRCULAR"
         self.dtype = jnp.dtype(config.train.precision)
-        channels = plan.input[2]
+        shape = plan.input
         for layer in plan.layers:
+            channels = shape[2]
             key_of_layer = jax.random.fold_in(key, zlib.crc32(layer.name.encode()))
             rngs = nnx.Rngs(key_of_layer)
             if layer.kind == "conv":
@@ -64,13 +53,16 @@ class ConvNet(nnx.Module):
                 setattr(self, layer.name, _make_norm(config.model.norm, channels, self.dtype, rngs))
             elif layer.kind == "pool":
                 setattr(self, layer.name, draw_module(partial(_make_pool, config, layer, channels), key_of_layer))
+            elif layer.kind == "head_pool" and self.head_kind not in (*_HEADS, "flatten", "grid"):
+                build = partial(_make_head, self.head_kind, shape)
+                setattr(self, layer.name, draw_module(build, key_of_layer))
             elif layer.kind == "dense":
                 features = math.prod(plan.layers[-2].output)
                 self.dropout = nnx.Dropout(config.model.dropout)
                 self.head = nnx.Linear(
                     features, plan.classes, kernel_init=lecun_normal, bias_init=zeros, dtype=self.dtype, rngs=rngs
                 )
-            channels = layer.output[2]
+            shape = layer.output
 
     def __call__(self, images: Array, *, train: bool, key: Array | None = None) -> tuple[Array, Activations]:
         """Return logits (N, classes) in float32 and the activations around each pool of normalised images (N, H, W, C).
@@ -95,7 +87,7 @@ class ConvNet(nnx.Module):
                 activations[layer.name] = (x, pooled)
                 x = pooled
             elif layer.kind == "head_pool":
-                x = _pool_head(x, self.head_kind, self.grid)
+                x = _pool_head(x, self.head_kind, self.grid) if module is None else module(x)
             elif layer.kind == "dense":
                 x = self.dropout(x, deterministic=not train, rngs=_part(key, "dropout"))
                 x = self.head(x)
@@ -130,6 +122,10 @@ def _make_pool(config: RunConfig, layer: Layer, channels: int, key: Array) -> nn
         dilation=layer.window.dilation,
         conv_general_dilated=fast_conv,
     )
+
+
+def _make_head(name: str, shape: tuple[int, int, int], key: Array) -> nnx.Module:
+    return HeadPool(name, shape, rngs=nnx.Rngs(key))
 
 
 def _make_norm(norm: str, channels: int, dtype: jnp.dtype, rngs: nnx.Rngs) -> nnx.Module:
