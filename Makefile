@@ -14,7 +14,7 @@ PIP_INSTALL = PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.tx
 PYTEST = $(BIN)/python -m pytest -q -n logical --maxprocesses 8 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart setup test test-long test-all smoke redraw lint format types imports pins check constraints clean
+.PHONY: help quickstart setup test test-long test-all smoke redraw docs lint format types imports pins check constraints clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -42,6 +42,9 @@ redraw: .venv/.installed-dev ## draw every page and figure under results/ again;
 	  echo "results/ was not up to date: look at what changed, and commit it." >&2; exit 1; }
 	@test -z "$$(git status --porcelain -- results)" || { git status --short -- results >&2; exit 1; }
 
+docs: .venv/.installed-docs ## build the site in docs/_build/html, running every example; warnings are errors
+	$(BIN)/sphinx-build -W --keep-going -n -q -j auto -b html -d docs/_build/doctrees docs docs/_build/html $(ARGS)
+
 lint: .venv/.installed-dev ## style and formatting
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -64,7 +67,7 @@ check: lint types imports pins smoke test-all ## everything that CI checks
 # Without the extra "ray", whose launcher wants older versions of what the rest is tested with.
 constraints: .venv/.installed-dev ## resolve the pins again from pyproject.toml; ARGS=--upgrade takes newer versions
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
-	  $(foreach extra,gpu tpu prepare slurm optuna dev,--extra $(extra)) $(ARGS) --output-file constraints.txt pyproject.toml
+	  $(foreach extra,gpu tpu prepare slurm optuna docs dev,--extra $(extra)) $(ARGS) --output-file constraints.txt pyproject.toml
 
 clean: ## remove the environment, caches and build products; results stay
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
@@ -87,3 +90,8 @@ clean: ## remove the environment, caches and build products; results stay
 	@echo "Installing poolscope, its pinned dependencies and the development tools in .venv ..."
 	@$(BIN)/python -m pip install -qq -c constraints.txt uv && $(UV_INSTALL) '.[dev]' || $(PIP_INSTALL) '.[dev]'
 	@touch .venv/.installed $@
+
+.venv/.installed-docs: .venv/.python $(PINS)
+	@echo "Installing poolscope with what its site is built with in .venv ..."
+	@$(BIN)/python -m pip install -qq -c constraints.txt uv && $(UV_INSTALL) '.[dev,docs]' || $(PIP_INSTALL) '.[dev,docs]'
+	@touch .venv/.installed .venv/.installed-dev $@

@@ -1,0 +1,88 @@
+"""Sphinx's configuration; `make docs` builds the site in docs/_build/html, without anything from the network."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from sphinx.application import Sphinx
+from sphinx.util import logging
+
+HERE = Path(__file__).resolve().parent
+CHECKOUT = HERE.parent
+sys.path.insert(0, str(HERE))
+os.environ["PYTHONPATH"] = str(HERE)  # of the notebooks' kernels
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+from building.links import find_problems  # noqa: E402
+from building.reference import write_reference  # noqa: E402
+
+from poolscope import __version__  # noqa: E402
+
+project = "poolscope"
+author = "The poolscope authors"
+copyright = f"2026, {author}. Apache-2.0"
+version = release = __version__
+
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "building.directives",
+    "building.mathml",
+]
+exclude_patterns = ["_build", "building", "**/.ipynb_checkpoints"]
+nitpicky = True
+nitpick_ignore_regex = [(r"py:.*", r"(?!poolscope\.).*")]  # types of other libraries have no page here
+
+# Every cell runs at every build; one that fails fails the build.
+nb_execution_mode = "force"
+nb_execution_timeout = 300
+nb_execution_raise_on_error = True
+nb_merge_streams = True
+myst_enable_extensions = ["amsmath", "attrs_inline", "colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 4
+myst_update_mathjax = False
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+napoleon_numpy_docstring = False
+
+html_theme = "furo"
+html_title = "poolscope"
+html_math_renderer = "mathml"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_copy_source = False
+html_show_sphinx = False
+copybutton_prompt_text = r"\$ "
+copybutton_prompt_is_regexp = True
+
+_log = logging.getLogger(__name__)
+
+
+def _copy_results(site: Path) -> None:
+    """The pages under results/, which are self-contained, and the tables that they link to."""
+    for page in (CHECKOUT / "results").rglob("*"):
+        if page.suffix in (".html", ".csv", ".md", ".json", ".tex", ".bib") or page.name == "ledger.svg":
+            target = site / page.relative_to(CHECKOUT)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(page, target)
+
+
+def _finish(app: Sphinx, error: Exception | None) -> None:
+    if error or app.builder.name != "html":
+        return
+    _copy_results(Path(app.outdir))
+    for problem in find_problems(Path(app.outdir)):
+        _log.warning(problem)
+
+
+def setup(app: Sphinx) -> None:
+    """Write the reference before pages are read, and check links when all are written."""
+    app.connect("builder-inited", lambda app: write_reference(HERE / "reference" / "generated"))
+    app.connect("build-finished", _finish)
