@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -11,13 +10,13 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 
 HERE = Path(__file__).resolve().parent
-CHECKOUT = HERE.parent
 sys.path.insert(0, str(HERE))
 os.environ["PYTHONPATH"] = str(HERE)  # of the notebooks' kernels
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 from building.links import find_problems  # noqa: E402
 from building.reference import write_reference  # noqa: E402
+from building.repository import copy_results  # noqa: E402
 
 from poolscope import __version__  # noqa: E402
 
@@ -34,6 +33,7 @@ extensions = [
     "sphinx_design",
     "building.directives",
     "building.mathml",
+    "building.repository",
 ]
 exclude_patterns = ["_build", "building", "**/.ipynb_checkpoints"]
 nitpicky = True
@@ -65,24 +65,15 @@ copybutton_prompt_is_regexp = True
 _log = logging.getLogger(__name__)
 
 
-def _copy_results(site: Path) -> None:
-    """The pages under results/, which are self-contained, and the tables that they link to."""
-    for page in (CHECKOUT / "results").rglob("*"):
-        if page.suffix in (".html", ".csv", ".md", ".json", ".tex", ".bib") or page.name == "ledger.svg":
-            target = site / page.relative_to(CHECKOUT)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(page, target)
-
-
 def _finish(app: Sphinx, error: Exception | None) -> None:
     if error or app.builder.name != "html":
         return
-    _copy_results(Path(app.outdir))
+    copy_results(Path(app.outdir))
     for problem in find_problems(Path(app.outdir)):
         _log.warning(problem)
 
 
 def setup(app: Sphinx) -> None:
     """Write the reference before pages are read, and check links when all are written."""
-    app.connect("builder-inited", lambda app: write_reference(HERE / "reference" / "generated"))
+    app.connect("builder-inited", lambda app: write_reference(HERE / "generated"))
     app.connect("build-finished", _finish)

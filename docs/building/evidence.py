@@ -21,7 +21,7 @@ RESULTS = CHECKOUT / "results"
 @cache
 def read_results(table: str) -> pd.DataFrame:
     """A committed table by its path below results/, such as "pool_type/tables/comparison.csv"."""
-    return pd.read_csv(RESULTS / table)
+    return pd.read_csv(RESULTS / table, low_memory=False)
 
 
 def find_contrast(identity: str) -> Mapping[str, Any]:

@@ -4,7 +4,6 @@ declarations and docstrings, commands from their parsers."""
 from __future__ import annotations
 
 import importlib
-import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,9 +26,8 @@ _HOMES = {  # what the public API of poolscope.pooling has beside operators and 
 
 
 def write_reference(folder: Path) -> None:
-    """Write a Markdown page for each part of the reference into `folder`, in place of what was there."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    """Write a Markdown page for each part of the reference into `folder`, over what was there."""
+    folder.mkdir(parents=True, exist_ok=True)
     pages = {
         "keys": list_keys(),
         "columns": list_columns(),
@@ -142,8 +140,8 @@ def _tabulate(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def _read_intro(page: str) -> str:
-    """The paragraph that stands before what is generated, from reference/introductions/."""
-    return (Path(__file__).parents[1] / "reference" / "introductions" / f"{page}.md").read_text(encoding="utf-8").strip()
+    """The paragraph that stands before what is generated, from introductions/."""
+    return (Path(__file__).parent / "introductions" / f"{page}.md").read_text(encoding="utf-8").strip()
 
 
 def _show(value: Any) -> str:
