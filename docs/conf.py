@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -17,7 +18,6 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 from building.links import find_problems  # noqa: E402
 from building.reference import write_reference  # noqa: E402
 from building.repository import copy_results  # noqa: E402
-
 from poolscope import __version__  # noqa: E402
 
 project = "poolscope"
@@ -37,7 +37,8 @@ extensions = [
 ]
 exclude_patterns = ["_build", "building", "**/.ipynb_checkpoints"]
 nitpicky = True
-nitpick_ignore_regex = [(r"py:.*", r"(?!poolscope\.).*")]  # types of other libraries have no page here
+nitpick_ignore_regex = [(r"py:class", r".*")]  # types in signatures, which have no page here
+default_role = "code"  # of single backticks in docstrings
 
 # Every cell runs at every build; one that fails fails the build.
 nb_execution_mode = "force"
@@ -73,7 +74,18 @@ def _finish(app: Sphinx, error: Exception | None) -> None:
         _log.warning(problem)
 
 
+def _read_as_prose(app: Sphinx, what: str, name: str, thing: object, options: object, lines: list[str]) -> None:
+    """Docstrings are prose with formulas: |x|^p and a * b mean what they say, also to docutils."""
+    for number, line in enumerate(lines):
+        if not line.lstrip().startswith((">>>", "...")):
+            parts = re.split(r"(`[^`]*`)", line)
+            lines[number] = "".join(
+                part if part.startswith("`") else re.sub(r"([|*]|_(?=\W|$))", r"\\\1", part) for part in parts
+            )
+
+
 def setup(app: Sphinx) -> None:
     """Write the reference before pages are read, and check links when all are written."""
+    app.connect("autodoc-process-docstring", _read_as_prose, priority=100)  # before napoleon
     app.connect("builder-inited", lambda app: write_reference(HERE / "generated"))
     app.connect("build-finished", _finish)

@@ -4,7 +4,7 @@ Commands are the lines of fenced sh blocks and the code spans that begin with a 
 order, in this process and in one temporary folder; only training itself is replaced, by made-up records, and whether a
 data set is prepared is not asked. What would take long or change the machine is checked without being run: its
 arguments, the targets, scripts and studies that it names. A command that no rule below knows fails the test. (The
-example package under examples/ has a test of its own.)
+example package under examples/ has a test of its own; {run} blocks of the docs are run by `make docs`.)
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ PAGES = sorted(
     path.relative_to(CHECKOUT)
     for pattern in ("README.md", "CONTRIBUTING.md", "docs/**/*.md", "experiments/*/README.md")
     for path in CHECKOUT.glob(pattern)
+    if not {"_build", "generated"} & set(path.parts)
 )
 PROGRAMS = ("poolscope", "make", "python", "scripts/")
 OTHERS = ("cd", "git", "export", "source", ".", "eval", "mkdir")  # programs that are not ours

@@ -13,13 +13,13 @@ _COLUMNS = 96  # characters of a line, which Rich folds its tables to
 _LONGEST = 300  # seconds
 
 
-class CommandFailed(Exception):
+class CommandError(Exception):
     """A command ended with another status than the page expects."""
 
 
 def split_commands(text: str) -> list[str]:
-    """The commands of a block: a line each, continued where it ends in a backslash; empty lines and comments left out."""
-    joined = re.sub(r"\\\n\s*", " ", text)
+    """The commands of a block: one a line, or several lines that end in a backslash; comments are left out."""
+    joined = re.sub(r"\s*\\\n\s*", " ", text)
     return [line.strip() for line in joined.splitlines() if line.strip() and not line.lstrip().startswith("#")]
 
 
@@ -32,7 +32,7 @@ def run_commands(commands: Sequence[str], folder: Path, status: int = 0) -> str:
         status: the exit status that each must have.
 
     Raises:
-        CommandFailed: where one ends with another status, with its output.
+        CommandError: where one ends with another status, with its output.
     """
     folder.mkdir(parents=True, exist_ok=True)
     return "\n".join(_run(commands, folder, status))
@@ -51,7 +51,7 @@ def _run(commands: Sequence[str], folder: Path, status: int) -> Iterator[str]:
             timeout=_LONGEST,
         )
         if done.returncode != status:
-            raise CommandFailed(f"`{command}` ended with status {done.returncode}, not {status}:\n{done.stdout}")
+            raise CommandError(f"`{command}` ended with status {done.returncode}, not {status}:\n{done.stdout}")
         yield f"$ {command}"
         yield from (line.rstrip() for line in done.stdout.rstrip().splitlines())
 

@@ -1,15 +1,15 @@
 """What pages write beside Markdown: `run` for commands with their output, `number` and `effect` for measured numbers.
 
-    ```{run}                    the commands run while the site is built; another status than 0 fails the build
-    :status: 2                  unless it is the one that is meant to be shown
-    poolscope apply pool=max
-    ```
+```{run}                    the commands run while the site is built; another status than 0 fails the build
+:status: 2                  unless it is the one that is meant to be shown
+poolscope apply pool=max
+```
 
-    ```{number} 3a              a box: effect, interval, hypothesis, n, data, level, verdict, link to the report
-    ```
+```{number} 3a              a box: effect, interval, hypothesis, n, data, level, verdict, link to the report
+```
 
-    {effect}`3a`                effect and interval within a sentence
-    {verdict}`3`                what the ledger says of a claim
+{effect}`3a`                effect and interval within a sentence
+{verdict}`3`                what the ledger says of a claim
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
-from building.commands import CommandFailed, run_commands, split_commands
+from building.commands import CommandError, run_commands, split_commands
 from building.evidence import describe_contrast, find_claim, say_effect
 
 
@@ -36,10 +36,8 @@ class Run(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         folder = Path(self.env.app.doctreedir).parent / "run" / self.env.docname
         try:
-            session = run_commands(
-                split_commands("\n".join(self.content)), folder, self.options.get("status", 0)
-            )
-        except CommandFailed as error:
+            session = run_commands(split_commands("\n".join(self.content)), folder, self.options.get("status", 0))
+        except CommandError as error:
             raise self.error(str(error)) from error
         block = nodes.literal_block(session, session, language="console", classes=["session"])
         self.set_source_info(block)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import html
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from building.evidence import read_results
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from building.evidence import read_results
 from poolscope.reports.figures.files import save_figure
 from poolscope.reports.figures.ledger import plot_verdicts
 from poolscope.reports.figures.style import GREY, PALE, WIDTH, make_grid, style_operator, styled
@@ -37,7 +37,8 @@ class Drawing:
             path = save_figure(self.figure, folder, name, ("svg",))[0]
             svg = inline_svg(Path(path).read_text(encoding="utf-8"), name, first_sentence(self.caption))
         caption = html.escape(self.caption)
-        return f'<figure class="drawing"><div class="sheet" tabindex="0">{svg}</div><figcaption>{caption}</figcaption></figure>'
+        sheet = f'<div class="sheet" tabindex="0">{svg}</div>'
+        return f'<figure class="drawing">{sheet}<figcaption>{caption}</figcaption></figure>'
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,9 @@ def show_windows(rows: Mapping[str, tuple[int, int, int, int, int]], caption: st
                 ax.add_patch(Rectangle((cell, 0), 1, 1, linestyle="-" if inside else ":", **style))
             for number, start in enumerate(starts):
                 y = 1.25 + 0.3 * (number % 2)
-                ax.plot([start + 0.12, start + window - 0.12], [y, y], color=(_BLUE, _ORANGE)[number % 2], linewidth=2.4)
+                ax.plot(
+                    [start + 0.12, start + window - 0.12], [y, y], color=(_BLUE, _ORANGE)[number % 2], linewidth=2.4
+                )
             ax.set(xlim=(-before - 0.3, most - before + 0.3), ylim=(-0.25, 1.85))
             ax.set_title(f"{title}: {len(starts)} windows", fontsize=8)
             ax.set_axis_off()

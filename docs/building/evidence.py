@@ -11,7 +11,6 @@ from typing import Any
 import pandas as pd
 
 from poolscope.reports.verdicts import UNIT_NAMES, say_counts
-from poolscope.statistics.ledger import LEVEL
 from poolscope.statistics.verdicts import ADDED, DESCRIBED
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -71,15 +70,15 @@ def describe_contrast(identity: str) -> Number:
         conditions = f"Counted, not trained: {row['n']} cases. Contrast {identity}: {row['verdict']}."
         return Number(say_effect(identity), row["hypothesis"], conditions, "index.html")
     alone = row["verdict"] == DESCRIBED
-    level = "95 % interval of this contrast alone" if alone else f"95 % interval, {_say_family(int(claim['contrasts']))}"
+    family = "of this contrast alone" if alone else _say_family(int(row["family"]))
     delta = "" if row["delta"] != row["delta"] else f"; δ = {row['delta']:g}"
     conditions = (
-        f"n = {row['n']} seeds, paired; {row['context']}. {level}{delta}. "
-        f"Contrast {identity}{dagger}: {row['verdict']}; claim {row['claim']} ({say_counts(claim)}): {claim['verdict']}."
+        f"n = {row['n']} seeds, paired; {row['context']}. 95 % interval, {family}{delta}. "
+        f"Contrast {identity}{dagger}: {row['verdict']}. "
+        f"Claim {row['claim']} ({say_counts(claim)}): {claim['verdict']}."
     )
     return Number(say_effect(identity), row["hypothesis"], conditions, f"{row['study']}/report.html")
 
 
 def _say_family(contrasts: int) -> str:
-    assert LEVEL == 0.025
     return "the only one that decides the claim" if contrasts == 1 else f"simultaneous over the claim's {contrasts}"

@@ -1,4 +1,4 @@
-"""Links of the built site: each leads to a file of it, and to an element that is there; nothing is loaded from elsewhere."""
+"""Links of the built site: each leads to a file and an element of it, and nothing is loaded from elsewhere."""
 
 from __future__ import annotations
 

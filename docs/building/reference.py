@@ -1,5 +1,8 @@
-"""Reference pages from where their facts stand: keys from the schema, columns from the measurements, operators from their
-declarations and docstrings, commands from their parsers."""
+"""Reference pages from where their facts stand.
+
+Keys come from the schema, columns from the measurements, operators from their declarations and docstrings, and commands
+from their parsers.
+"""
 
 from __future__ import annotations
 

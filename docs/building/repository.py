@@ -1,7 +1,7 @@
-"""The repository's other pages (studies, rules, deviations, how to contribute) as pages of the site, and links to its files.
+"""The repository's other pages (studies, rules, deviations, how to contribute) in the site, and links to its files.
 
-Links of all pages stay as they are for readers of the repository; here they lead to the site's page of a file where there
-is one, to the copy of results/, or, for any other file, nowhere: then only their words stay.
+Links of all pages stay as they are for readers of the repository; here they lead to the site's page of a file where
+there is one, to the copy of results/, or, for any other file, nowhere: then only their words stay.
 """
 
 from __future__ import annotations
@@ -82,11 +82,9 @@ class RepositoryLinks(SphinxTransform):
             if found is None:
                 node.replace_self(node.children)
             elif found[0] == "doc":
-                words = nodes.inline("", "", *node.children)
-                link = addnodes.pending_xref("", words, refdomain="doc", reftype="myst", refdoc=self.env.docname)
-                link.update_basic_atts({})
-                link |= {"reftarget": found[1], "reftargetid": fragment or None, "refexplicit": True}
-                node.replace_self(link)
+                facts = {"refdomain": "doc", "reftype": "myst", "refdoc": self.env.docname, "reftarget": found[1]}
+                facts |= {"reftargetid": fragment or None, "refexplicit": bool(node.astext())}
+                node.replace_self(addnodes.pending_xref("", nodes.inline("", "", *node.children), **facts))
             else:
                 node.replace_self(nodes.reference("", "", *node.children, refuri=found[1], internal=True))
 
