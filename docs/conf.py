@@ -37,7 +37,7 @@ extensions = [
 ]
 exclude_patterns = ["_build", "building", "**/.ipynb_checkpoints"]
 nitpicky = True
-nitpick_ignore_regex = [(r"py:class", r".*")]  # types in signatures, which have no page here
+nitpick_ignore_regex = [(r"py:(class|exc)", r".*")]  # types in signatures, which have no page here
 default_role = "code"  # of single backticks in docstrings
 
 # Every cell runs at every build; one that fails fails the build.
