@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -148,12 +149,29 @@ def test_random_operators_draw_what_they_evaluate_to(written: Path) -> None:
     assert operators.loc["max", "draw_difference"] == 0
 
 
+def test_operators_are_measured_by_name_and_others_keep_their_rows(
+    written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gallery, "OPERATORS", {name: OPERATORS[name] for name in MEASURED})
+    shutil.copytree(written / "gallery" / "tables", tmp_path / "gallery" / "tables")
+    tables = sorted((tmp_path / "gallery" / "tables").glob("*.csv"))
+    before = {table: table.read_bytes() for table in tables}
+    path = tmp_path / "gallery" / "tables" / "operators.csv"
+    path.write_text("".join(line for line in path.read_text().splitlines(True) if not line.startswith("none,")))
+    gallery.write_gallery(tmp_path, names=["none"])
+    assert {table: table.read_bytes() for table in tables} == before
+    with pytest.raises(
+        PoolscopeError, match="The operator must be one of none, max, conv_stride, stochastic, not 'maxx'"
+    ):
+        gallery.write_gallery(tmp_path, names=["maxx"])
+
+
 def test_gains_are_those_that_the_catalogue_states() -> None:
     path = Path(__file__).resolve().parents[2] / "results" / "gallery" / "tables" / "operators.csv"
     with path.open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert {row["name"] for row in rows} <= set(OPERATORS)
-    wanted = {"1": 1.0, "K^(1/p)": 2.0, "K^(1/2)": 2.0}  # at K = 4, p = 2
+    wanted = {"1": 1.0, "2": 2.0, "K^(1/p)": 2.0, "K^(1/2)": 2.0}  # at K = 4, p = 2
     for row in rows:
         if row["stated_gain"] != "learned":
             assert float(row["gain"]) == pytest.approx(wanted[row["stated_gain"]], rel=1e-3), row["name"]

@@ -12,6 +12,7 @@ import pytest
 
 import poolscope
 from poolscope.pooling import POOLS
+from poolscope.spec.compose import compose_runs
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.operators import OPERATORS, read_operators
 
@@ -30,6 +31,11 @@ def test_places_in_figures_are_those_of_the_committed_ones() -> None:
     assert tuple(operator.name for operator in own)[: len(FIRST)] == FIRST
     orders = [operator.order for operator in own if operator.order is not None]
     assert orders == sorted(set(orders)), "two operators have one place"
+
+
+def test_the_study_of_every_operator_trains_every_operator() -> None:
+    trained = {config.pool.name for config in compose_runs(["experiment=every_operator"], True).configs}
+    assert trained == {name for name, operator in OPERATORS.items() if not operator.package}
 
 
 def test_the_catalogue_needs_no_jax() -> None:

@@ -12,6 +12,7 @@ SUMMARY = "Measure every operator on the same images and write the gallery's tab
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `poolscope gallery`."""
+    parser.add_argument("pools", nargs="*", metavar="POOL", help="measure these only, and keep the rows of the others")
     add_results(parser)
 
 
@@ -20,7 +21,7 @@ def run(options: argparse.Namespace) -> int:
     from poolscope.measures.responses import write_gallery
 
     check_backend()
-    write_gallery(options.results, notify=lambda name: print(f"measuring {name}", file=sys.stderr))
+    write_gallery(options.results, lambda name: print(f"measuring {name}", file=sys.stderr), options.pools)
     from poolscope.reports.gallery import build_page
 
     print(f"Written to {build_page(options.results)}")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from poolscope.pooling import make_pool
 from poolscope.spec.config import PoolConfig
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.operators import OPERATORS
-from poolscope.store.files import write_csv
+from poolscope.store.files import read_csv, write_csv
 
 Apply = Callable[[np.ndarray], np.ndarray]
 
@@ -237,22 +237,33 @@ def measure_operator(name: str, images: Images) -> tuple[dict[str, Any], dict[st
     }
 
 
-def write_gallery(results: str | Path, notify: Callable[[str], None] = lambda sentence: None) -> Path:
-    """Measure every operator and write <results>/gallery/tables/{operators,response,impulse,maps}.csv.
+def write_gallery(
+    results: str | Path, notify: Callable[[str], None] = lambda sentence: None, names: Collection[str] = ()
+) -> Path:
+    """Measure operators and write <results>/gallery/tables/{operators,response,impulse,maps}.csv.
 
-    notify: called with the name of each operator before it is measured. Returns the folder of the tables.
+    notify: called with the name of each operator before it is measured. names: of the operators to measure, others
+    keep the rows that the tables have; by default all, and no row stays. Returns the folder of the tables. Raises
+    PoolscopeError for a name that no operator has, and where the folder can't be written.
     """
+    if unknown := sorted(set(names) - set(OPERATORS)):
+        raise PoolscopeError(f"The operator must be one of {', '.join(OPERATORS)}, not {unknown[0]!r}.")
     folder = Path(results) / "gallery" / "tables"
     images = load_images()
     tables: dict[str, list[dict[str, Any]]] = {"operators": [], "response": [], "impulse": [], "maps": []}
     for label, values in (("photo", images.photo[0]), ("digit", images.digits[DIGIT])):
         tables["maps"].append({"name": "", "map": label} | _encode(values))
+    kept = {table: read_csv(folder / f"{table}.csv") if names else [] for table in tables}
     for name in OPERATORS:
+        if names and name not in names:
+            for table, rows in kept.items():
+                tables[table] += [row for row in rows if row["name"] == name]
+            continue
         notify(name)
         row, parts = measure_operator(name, images)
         tables["operators"].append(row)
-        for table, rows in parts.items():
-            tables[table] += rows
+        for table, fresh in parts.items():
+            tables[table] += fresh
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, rows in tables.items():
