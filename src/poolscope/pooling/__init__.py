@@ -1,12 +1,15 @@
 """Pooling operators for JAX: pure functions on feature maps (..., H, W, C), and Flax NNX layers.
 
 Every function is `op(x, window, stride=None, padding="VALID", *, dilation=1, **options)`: window and stride a number or
-(h, w), the stride defaulting to the window; padding "VALID", "SAME", a number or ((top, bottom), (left, right)). The
-output's size follows from this geometry alone, its dtype is the input's, and padding never enters a result. A few take
-what they are defined by instead (an output_size, a ratio, a block), and the global ones nothing.
+(h, w), the stride defaulting to the window; padding "VALID", "SAME", a number or ((top, bottom), (left, right)). With
+`ceil_mode=True`, cells that the stride leaves over get a window of their own. The output's size follows from this
+geometry alone, its dtype is the input's, and padding never enters a result. x holds floating-point numbers, halves
+too; whole numbers are refused. A few take what they are defined by instead (an output_size, a ratio, a block), and the
+global ones nothing.
 
     max_pool, ...           functions             MaxPool, ...   layers, each an nnx.Module
     POOLS                   name -> function      make_layer     name -> layer
+    max_pool_with_indices   and where the maxima are, for max_unpool
     anti_aliased            blur between an operator at stride 1 and its subsampling
     HeadPool                a head by name: from the last map to a vector
     replace_pools           exchange the pools of an NNX model
@@ -44,6 +47,7 @@ from poolscope.pooling.heads import (
     global_max_pool,
     spatial_pyramid_pool,
 )
+from poolscope.pooling.indices import max_pool_with_indices, max_unpool
 from poolscope.pooling.layers import Pool, layer_class, make_layer, make_pool, name_layer
 from poolscope.pooling.phases import space_to_depth
 from poolscope.pooling.replace import replace_pools
@@ -96,6 +100,8 @@ __all__ = [
     "latent_pool",
     "make_layer",
     "make_pool",
+    "max_pool_with_indices",
+    "max_unpool",
     "netvlad_pool",
     "operator",
     "replace_pools",

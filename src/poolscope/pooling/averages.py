@@ -41,7 +41,9 @@ def avg_pool(
     dilation: Any = 1,
     count_include_pad: bool = False,
 ) -> jax.Array:
-    """Mean of each window, y = sum x_i / D with D its real cells, or all K with `count_include_pad`.
+    """Mean of each window, y = sum x_i / D with D its real cells, or those of the padding too with `count_include_pad`.
+
+    What `ceil_mode` adds to the padding is never counted.
 
     x: (N, H, W, C). Raises PoolscopeError if the window doesn't fit. (LeCun et al. 1990.)
 
@@ -52,9 +54,11 @@ def avg_pool(
     """
     fitted = fit_window(x, window, stride, padding, dilation)
     total = sum_window(widen(x), fitted)
-    if count_include_pad or not any(map(any, fitted.pads(*x.shape[1:3]))):
+    height, width = x.shape[1:3]
+    counted = replace(fitted, ceil_mode=False).pads(height, width) if count_include_pad else ((0, 0), (0, 0))
+    if fitted.pads(height, width) == counted:
         return (total / fitted.cells).astype(x.dtype)
-    counts = jnp.asarray(cell_counts(fitted, *x.shape[1:3])[..., None], total.dtype)
+    counts = jnp.asarray(cell_counts(fitted, height, width, counted)[..., None], total.dtype)
     return (total / counts).astype(x.dtype)
 
 

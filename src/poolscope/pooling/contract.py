@@ -24,7 +24,7 @@ from poolscope.spec.operators import OPERATORS
 
 CHANNELS = 4
 _KEY = jax.random.key(7)
-_GEOMETRIES = (  # height, width, window, stride, padding, dilation
+_GEOMETRIES = (  # height, width, window, stride, padding, dilation; the last one in check_size has ceil_mode
     (1, 1, 1, 1, "VALID", 1),
     (6, 6, 2, 2, "VALID", 1),
     (7, 5, 3, 2, "SAME", 1),
@@ -36,7 +36,7 @@ _GEOMETRIES = (  # height, width, window, stride, padding, dilation
 
 def check_size(name: str) -> None:
     """The output's size is the window geometry's, its channels are those declared, in both forms."""
-    for height, width, *geometry in _GEOMETRIES:
+    for height, width, *geometry in (*_GEOMETRIES, (6, 8, 3, 2, 1, 1, True)):
         window = _window(name, *geometry)
         x = jax.ShapeDtypeStruct((2, height, width, CHANNELS), jnp.float32)
         layer = build_layer(name, window)
@@ -97,6 +97,23 @@ def check_derivatives(name: str) -> None:
         forward, backward, second = compile_quickly(all_of)(x, moved)
         np.testing.assert_allclose(forward, backward, rtol=1e-3, atol=1e-4)
         assert bool(jnp.isfinite(second).all()), "a second derivative isn't finite"
+
+
+def check_loops(name: str) -> None:
+    """Gradients can be taken through a scan of rematerialised calls, and through maps of maps."""
+    layer = build_layer(name, _window(name, 3, 2, "SAME"))
+    x = jax.ShapeDtypeStruct((2, 3, 5, 6, CHANNELS), jnp.float32)
+    for mode in modes(name):
+
+        def one(x: jax.Array, mode: dict[str, Any] = mode) -> jax.Array:
+            return layer(x, **mode)
+
+        def scanned(x: jax.Array, one: Callable[[jax.Array], jax.Array] = one) -> jax.Array:
+            return jnp.sum(jax.lax.scan(lambda total, part: (total, jax.checkpoint(one)(part)), 0.0, x)[1] ** 2)
+
+        mapped = jax.vmap(jax.grad(lambda x, one=one: jnp.sum(jax.vmap(one)(x) ** 2)))
+        for gradient in (jax.grad(scanned), mapped):
+            assert jax.eval_shape(gradient, x).shape == x.shape, "the gradient has another shape than the maps"
 
 
 def check_gain(name: str) -> None:
@@ -188,6 +205,7 @@ CHECKS: dict[str, Callable[[str], None]] = {
     "gradients of halves": check_gradients_of_halves,
     "transformations": check_transformations,
     "derivatives": check_derivatives,
+    "loops": check_loops,
     "gain": check_gain,
     "window of one cell": check_window_of_one_cell,
     "a-trous form": check_atrous_form,
@@ -216,7 +234,7 @@ def build_layer(name: str, window: Window, **options: Any) -> Pool:
     """The operator's layer in its evaluation form."""
     if "dilation" in OPERATORS[name].options:
         options["dilation"] = window.dilation
-    rngs = nnx.Rngs(3)
+    rngs, options = nnx.Rngs(3), options | {"ceil_mode": window.ceil_mode}
     layer = make_layer(name, window.size, window.stride, window.padding, channels=CHANNELS, rngs=rngs, **options)
     layer.eval()
     return layer
@@ -238,8 +256,9 @@ def compile_quickly(function: Callable[..., Any]) -> Callable[..., Any]:
     return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0})
 
 
-def _window(name: str, size: Any, stride: Any, padding: Any, dilation: Any = 1) -> Window:
+def _window(name: str, size: Any, stride: Any, padding: Any, dilation: Any = 1, ceil_mode: bool = False) -> Window:
     """The window as far as the operator is defined for it."""
     operator = OPERATORS[name]
     takes_dilation = "dilation" in operator.options
-    return make_window(size, operator.stride or stride, padding, dilation if takes_dilation else 1)
+    dilation = dilation if takes_dilation else 1
+    return make_window(size, operator.stride or stride, padding, dilation, ceil_mode=ceil_mode)

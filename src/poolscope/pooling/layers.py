@@ -45,7 +45,8 @@ class Pool(nnx.Module):
         operator = self.operator
         channels, rngs = options.pop("channels", 0), options.pop("rngs", None)
         size, stride, padding = (options.pop(name) for name in ("window", "stride", "padding"))
-        window = make_window(size, stride, padding, options.pop("dilation", None) or 1)
+        dilation, ceil_mode = options.pop("dilation", None) or 1, options.pop("ceil_mode")
+        window = make_window(size, stride, padding, dilation, ceil_mode=ceil_mode)
         if operator.stride is not None and set(window.stride) != {operator.stride}:
             raise PoolscopeError(
                 f"{operator.name} is defined for a stride of {operator.stride} only, not {list(window.stride)}."
@@ -229,6 +230,7 @@ def _layer_signature(operator: Operator) -> inspect.Signature:
     names |= {"window": inspect.Parameter.empty, "stride": None, "padding": "VALID"}
     positional = len(names)
     names |= operator.defaults | ({"dilation": 1} if "dilation" in operator.options else {})
+    names["ceil_mode"] = False
     if operator.convolves:
         names["conv_general_dilated"] = lax.conv_general_dilated
     if operator.stochastic:
@@ -251,6 +253,7 @@ def _describe_layer(operator: Operator, signature: inspect.Signature) -> str:
         "stride": "step from window to window; None: the window",
         "padding": '"VALID", "SAME", a number or ((top, bottom), (left, right))',
         **{name: option.help for name, option in operator.options.items()},
+        "ceil_mode": "cells that the stride leaves over get a window of their own, as in PyTorch",
         "conv_general_dilated": "what it convolves with, a function with the signature of JAX's",
         "deterministic": "the evaluation form; `model.train()` and `model.eval()` set it",
         "rng_collection": "the stream of rngs that it draws from",

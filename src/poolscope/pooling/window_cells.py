@@ -54,11 +54,15 @@ def dense_window(window: Window, height: int, width: int) -> Window:
     return replace(window, stride=(1, 1), padding=window.pads(height, width))
 
 
-def real_cells(window: Window, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """For each axis, bool (taps, outputs): whether the tap reads a cell of the map rather than padding."""
+def real_cells(
+    window: Window, height: int, width: int, counted: tuple[Pair, Pair] = ((0, 0), (0, 0))
+) -> tuple[np.ndarray, np.ndarray]:
+    """For each axis, bool (taps, outputs): whether the tap reads a cell of the map or of the counted padding."""
     return tuple(  # type: ignore[return-value]
-        (cells >= 0) & (cells < n)
-        for cells, n in zip(tap_positions(window, height, width), (height, width), strict=True)
+        (cells >= -before) & (cells < n + after)
+        for cells, n, (before, after) in zip(
+            tap_positions(window, height, width), (height, width), counted, strict=True
+        )
     )
 
 
@@ -77,9 +81,9 @@ def tap_positions(window: Window, height: int, width: int) -> tuple[np.ndarray, 
     )
 
 
-def cell_counts(window: Window, height: int, width: int) -> np.ndarray:
-    """Number of real cells in each window, int (out_h, out_w)."""
-    rows, columns = real_cells(window, height, width)
+def cell_counts(window: Window, height: int, width: int, counted: tuple[Pair, Pair] = ((0, 0), (0, 0))) -> np.ndarray:
+    """Number of cells of the map, and of the padding that is counted, in each window, int (out_h, out_w)."""
+    rows, columns = real_cells(window, height, width, counted)
     return np.outer(rows.sum(0), columns.sum(0))
 
 

@@ -9,6 +9,7 @@ Formulas for an axis of n cells, window k, stride s, dilation d (Dumoulin & Visi
     VALID  : floor((n - extent) / s) + 1         no padding; cells behind the last window are dropped
     SAME   : ceil(n / s)                         pads (total // 2, total - total // 2), the larger half at the end
     (a, b) : floor((n + a + b - extent) / s) + 1
+    ceil   : ceil((n + a + b - extent) / s) + 1  b grows by what the last window lacks, if it starts on the map or in a
 """
 
 from __future__ import annotations
@@ -25,12 +26,16 @@ Padding = str | tuple[Pair, Pair]
 
 @dataclass(frozen=True)
 class Window:
-    """A sliding window over height and width: size, stride and dilation as (h, w), padding as a rule or two pairs."""
+    """A sliding window over height and width: size, stride and dilation as (h, w), padding as a rule or two pairs.
+
+    ceil_mode: whether cells that the stride leaves over get a window of their own, padded at the end.
+    """
 
     size: Pair
     stride: Pair
     padding: Padding = "VALID"
     dilation: Pair = (1, 1)
+    ceil_mode: bool = False
 
     @property
     def cells(self) -> int:
@@ -39,11 +44,11 @@ class Window:
 
     def pads(self, height: int, width: int) -> tuple[Pair, Pair]:
         """Cells of padding, ((top, bottom), (left, right)), on a map of this height and width."""
+        same = isinstance(self.padding, str)
+        rules: tuple[str | Pair, ...] = (self.padding, self.padding) if same else self.padding  # type: ignore[assignment]
         return tuple(  # type: ignore[return-value]
-            axis_pads(n, k, s, d, self.padding if isinstance(self.padding, str) else self.padding[axis])
-            for axis, (n, k, s, d) in enumerate(
-                zip((height, width), self.size, self.stride, self.dilation, strict=True)
-            )
+            axis_pads(n, k, s, d, rule, self.ceil_mode)
+            for n, k, s, d, rule in zip((height, width), self.size, self.stride, self.dilation, rules, strict=True)
         )
 
     def output(self, height: int, width: int) -> Pair:
@@ -82,14 +87,18 @@ def per_axis(function: Callable[..., int], *pairs: Pair) -> Pair:
     return (height, width)
 
 
-def axis_pads(n: int, size: int, stride: int, dilation: int, padding: str | Pair) -> Pair:
+def axis_pads(n: int, size: int, stride: int, dilation: int, padding: str | Pair, ceil_mode: bool = False) -> Pair:
     """Compute the cells of padding before and after one axis of n cells."""
-    if isinstance(padding, tuple):
-        return padding
-    if padding == "VALID":
-        return (0, 0)
-    total = max((-(-n // stride) - 1) * stride + extent(size, dilation) - n, 0)
-    return (total // 2, total - total // 2)
+    span = extent(size, dilation)
+    if padding == "SAME":
+        total = max((-(-n // stride) - 1) * stride + span - n, 0)
+        return (total // 2, total - total // 2)
+    before, after = (0, 0) if isinstance(padding, str) else padding
+    if ceil_mode:
+        windows, over = divmod(n + before + after - span, stride)
+        if over and (windows + 1) * stride < n + before:
+            after += stride - over
+    return (before, after)
 
 
 def make_window(
@@ -98,6 +107,7 @@ def make_window(
     padding: Any = "VALID",
     dilation: int | Sequence[int] = 1,
     prefix: str = "",
+    ceil_mode: bool = False,
 ) -> Window:
     """Check the arguments and make a Window of them; the stride defaults to the window.
 
@@ -109,6 +119,7 @@ def make_window(
         stride=size if stride is None else _pair(stride, f"{prefix}stride", minimum=1),
         padding=_padding(padding, f"{prefix}padding"),
         dilation=_pair(dilation, f"{prefix}dilation", minimum=1),
+        ceil_mode=ceil_mode,
     )
 
 
