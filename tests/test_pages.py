@@ -41,7 +41,7 @@ PROGRAMS = ("poolscope", "make", "python", "scripts/")
 OTHERS = ("cd", "git", "export", "source", ".", "eval", "mkdir")  # programs that are not ours
 PLACEHOLDER = re.compile(r"\.\.\.|…|<\w+>|(?<![\w=])[A-Z]{3,}(?![\w=])")  # <study>, NAME: not meant to be typed
 MOST_RUNS = 20
-LONG = ("bench", "data", "gallery", "measure", "report", "reproduce")  # checked without being run
+LONG = ("bench", "data", "explore", "gallery", "measure", "report", "reproduce")  # checked without being run
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ _COMMANDS = {  # name: what it does, an example
     "compare": ("strategies against the first: verdict, cost", "poolscope compare pool=max,avg data=mnist"),
     "report": ("tables, figures and a report of a study, or all", "poolscope report quickstart"),
     "gallery": ("what every operator does to the same images", "poolscope gallery"),
+    "explore": ("operators, shifts and studies in the browser", "poolscope explore --open"),
     "bench": ("speed beside plain Flax and PyTorch", "poolscope bench training --quick"),
     "check-operator": ("what an operator promises, checked", "poolscope check-operator max_blur"),
     "list": ("what there is", "poolscope list pools | heads | measures | studies | runs"),

@@ -21,6 +21,7 @@ from poolscope.spec.errors import PoolscopeError
         ("data ", ["prepare"]),
         ("data prepare ", []),
         ("bench tr", ["training"]),
+        ("explore --o", ["--open"]),
         ("status ", ["made", "mine"]),
         ("report ma", ["made"]),
         ("list runs mi", ["mine"]),

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from poolscope.reports import gallery, operators
+from poolscope.reports import explorer, gallery, operators
 from poolscope.reports.figures.files import save_figure, save_pdf
 from poolscope.reports.figures.ledger import plot_verdicts
 from poolscope.reports.index import read_paragraphs, write_index
@@ -77,6 +77,9 @@ def build_overview(results: str | Path, notify: Callable[[str], None] = print) -
     files = _write_ledger(results / "ledger", ledger)
     files += _write_latex(results / "latex", ledger, shown)
     others = [report for report in reports if report not in shown]
+    if (results / "explorer" / "index.html").is_file():
+        notify("redrawing explorer")
+        files.append(explorer.build_page(results, overview=True))
     files.append(write_index(results, ledger, _say_notes(ledger), shown, others))
     return Overview(ledger, files[-1], tuple(files))
 
