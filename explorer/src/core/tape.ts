@@ -83,9 +83,9 @@ export class Tape {
     return this.apply(a, value, value * (1 - value));
   }
 
-  /** |a|, with slope 0 at 0. */
+  /** |a|, with slope 1 at 0, as JAX has it. */
   abs(a: Node): Node {
-    return this.apply(a, Math.abs(this.values[a]), Math.sign(this.values[a]));
+    return this.apply(a, Math.abs(this.values[a]), this.values[a] < 0 ? -1 : 1);
   }
 
   /** max(a, 0), with slope 0 at 0. */
