@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from hand_maps import TUTORIAL, close, maps, normal, rows
 
 from poolscope.pooling import avg_pool, haar_pool
+
+pytestmark = pytest.mark.usefixtures("compiled_calls")
 
 
 def test_average_leaves_padding_out_or_counts_it() -> None:

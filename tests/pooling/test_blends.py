@@ -13,6 +13,8 @@ from hand_maps import assert_refused, close, maps, normal, rows
 
 from poolscope.pooling import avg_pool, gated_pool, max_pool, mixed_pool, random_mixed_pool, tree_pool
 
+pytestmark = pytest.mark.usefixtures("compiled_calls")
+
 
 def test_a_gate_worked_by_hand() -> None:
     kernel = jnp.zeros((2, 2)).at[1, 1].set(math.log(3) / 4)  # gate 3/4

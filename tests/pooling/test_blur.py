@@ -12,6 +12,8 @@ from hand_maps import assert_refused, close, maps, normal, rows
 from poolscope.pooling import anti_aliased, avg_pool, blur_pool, edge_blur_pool, max_blur_pool, max_pool, subsample
 from poolscope.spec.errors import PoolscopeError
 
+pytestmark = pytest.mark.usefixtures("compiled_calls")
+
 
 def test_blurs() -> None:
     x = maps([[16, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]])

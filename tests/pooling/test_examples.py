@@ -1,4 +1,7 @@
-"""The examples in the documentation of the public pooling library run, and every public function and layer has one."""
+"""The examples in the documentation of the public pooling library run, and every public function and layer has one.
+
+Layers and functions are compiled whole at each call (`compiled_calls`).
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import pytest
+from compiled_pools import compile_calls
 from flax import nnx
 
 from poolscope import pooling
@@ -19,9 +23,11 @@ NAMES: dict[str, Any] = {"jax": jax, "jnp": jnp, "nnx": nnx, "pooling": pooling}
 
 
 @pytest.mark.parametrize("name", ["pooling", *PUBLIC])
+@pytest.mark.usefixtures("compiled_calls")
 def test_the_example_runs(name: str) -> None:
     documented = pooling if name == "pooling" else getattr(pooling, name)
     names = NAMES | {entry: getattr(pooling, entry) for entry in pooling.__all__}
+    names |= compile_calls(names)
     example = doctest.DocTestParser().get_doctest(inspect.getdoc(documented) or "", names, name, None, None)
     assert example.examples, f"{name} has no example"
     failures: list[str] = []

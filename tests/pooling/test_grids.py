@@ -14,6 +14,8 @@ from pool_geometries import compile_quickly
 
 from poolscope.pooling import adaptive_avg_pool, adaptive_max_pool, avg_pool, fractional_max_pool, max_pool, s3_pool
 
+pytestmark = pytest.mark.usefixtures("compiled_calls")
+
 
 def test_s3_draws_increasing_rows_and_columns_and_its_mean_is_the_evaluated_form() -> None:
     x = jnp.broadcast_to(jnp.arange(8.0)[:, None] * 10 + jnp.arange(8.0), (1, 8, 8))[..., None]

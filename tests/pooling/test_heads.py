@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from hand_maps import close, normal
 
 from poolscope.pooling import (
@@ -18,6 +19,8 @@ from poolscope.pooling import (
     global_max_pool,
     spatial_pyramid_pool,
 )
+
+pytestmark = pytest.mark.usefixtures("compiled_calls")
 
 
 def test_global_heads() -> None:

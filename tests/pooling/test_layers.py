@@ -21,6 +21,8 @@ from poolscope.spec.config import PoolConfig
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.operators import OPERATORS
 
+pytestmark = pytest.mark.usefixtures("compiled_calls")
+
 STOCHASTIC = [name for name in pooling.POOLS if OPERATORS[name].stochastic]
 IMAGES = jnp.asarray(np.random.default_rng(0).uniform(size=(2, 6, 6, 3)), "float32")
 

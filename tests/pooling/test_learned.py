@@ -7,9 +7,12 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from hand_maps import close, normal
 
 from poolscope.pooling import avg_pool, lift_pool, lip_pool, strip_pool, subsample
+
+pytestmark = pytest.mark.usefixtures("compiled_calls")
 
 
 def test_lip_starts_as_the_average_and_leans_to_what_its_filter_likes() -> None:

@@ -13,6 +13,8 @@ from hand_maps import assert_refused, close, maps, normal, rows
 
 from poolscope.pooling import avg_pool, gem_pool, lp_pool, lse_pool, max_pool, min_pool, soft_pool
 
+pytestmark = pytest.mark.usefixtures("compiled_calls")
+
 
 def test_norms_and_soft_means() -> None:
     x = maps([[3, 0], [0, -4]])

@@ -14,6 +14,8 @@ from hand_maps import assert_refused, normal
 from poolscope.pooling import aps_pool, avg_pool, lps_pool, space_to_depth, tips_pool
 from poolscope.spec.errors import PoolscopeError
 
+pytestmark = pytest.mark.usefixtures("compiled_calls")
+
 CENTRE = jnp.zeros((3, 3, 1)).at[1, 1].set(1)  # a filter that gives its cell
 
 

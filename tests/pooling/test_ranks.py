@@ -24,6 +24,8 @@ from poolscope.pooling import (
 from poolscope.pooling.ranks import comparators
 from poolscope.spec.errors import PoolscopeError
 
+pytestmark = pytest.mark.usefixtures("compiled_calls")
+
 X = jnp.array([[4.0, -1.0, 3.0], [2.0, 8.0, 0.0]])[..., None]  # windows 2x2 at stride 1: 8 4 2 -1 and 8 3 0 -1
 
 

@@ -13,6 +13,8 @@ from flax import nnx
 from poolscope import pooling
 from poolscope.spec.errors import PoolscopeError
 
+pytestmark = pytest.mark.usefixtures("compiled_calls")
+
 X = jnp.asarray(np.random.default_rng(0).normal(size=(1, 8, 8, 2)), "float32")
 
 

@@ -13,6 +13,8 @@ from hand_maps import TUTORIAL, assert_refused, maps, rows
 
 from poolscope.pooling import stochastic_pool, subsample
 
+pytestmark = pytest.mark.usefixtures("compiled_calls")
+
 
 def test_subsample_keeps_the_first_real_cell() -> None:
     assert rows(subsample(maps(TUTORIAL), 2)) == [[1, 2], [9, 11]]

@@ -14,6 +14,8 @@ from hand_maps import assert_refused, close, maps, normal
 
 from poolscope.pooling import asap_pool, diffstride_pool, flc_pool, frequency_pool, spectral_pool
 
+pytestmark = pytest.mark.usefixtures("compiled_calls")
+
 PLACE = 2 * np.pi * np.arange(8) / 8
 
 

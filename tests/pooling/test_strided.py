@@ -13,6 +13,8 @@ from poolscope.spec.config import PoolConfig
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.plan import pool_parameters
 
+pytestmark = pytest.mark.usefixtures("compiled_calls")
+
 
 def test_a_convolution_worked_by_hand() -> None:
     weights = jnp.asarray([[1.0, 2], [3, 4]])[:, :, None, None]

@@ -12,6 +12,8 @@ from poolscope.pooling import haar_pool, wavelet_bands_pool, wavelet_pool
 from poolscope.pooling.wavelets import band_matrices, daubechies
 from poolscope.spec.errors import PoolscopeError
 
+pytestmark = pytest.mark.usefixtures("compiled_calls")
+
 
 def test_haar_s_bands_by_hand() -> None:
     x = jnp.asarray([[1.0, 2.0], [3.0, 6.0]])[None, :, :, None]

@@ -13,6 +13,8 @@ from hand_maps import assert_refused, close, maps, normal, rows
 
 from poolscope.pooling import ada_pool, avg_pool, dpp_pool, edscw_pool, em_pool, soft_pool
 
+pytestmark = pytest.mark.usefixtures("compiled_calls")
+
 
 def test_dpp_lite_by_hand() -> None:
     """Window 0, 0, 0, 4: mean 1, q = 1.001 three times and 9.001, mean q = 3.001; sharpness log 2 makes the power 1."""

@@ -17,12 +17,12 @@ TUTORIAL = [[1, 3, 2, 4], [5, 6, 7, 8], [9, 10, 11, 12], [13, 14, 15, 16]]
 
 def maps(rows: list[list[float]]) -> jax.Array:
     """One map of one channel, (1, H, W, 1)."""
-    return jnp.asarray(rows, "float32")[None, :, :, None]
+    return jnp.asarray(np.asarray(rows, "float32")[None, :, :, None])
 
 
 def rows(y: jax.Array) -> list[list[float]]:
     """The first map's first channel."""
-    return np.asarray(y[0, :, :, 0], "float64").round(5).tolist()
+    return np.asarray(y, "float64")[0, :, :, 0].round(5).tolist()
 
 
 def normal(*shape: int) -> jax.Array:
