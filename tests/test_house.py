@@ -1,4 +1,4 @@
-"""What the import contract can't see: what really gets imported, and how long files are."""
+"""What the import contract can't see: what really gets imported, where tests stand, and how long files are."""
 
 from __future__ import annotations
 
@@ -42,6 +42,20 @@ def test_a_command_loads_neither_half_before_it_needs_it(command: str) -> None:
     program = f"import sys; sys.argv = ['poolscope', *{command.split()!r}]\nfrom poolscope.cli import main"
     loaded = imported_by(f"{program}\ntry:\n    main()\nexcept SystemExit as end:\n    assert not end.code")
     assert loaded.isdisjoint({"jax", "flax", "pandas", "matplotlib"})
+
+
+WITHOUT_TESTS = {"spec/errors.py": "one exception without code"}
+
+
+def test_every_module_has_a_test_module_of_its_name_in_the_same_room() -> None:
+    source = CHECKOUT / "src" / "poolscope"
+    modules = {str(path.relative_to(source)) for path in source.rglob("*.py") if not path.name.startswith("__")}
+    assert len(modules) > 150
+    tested = {
+        str(path.relative_to(CHECKOUT / "tests").with_name(path.name.removeprefix("test_")))
+        for path in (CHECKOUT / "tests").rglob("test_*.py")
+    }
+    assert modules - tested == set(WITHOUT_TESTS), "tests/<room>/test_<module>.py is missing, or is there after all"
 
 
 def test_a_file_has_one_job_and_at_most_400_lines() -> None:

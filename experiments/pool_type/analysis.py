@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
+from poolscope.reports.comparison import show_interval
 from poolscope.reports.document import Section
 from poolscope.reports.sections import Analysis, analyse_sweep
-from poolscope.reports.texts import show_interval
 from poolscope.spec.operators import OPERATORS
 from poolscope.statistics.arms import add_arms, find_baselines
 from poolscope.statistics.inference import contrast_arms, pair_by_seed, summarise

@@ -29,9 +29,7 @@ _COMMANDS = {  # name: what it does, an example
     "list": ("what there is", "poolscope list pools | heads | measures | studies | runs"),
     "data": ("prepare (download) a data set", "poolscope data prepare mnist"),
 }
-MODULES = {
-    name: "survey" if name == "measure" else name.replace("-", "_") for name in _COMMANDS
-}  # in poolscope.commands
+MODULES = {name: name.replace("-", "_") for name in _COMMANDS}  # in poolscope.commands
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -8,7 +8,6 @@ import pytest
 from flax import nnx
 
 from poolscope.benchmarks.flax_run import CNN, move, train
-from poolscope.benchmarks.suites import SUITES
 from poolscope.spec.compose import compose_runs
 from poolscope.spec.plan import plan_network
 
@@ -41,11 +40,3 @@ def test_images_are_mirrored_and_shifted_with_zeros_coming_in() -> None:
 def test_other_settings_are_refused() -> None:
     with pytest.raises(ValueError, match="flax_run takes"):
         train([*SMALL, "train.steps=5", "model.head=flatten"])
-
-
-def test_the_commands_compose() -> None:
-    for case in SUITES["runs"]():
-        for contender in case.contenders:
-            words = [word for word in contender.options["arguments"] if "=" in word and "{folder}" not in word]
-            (config,) = compose_runs(words).configs
-            assert config.train.steps * config.train.batch_size == contender.options["items"]

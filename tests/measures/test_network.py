@@ -17,7 +17,6 @@ from flax import nnx
 from poolscope.data.datasets import load_dataset
 from poolscope.measures.columns import MEASUREMENTS, SETS, Measured, Values, describe_column, list_columns, measure_all
 from poolscope.measures.network import Subject, measure_effective_fields
-from poolscope.measures.stages import Sample, _alignment, read_stage
 from poolscope.pooling import max_pool
 from poolscope.runs.run import _evaluate_all
 from poolscope.spec.config import MEASURES, DataConfig, MeasureConfig, ModelConfig, PoolConfig, RunConfig, TrainConfig
@@ -167,31 +166,6 @@ def test_evaluation_equals_a_loop_by_hand() -> None:
     assert subject.train_eval.correct[:50].sum() == right
 
 
-def test_stages_are_read_as_the_network_computes_them() -> None:
-    subject = _subject()
-    images = subject.dataset.test.images[:7]
-    before, after = read_stage(subject.trainer, subject.trained.final, "pool1", images, subject.dataset)
-    assert after == pytest.approx(np.asarray(max_pool(jnp.asarray(before), 2)), abs=1e-6)
-    assert before.shape == (7, 8, 8, 4)
-
-
-def test_stages_line_up_with_the_image() -> None:
-    """An average of an average, read without convolutions: the first cell begins where the first window does."""
-    plan = plan_network(
-        RunConfig(
-            data=CONFIG.data,
-            model=ModelConfig(blocks=2, pool_stages=2, pool_after="early", conv_padding="VALID"),
-            pool=PoolConfig(name="avg"),
-        ),
-        (28, 28, 1),
-        10,
-    )
-    assert _alignment(plan, "pool1", "before") == ((1, 1), (1, 1))
-    assert _alignment(plan, "pool1", "after") == ((2, 2), (1, 1))
-    assert _alignment(plan, "pool2", "before") == ((2, 2), (3, 3))
-    assert _alignment(plan, "pool2", "after") == ((4, 4), (3, 3))
-
-
 def test_measurements_cope_with_a_network_without_pools() -> None:
     config = dataclasses.replace(CONFIG, pool=PoolConfig(name="none"), train=TrainConfig(steps=2))
     dataset = load_dataset(config.data, 0)
@@ -227,19 +201,3 @@ def _network(config: RunConfig, plan: object) -> nnx.Module:
     from poolscope.training.network import ConvNet
 
     return ConvNet(config, plan, jax.random.key(0))  # type: ignore[arg-type]
-
-
-def test_readers_are_fitted_on_validation_images_then_on_spare_test_images() -> None:
-    dataset = load_dataset(dataclasses.replace(CONFIG.data, test="test"), 0)  # 437 validation and 360 test images
-    held = Sample.of(dataset)
-    assert [len(part) for part in (held.parts.fit, held.parts.select, held.parts.test)] == [327, 110, 360]
-    many = dataclasses.replace(dataset, test=dataset.train)  # 1,000 of them are all reported on
-    assert len(Sample.of(many).parts.fit) == 327
-    twice = np.concatenate([dataset.train.images] * 5), np.concatenate([dataset.train.labels] * 5)
-    sample = Sample.of(
-        dataclasses.replace(dataset, test=dataclasses.replace(dataset.train, images=twice[0], labels=twice[1]))
-    )
-    assert [len(part) for part in (sample.parts.fit, sample.parts.select, sample.parts.test)] == [3000, 1000, 1000]
-    np.testing.assert_array_equal(sample.images[:437], dataset.val.images)
-    np.testing.assert_array_equal(sample.labels[437:4000], twice[1][1000 : 1000 + 3563])
-    np.testing.assert_array_equal(sample.images[sample.parts.test], twice[0][:1000])

@@ -1,15 +1,11 @@
-"""Operators on raw images: the inputs, one operator's measures, and the whole command on made-up images."""
+"""Operators on raw images: the inputs, and one operator's measures."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import jax.numpy as jnp
 import numpy as np
-import pandas as pd
 import pytest
 
-from poolscope.cli import main
 from poolscope.measures.information import Rebuilt, reconstruction_r2
 from poolscope.measures.operators import (
     ProbeImages,
@@ -23,7 +19,6 @@ from poolscope.measures.operators import (
     tied_share,
 )
 from poolscope.pooling import avg_pool, max_blur_pool, max_pool
-from poolscope.reports.operator_tables import read_tables, show_rows
 from poolscope.spec.config import DataConfig, PoolConfig
 from poolscope.spec.geometry import make_window
 
@@ -120,34 +115,3 @@ def test_glyphs_are_the_embedded_digits_enlarged() -> None:
 def test_every_operator_but_layers_is_measurable() -> None:
     assert {"max", "none", "spectral"} < set(measurable_pools())
     assert not {"conv_stride", "strided_conv"} & set(measurable_pools())
-
-
-def _run(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as ended:
-        main(["measure", "data=synthetic", *arguments])
-    return int(ended.value.code or 0)
-
-
-def test_the_command_writes_tables_that_continue(results: Path, capsys: pytest.CaptureFixture) -> None:
-    assert _run("pool=max,avg", f"results={results}") == 0
-    assert "efficiency" in capsys.readouterr().out
-    folder = results / "operators"
-    first = (folder / "tables" / "operators.csv").read_bytes()
-    figures = {path.name for path in (folder / "figures").iterdir()}
-    assert {"operators.svg", "kept.png", "spectra.svg", "gallery_synthetic.png"} <= figures
-    assert _run("pool=subsample,avg", f"results={results}") == 0
-    tables = read_tables(folder)
-    assert tables["operators"]["pool"].tolist() == ["max", "avg", "subsample"]
-    assert not tables["spectra"].duplicated(["pool", "curve", "frequency"]).any()
-    shown = pd.DataFrame(show_rows(tables["operators"]))
-    assert set(shown["pool"]) == {"max", "avg", "subsample"}
-    assert shown["aliasing"].tolist() == sorted(shown["aliasing"])
-    again = (folder / "tables" / "operators.csv").read_bytes()
-    assert again.splitlines()[:3] == first.splitlines()[:3]
-
-
-def test_the_command_refuses_what_it_cannot_measure(results: Path, capsys: pytest.CaptureFixture) -> None:
-    assert _run("pool=conv_stride", f"results={results}") == 2
-    assert "acts through a network" in capsys.readouterr().err
-    assert _run("pool=max", "pool.window=8", f"results={results}") == 2
-    assert "leaves fewer than 3x3 outputs" in capsys.readouterr().err

@@ -11,8 +11,8 @@ from made_contrasts import FULL, write_contrasts
 from made_records import make_config, make_record, write_study
 
 import poolscope.statistics.claims
+from poolscope.reports.comparison import show_p
 from poolscope.reports.study import Report, build_report
-from poolscope.reports.texts import show_p
 from poolscope.reports.verdicts import say_registration, say_unresolved, say_verdicts, show_verdicts
 from poolscope.statistics.claims import read_contrasts
 from poolscope.statistics.tables import collect

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from made_records import make_config
 
-from poolscope.data.memory import check_images, format_bytes, machine_memory
+from poolscope.data.memory import machine_memory
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.plan import plan_network
 from poolscope.training.memory import check_memory, estimate_memory, measure_memory
@@ -49,16 +49,3 @@ def test_common_sizes_fit() -> None:
     config = make_config()
     check_memory(config, plan_network(config, (32, 32, 3), 10))
     assert measure_memory() == machine_memory() > 10**8
-
-
-def test_images_that_can_t_fit_are_refused() -> None:
-    check_images(60_000, (28, 28, 1), available=60_000 * 784)
-    with pytest.raises(PoolscopeError, match=r"800 images of 10000x10000x3 take 240 GB, .* memory of 16 GB"):
-        check_images(800, (10_000, 10_000, 3), available=16 * 10**9)
-
-
-@pytest.mark.parametrize(
-    ("count", "text"), [(0, "0 bytes"), (999, "999 bytes"), (2.5e9, "2.5 GB"), (4e12, "4 TB"), (3e18, "3,000 PB")]
-)
-def test_bytes_in_words(count: float, text: str) -> None:
-    assert format_bytes(count) == text

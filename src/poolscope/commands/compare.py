@@ -10,10 +10,10 @@ import pandas as pd
 
 from poolscope.commands.arguments import MOST_SHOWN, add_overrides
 from poolscope.process.terminal import open_console
+from poolscope.reports.comparison import show_mean
 from poolscope.reports.figures.files import save_figure
 from poolscope.reports.figures.study import plot_accuracy
 from poolscope.reports.study import make_table
-from poolscope.reports.texts import show_mean
 from poolscope.spec.compose import compose_runs
 from poolscope.spec.config import digest
 from poolscope.spec.errors import PoolscopeError

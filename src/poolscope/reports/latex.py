@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from poolscope.reports.texts import find_numeric
+from poolscope.reports.pages import find_numeric
 
 _LETTERS = {
     **{letter: f"\\{letter}" for letter in "&%$#_{}"},

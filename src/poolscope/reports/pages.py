@@ -8,11 +8,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from poolscope.reports.figures.style import WIDTH
-from poolscope.reports.texts import find_numeric
 
 _POINTS = 72  # an inch
 
@@ -49,6 +49,12 @@ def read_drawing(path: Path, name: str, caption: str) -> Markup:
 def first_sentence(text: str) -> str:
     """The text up to the first full stop that ends a sentence."""
     return re.split(r"(?<=[.])\s", text, maxsplit=1)[0]
+
+
+def find_numeric(texts: pd.DataFrame) -> list[bool]:
+    """Find which columns hold nothing but numbers (with signs, intervals and thousands separators)."""
+    pattern = r"(?:[-+]?\d[\d.,]*(?: (?:±|to|of) [-+]?[\d.]+| \([-+]?[\d.]+ to [-+]?[\d.]+\))?|baseline|first|)"
+    return [all(re.fullmatch(pattern, str(cell)) for cell in texts[column]) for column in texts]
 
 
 def _number_repeated(element: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
+from poolscope.reports.comparison import say_missing, say_unlearned, show_comparison, show_contrasts
 from poolscope.reports.document import Plot, Section
 from poolscope.reports.figures.ledger import plot_verdicts
 from poolscope.reports.figures.measures import (
@@ -28,15 +29,7 @@ from poolscope.reports.figures.study import (
     plot_gap,
     plot_heat_maps,
 )
-from poolscope.reports.texts import (
-    describe_protocol,
-    say_factors,
-    say_missing,
-    say_protocol,
-    say_unlearned,
-    show_comparison,
-    show_contrasts,
-)
+from poolscope.reports.protocol import describe_protocol, say_factors, say_protocol
 from poolscope.reports.verdicts import say_verdicts, show_verdicts
 from poolscope.statistics.arms import add_arms, find_baselines
 from poolscope.statistics.claims import Contrast

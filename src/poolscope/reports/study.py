@@ -14,10 +14,11 @@ import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
+from poolscope.reports.comparison import show_comparison
 from poolscope.reports.document import write_document
+from poolscope.reports.pages import find_numeric
 from poolscope.reports.runs import list_arm_runs, list_values
 from poolscope.reports.sections import Analysis, add_verdicts, analyse_sweep
-from poolscope.reports.texts import find_numeric, show_comparison
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import shipped, study_folder
 from poolscope.statistics.arms import add_arms

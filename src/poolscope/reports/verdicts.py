@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from poolscope.reports.comparison import show_p
 from poolscope.reports.figures.ledger import mark_added
-from poolscope.reports.texts import show_p
 from poolscope.statistics.ledger import Ledger
 from poolscope.statistics.verdicts import ADDED, DESCRIBED, NOT_REACHED, is_refuted, is_supported
 

@@ -29,13 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure the operators that the arguments name."""
-    return survey_invariance(options.overrides) if options.invariance else survey_operators(options.overrides)
+    return measure_invariances(options.overrides) if options.invariance else measure_overrides(options.overrides)
 
 
-def survey_operators(overrides: Sequence[str]) -> int:
+def measure_overrides(overrides: Sequence[str]) -> int:
     """Measure every operator that the overrides name; by default all that there are, on MNIST and CIFAR-10.
 
-    Rows are written after each data set, so that an interrupted survey keeps what it has. Returns the exit status.
+    Rows are written after each data set, so that an interrupted command keeps what it has. Returns the exit status.
     """
     from poolscope.data.datasets import check_dataset
     from poolscope.measures.operators import check_operator, measurable_pools, measure_caution, measure_operators
@@ -84,7 +84,7 @@ def survey_operators(overrides: Sequence[str]) -> int:
     return 0
 
 
-def survey_invariance(overrides: Sequence[str], seeds: int = 5, images: int = 100) -> int:
+def measure_invariances(overrides: Sequence[str], seeds: int = 5, images: int = 100) -> int:
     """Measure untrained networks with the operators that the overrides name under shifts, into the table invariance.
 
     On the first test images, with seeds 0, 1, ... of the weights. Returns the exit status.

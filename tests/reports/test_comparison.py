@@ -1,4 +1,4 @@
-"""Means, intervals and arms in words."""
+"""Means, intervals, p values and arms in words."""
 
 from __future__ import annotations
 
@@ -7,7 +7,15 @@ import math
 import pandas as pd
 import pytest
 
-from poolscope.reports.texts import say_unlearned, show_comparison, show_interval, show_mean
+from poolscope.reports.comparison import (
+    say_missing,
+    say_unlearned,
+    show_comparison,
+    show_contrasts,
+    show_interval,
+    show_mean,
+    show_p,
+)
 from poolscope.statistics.comparison import compare_arms
 
 RUNS = pd.DataFrame(
@@ -58,3 +66,27 @@ def test_no_interval_of_an_accuracy_leaves_its_bounds_and_runs_at_chance_are_cou
     (sentence,) = say_unlearned(compare_arms(RUNS))
     assert sentence.endswith("digits, avg: 1 of 3.")
     assert say_unlearned(compare_arms(RUNS[RUNS["arm"] == "max"])) == ()
+
+
+@pytest.mark.parametrize(
+    ("p", "text"), [(0.03125, "0.0312"), (1.0, "1.0000"), (0.00009, "< 0.0001"), (0.0001, "0.0001"), (math.nan, "")]
+)
+def test_a_p_value_is_never_shown_as_0(p: float, text: str) -> None:
+    assert show_p(p) == text
+
+
+def test_contrasts_are_shown_without_what_is_the_same_in_all() -> None:
+    row = {"setting": "digits", "metric": "test_accuracy", "arm": "avg", "baseline": "max", "n": 6, "note": ""}
+    row |= {"difference": -0.004, "low": -1.5, "high": 1.25, "p": 0.03125, "p_holm": 0.0625}
+    shown = show_contrasts(pd.DataFrame([row, row | {"arm": "min", "n": 1, "low": math.nan, "high": math.nan}]))
+    assert "data set" not in shown and "note" not in shown
+    assert shown["metric"].tolist() == ["test accuracy"] * 2
+    assert shown["difference (points)"].tolist() == ["+0.00"] * 2  # never -0.00
+    assert shown["95 % interval"].tolist() == ["-1.50 to +1.25", ""]
+    assert shown["p (Holm)"].tolist() == ["0.0625"] * 2
+
+
+def test_missing_runs_are_counted_by_status() -> None:
+    missing = pd.DataFrame({"status": ["failed", "failed", "not recorded"]})
+    assert "(2 failed, 1 not recorded)" in say_missing(missing)
+    assert say_missing(missing.iloc[:0]).startswith("None")
