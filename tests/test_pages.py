@@ -165,7 +165,7 @@ def is_recorded(words: list[str]) -> bool:
 
 
 def check_arguments(name: str, words: list[str]) -> None:
-    """Parse the arguments, and look for the study, the parts and the operators that they name."""
+    """Parse the arguments, and look for the study, the suites and the operators that they name."""
     module = importlib.import_module(f"poolscope.commands.{MODULES[name]}")
     parser = Parser(name, module.SUMMARY)
     module.add_arguments(parser)
@@ -176,7 +176,7 @@ def check_arguments(name: str, words: list[str]) -> None:
         assert is_study(study), f"{study} is no name of a study"
         assert any(path.exists() for path in known), f"there is no study {study}"
     if name == "bench":
-        assert set(options.part) <= set(module.complete([])), f"bench has no part {options.part}"
+        assert set(options.suite) <= set(module.complete([])), f"bench has no suite {options.suite}"
     if name == "measure":
         compose_runs(options.overrides, multirun=True)
 
@@ -207,7 +207,7 @@ def test_commands_are_found_in_blocks_and_sentences(text: str, found: list[str])
     [
         ("poolscope trian", "no command"),
         ("poolscope report nosuch", "there is no study"),
-        ("poolscope bench nosuch", "no part"),
+        ("poolscope bench nosuch", "no suite"),
         ("poolscope show pool=nosuch", "2"),
         ("poolscope train -m pool=max,avg model.width=2 pool.window=9", "2"),
         ("make nosuch", "no target nosuch"),

@@ -1,4 +1,4 @@
-"""A part of the bench: its table, and the machine that it names."""
+"""A suite of the bench: its table, and the machine that it names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fake_processes import contend, fake_children
 
 from poolscope.benchmarks.bench import (
     describe_machine,
-    measure_part,
+    measure_suite,
     order_cores,
 )
 from poolscope.benchmarks.rounds import (
@@ -30,13 +30,13 @@ def children() -> Iterator[Children]:
         yield running
 
 
-def test_a_part_writes_its_table_and_what_it_was_measured_on(
+def test_a_suite_writes_its_table_and_what_it_was_measured_on(
     children: Children, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     good = (contend("one", "counting", items=1), contend("two", "counting", items=1))
     made = [BenchmarkCase("first", good), BenchmarkCase("second", (good[0], contend("absent", "missing")), threads=0)]
     monkeypatch.setitem(SUITES, "pools", lambda: made)
-    measure_part("pools", tmp_path, Pace(2, 2, 0.0), order_cores(None))
+    measure_suite("pools", tmp_path, Pace(2, 2, 0.0), order_cores(None))
     with (tmp_path / "pools.csv").open() as file:
         first, second = csv.DictReader(file)
     assert (first["quantity"], first["contender"], first["reference"], first["rounds"]) == ("first", "one", "two", "2")
@@ -47,19 +47,19 @@ def test_a_part_writes_its_table_and_what_it_was_measured_on(
     assert (tmp_path / "machine.json").is_file()
 
 
-def test_a_part_of_which_nothing_can_be_measured_says_so(
+def test_a_suite_of_which_nothing_can_be_measured_says_so(
     children: Children, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(
         SUITES, "pools", lambda: [BenchmarkCase("q", (contend("a", "failing"), contend("b", "failing")))]
     )
     with pytest.raises(PoolscopeError, match=r"nothing could be measured \(a: ValueError: no use; b: .*\)\.$"):
-        measure_part("pools", tmp_path, Pace(1, 1, 0.0), order_cores(None))
+        measure_suite("pools", tmp_path, Pace(1, 1, 0.0), order_cores(None))
 
 
 def test_two_threads_need_two_cores(tmp_path: Path) -> None:
     with pytest.raises(PoolscopeError, match=r"needs two cores, and this process may use 1 only"):
-        measure_part("sweep", tmp_path, Pace(1, 1, 0.0), [0])
+        measure_suite("sweep", tmp_path, Pace(1, 1, 0.0), [0])
     assert not list(tmp_path.iterdir())
 
 

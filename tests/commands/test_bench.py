@@ -14,7 +14,7 @@ from poolscope.commands.complete import find_choices
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["pool"], "there is no part 'pool' of the bench; it must be one of training, pools,"),
+        (["pool"], "there is no benchmark suite 'pool'; it must be one of training, pools,"),
         (["--core", "4096"], "--core must be one of "),
         (["--rounds", "0"], "must be a whole number from 1 to 999999999, not 0"),
         (["--redraw"], "holds no measurements yet; `poolscope bench` takes them."),
@@ -31,10 +31,10 @@ def test_bad_arguments_get_one_sentence(
     assert not list(tmp_path.iterdir())
 
 
-def test_help_and_completion_name_every_part(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_and_completion_name_every_suite(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main(["bench", "--help"])
     assert not end.value.code
     told = capsys.readouterr().out
-    assert all(part in told for part in SUITES)
+    assert all(suite in told for suite in SUITES)
     assert find_choices(["bench", ""], {"bench": "bench"}) == list(SUITES)

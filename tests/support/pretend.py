@@ -37,7 +37,7 @@ def pretending() -> Iterator[None]:
         patch("poolscope.runs.run.run_config", record_nothing),
         patch("poolscope.measures.operators.measure_operators", _refuse),
         patch("poolscope.measures.responses.write_gallery", _refuse),
-        patch("poolscope.benchmarks.bench.measure_part", _refuse),
+        patch("poolscope.benchmarks.bench.measure_suite", _refuse),
     ):
         yield
 

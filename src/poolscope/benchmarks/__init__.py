@@ -5,7 +5,7 @@ by_poolscope, by_flax, by_torch, by_command     the contenders: prepare_*() -> a
 first_step, flax_run   programs that run as processes: `poolscope train` to its first step; a run in plain Flax
 child        a contender's process: JSON lines in, JSON lines out
 rounds       the parent: A, B, C, A, B, C, ...; ratios per round, medians over rounds
-parts        what is compared with what
-bench        the command: runs parts, writes their tables
+suites       what is compared with what
+bench        the command: runs suites, writes their tables
 page         the tables to figures and a report (the reading half: no JAX)
 """

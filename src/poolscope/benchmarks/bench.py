@@ -1,4 +1,4 @@
-"""`poolscope bench`: measure parts, write each table as it grows, then have the page drawn from the tables."""
+"""`poolscope bench`: measure suites, write each table as it grows, then have the page drawn from the tables."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from poolscope.store.files import write_csv, write_text
 _VERSIONS = ("poolscope", "jax", "jaxlib", "flax", "optax", "numpy", "torch")
 
 
-def run_parts(parts: Sequence[str], folder: Path, pace: Pace, core: int | None) -> int:
-    """Measure these parts, or all, into <folder>/<part>.csv and machine.json; returns 1 where one was left out, else 0.
+def run_suites(suites: Sequence[str], folder: Path, pace: Pace, core: int | None) -> int:
+    """Measure these suites, or all, into <folder>/<suite>.csv and machine.json; returns 1 if one was left out, else 0.
 
-    Raises PoolscopeError for a part or a core that there isn't.
+    Raises PoolscopeError for a suite or a core that there isn't.
     """
-    parts = parts or list(SUITES)
-    for part in parts:
-        if part not in SUITES:
-            raise PoolscopeError(f"there is no part {part!r} of the bench; it must be one of {', '.join(SUITES)}.")
+    suites = suites or list(SUITES)
+    for suite in suites:
+        if suite not in SUITES:
+            raise PoolscopeError(f"there is no benchmark suite {suite!r}; it must be one of {', '.join(SUITES)}.")
     cores = order_cores(core)
     status = 0
-    for part in parts:
+    for suite in suites:
         try:
-            measure_part(part, folder, pace, cores)
+            measure_suite(suite, folder, pace, cores)
         except PoolscopeError as error:
-            _print_line(part, str(error), last=True)
+            _print_line(suite, str(error), last=True)
             status = 1
     return status
 
@@ -58,23 +58,23 @@ def order_cores(core: int | None) -> list[int]:
     return [*(other for other in available if other != core), *([] if core is None else [core])]
 
 
-def measure_part(part: str, folder: Path, pace: Pace, cores: Sequence[int]) -> None:
-    """Measure a part; its table is written anew after every comparison.
+def measure_suite(suite: str, folder: Path, pace: Pace, cores: Sequence[int]) -> None:
+    """Measure a suite; its table is written anew after every comparison.
 
-    Raises PoolscopeError where the part needs more cores, or nothing of it could be measured.
+    Raises PoolscopeError where the suite needs more cores, or nothing of it could be measured.
     """
-    comparisons, rows, children = SUITES[part](), [], Children(cores)
+    comparisons, rows, children = SUITES[suite](), [], Children(cores)
     if max(comparison.threads for comparison in comparisons) > len(cores):
         raise PoolscopeError(f"it needs two cores, and this process may use {len(cores)} only; left out.")
     try:
         for number, comparison in enumerate(comparisons, start=1):
-            place = f"{part} {number} of {len(comparisons)}"
+            place = f"{suite} {number} of {len(comparisons)}"
             measured = measure(comparison, children, pace, partial(_print_line, place))
             added = make_rows(comparison, measured, len(cores))
             rows += added
             _print_line(place, _summarise(added), last=True)
-            write_rows(rows, folder / f"{part}.csv")
-            note_machine(part, folder, pace)
+            write_rows(rows, folder / f"{suite}.csv")
+            note_machine(suite, folder, pace)
             if "MiB" in comparison.units:
                 children.close()  # a peak is of a whole process
     finally:
@@ -88,11 +88,11 @@ def write_rows(rows: Sequence[Row], path: Path) -> None:
     write_csv([entry.name for entry in fields(Row)], map(to_texts, rows), path)
 
 
-def note_machine(part: str, folder: Path, pace: Pace) -> None:
-    """Add to <folder>/machine.json what a part was measured on; no host's name and no folder."""
+def note_machine(suite: str, folder: Path, pace: Pace) -> None:
+    """Add to <folder>/machine.json what a suite was measured on; no host's name and no folder."""
     path = folder / "machine.json"
     machines = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    machines[part] = describe_machine() | {"rounds": pace.rounds, "seconds_per_repetition": pace.seconds}
+    machines[suite] = describe_machine() | {"rounds": pace.rounds, "seconds_per_repetition": pace.seconds}
     write_text(json.dumps({name: machines[name] for name in SUITES if name in machines}, indent=1) + "\n", path)
 
 

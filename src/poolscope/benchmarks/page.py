@@ -130,7 +130,7 @@ def show_targets(rows: pd.DataFrame) -> Section:
 
 
 def make_sections(tables: Mapping[str, pd.DataFrame]) -> list[Section]:
-    """A section for each part that was measured."""
+    """A section for each suite that was measured."""
     sections = []
     for part, title, text in (
         ("training", "Training", _TRAINING),
@@ -222,7 +222,7 @@ def say_ratio(row: pd.Series) -> str:
 
 
 def say_machines(machines: Mapping[str, Mapping[str, Any]]) -> str:
-    """A sentence for each machine, with the parts that it measured."""
+    """A sentence for each machine, with the suites that it measured."""
     parts: dict[str, list[str]] = {}
     for part, machine in machines.items():
         versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())

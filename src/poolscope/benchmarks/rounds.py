@@ -122,7 +122,7 @@ class Pace:
 
 
 class Children:
-    """The contenders' processes of a part, started when first asked for."""
+    """The contenders' processes of a suite, started when first asked for."""
 
     def __init__(self, cores: Sequence[int]) -> None:
         self.cores = list(cores)

@@ -1,4 +1,4 @@
-"""What `poolscope bench` compares with what, part by part."""
+"""What `poolscope bench` compares with what, suite by suite."""
 
 from __future__ import annotations
 

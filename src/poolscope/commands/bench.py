@@ -17,7 +17,7 @@ SUMMARY = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `poolscope bench`."""
     parser.add_argument(
-        "part", nargs="*", help="training, pools, operators, threads, runs, start, sweep, curves; default: all"
+        "suite", nargs="*", help="training, pools, operators, threads, runs, start, sweep, curves; default: all"
     )
     parser.add_argument("--quick", action="store_true", help="few and short rounds")
     parser.add_argument("--rounds", type=read_count, help="how many rounds (default 11, quick 3)")
@@ -27,13 +27,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure the parts that were asked for, then draw the page; returns the exit status."""
+    """Measure the suites that were asked for, then draw the page; returns the exit status."""
     folder, status = Path(options.results) / "benchmarks", 0
     if not options.redraw:
-        from poolscope.benchmarks.bench import choose_pace, run_parts
+        from poolscope.benchmarks.bench import choose_pace, run_suites
 
         try:
-            status = run_parts(options.part, folder, choose_pace(options.quick, options.rounds), options.core)
+            status = run_suites(options.suite, folder, choose_pace(options.quick, options.rounds), options.core)
         except KeyboardInterrupt:
             print("poolscope: interrupted; the tables hold what was measured until now.", file=sys.stderr)
             return 130
@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def complete(words: list[str]) -> list[str]:
-    """What may be asked for: the parts."""
+    """What may be asked for: the suites."""
     from poolscope.benchmarks.suites import SUITES
 
     return list(SUITES)

@@ -150,7 +150,7 @@ def _print(table: pd.DataFrame, delta: float, picture: Path) -> None:
                 "test accuracy (%)": show_mean(row, "test_accuracy", 1),
                 "difference (points)": "first" if first else f"{row['difference']:+.2f}{between}",
                 "verdict": "" if first else row["verdict"],
-                "detectable": "" if first else f"{row['detectable']:.2f}",
+                "MDE (points)": "" if first else f"{row['detectable']:.2f}",
                 "gap": f"{100 * row['generalisation_gap']:.1f}",
                 "parameters": f"{row['parameters']:,.0f}",
                 "MACs": f"{row['macs']:,.0f}",
@@ -159,4 +159,5 @@ def _print(table: pd.DataFrame, delta: float, picture: Path) -> None:
         )
     title = f"Against the first strategy, paired by seed; δ = {delta:g} points; 95 % intervals, of differences jointly"
     open_console().print(make_table(pd.DataFrame(texts), title))
+    print("MDE, minimum detectable effect: the difference that a t test on these seeds finds with a power of 80 %.")
     print(f"Small networks, trained briefly: the protocol is experiment=compare. Figure: {picture}")

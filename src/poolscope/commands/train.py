@@ -289,7 +289,7 @@ def _command(overrides: Sequence[str], multirun: bool, config_dir: str | None) -
 
 @contextmanager
 def _explain_killed_worker() -> Iterator[None]:
-    """One sentence where a worker process was killed."""
+    """Report a killed worker process in one sentence."""
     try:
         yield
     except BrokenProcessPool as error:

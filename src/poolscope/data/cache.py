@@ -1,7 +1,7 @@
 """Decoded images on disk, so that a set of PNG files is decoded once per machine and memory-mapped after that.
 
 A base split is three files, written in this order and each whole or not at all: <key>.images.npy, <key>.labels.npy and
-<key>.json, which holds their checksums and says by being there that the others are complete. Processes that decode the
+<key>.json, which holds their checksums and whose presence marks completion. Processes that decode the
 same split at the same time write the same bytes, so that it doesn't matter whose files stay.
 """
 
@@ -31,7 +31,7 @@ def cache_folder() -> Path:
 
 
 def read_cached(key: str, decode: Callable[[], Split]) -> Split:
-    """The split kept under a key such as "mnist/3.0.1/test-1f2e3d4c"; decoded and kept where it isn't there yet.
+    """Read the split cached under a key such as "mnist/3.0.1/test-1f2e3d4c"; where there is none, decode and cache it.
 
     Images come back memory-mapped and read-only. Raises PoolscopeError where a file is damaged, naming the one to
     delete, and, before anything is decoded, where the folder can't be written.

@@ -283,7 +283,7 @@ def _read(source: Source, pieces: Sequence[Slice]) -> Split:
 
 
 def _read_base(source: Source, base: str) -> Split:
-    """A base split, checked: a reader of somebody else's can fail in any way, or give other images than it promised."""
+    """Read a base split and check it: a plugin's reader can fail in any way, or give other images than it declared."""
     where = f"The {base!r} split of {source.name}"
     try:
         split = source.read(base)

@@ -108,9 +108,9 @@ def draw_balanced_order(labels: np.ndarray, rng: np.random.Generator | np.random
 def corrupt_labels(
     labels: np.ndarray, classes: int, fraction: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Labels of which exactly round(fraction * N) are moved to another class, drawn uniformly; and which ones.
+    """Change exactly round(fraction * N) labels to another class, drawn uniformly; returns the labels, and which changed.
 
-    With the same generator state, the images moved at a fraction are moved alike at every larger one.
+    With the same generator state, the labels changed at a fraction are changed alike at every larger one.
     """
     chosen = rng.permutation(len(labels))[: round(fraction * len(labels))]
     steps = rng.integers(1, classes, size=len(labels))

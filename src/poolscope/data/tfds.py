@@ -26,7 +26,7 @@ from poolscope.data.splits import Source, Split
 from poolscope.process.terminal import make_bars, open_console
 from poolscope.spec.errors import PoolscopeError
 
-# Images in the official splits, so that a copy that holds only some of them is said to.
+# Images in the official splits, to report copies that hold only some of them.
 COMPLETE: dict[str, dict[str, int]] = {
     "mnist": {"train": 60_000, "test": 10_000},
     "fashion_mnist": {"train": 60_000, "test": 10_000},
@@ -67,7 +67,7 @@ def open_prepared(name: str, folder: str | None = None, fitting: Fitting | None 
     """A prepared set of uint8 images with one class each, from its two JSON files alone.
 
     fitting: how images get the shape that is asked for; without it, they must all have one.
-    Raises PoolscopeError where it isn't prepared, naming the ways out, and where it isn't such a set.
+    Raises PoolscopeError where it isn't prepared, naming how to prepare it, and where it isn't such a set.
     """
     home = find_prepared(name, folder)
     if home is None:

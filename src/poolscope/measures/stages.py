@@ -133,12 +133,12 @@ def read_stage(
     in the place of zero-padded ones, which would give the place away; the weights fit both."""
     graph = _circular_graph(trainer) if circular else trainer.graph
 
-    def taps(weights: Weights, batch: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def activate(weights: Weights, batch: jax.Array) -> tuple[jax.Array, jax.Array]:
         model = nnx.merge(graph, weights.params, weights.rest, copy=True)
         _, found = model(normalise(batch, dataset.mean, dataset.std), train=False)
         return found[name]
 
-    apply = jax.jit(taps)
+    apply = jax.jit(activate)
     parts = [_batch(lambda rows: apply(weights, rows), batch) for batch in _batches(images)]
     before, after = (np.concatenate(side) for side in zip(*parts, strict=True))
     return before, after
@@ -154,8 +154,8 @@ def measure_effective_field(trainer: Trainer, weights: Weights, dataset: Dataset
     row, column = (size // 2 for size in pools[-1].output[:2])
 
     def middle(images: jax.Array) -> jax.Array:
-        _, taps, _ = trainer.apply(weights, images, train=False)
-        return taps[name][1][:, row, column].sum()
+        _, activations, _ = trainer.apply(weights, images, train=False)
+        return activations[name][1][:, row, column].sum()
 
     images = normalise(dataset.test.images[:count], dataset.mean, dataset.std)
     weight = np.asarray((jax.jit(jax.grad(middle))(images) ** 2).sum((0, 3)), np.float64)

@@ -34,7 +34,7 @@ class Gallery:
 
 
 def read_gallery(folder: Path) -> Gallery:
-    """The tables that `gallery.write_gallery` wrote; raises PoolscopeError where one is missing."""
+    """The tables that `measures.responses.write_gallery` wrote; raises PoolscopeError where one is missing."""
     frames = {}
     for name, texts in TABLES.items():
         path = folder / f"{name}.csv"

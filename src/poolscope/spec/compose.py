@@ -173,7 +173,7 @@ def _compose_runs(hydra: Any, given: list[str], multirun: bool, most_jobs: int) 
 
 
 def _check_files(folder: Path) -> None:
-    """Refuse a person's own files that no one could mean: pipes, huge ones, aliases that multiply without end."""
+    """Refuse pathological configuration files of the user's: pipes, huge ones, aliases that expand without end."""
     groups = {path.parent.relative_to(shipped("configs")) for path in shipped("configs").rglob("*.yaml")}
     for path in sorted(path for group in groups for path in (folder / group).glob("*.yaml")):
         if not path.is_file() or path.stat().st_size > 2**20:

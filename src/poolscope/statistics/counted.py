@@ -1,6 +1,6 @@
 """Claims that counting decides: parameters, multiplications, sizes and refusals, each equality checked case by case.
 
-No statistics and no training: the counts are those of the plan (`architecture.plan_network`), which the tests hold to
+No statistics and no training: the counts are those of the plan (`spec.plan.plan_network`), which the tests hold to
 the networks that are built, and are compared here with counts made another way.
 """
 

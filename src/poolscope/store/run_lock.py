@@ -85,7 +85,7 @@ def acquire_lock(path: Path, timeout: float = -1) -> AcquireReturnProxy:
 
 
 def read_owner(record: Path) -> Owner | None:
-    """The process that trains the run whose record has this path; None where nobody does."""
+    """The process that trains the run whose record has this path; None where none does."""
     path = _beside(record, "lock")
     if not path.exists():
         return None

@@ -1,6 +1,6 @@
-"""A long fit can be taken up again: its whole state in one file beside the record, written whole or not at all.
+"""Resume training from a checkpoint: the whole state of a fit in one file beside the record, written atomically.
 
-The file is Flax's MessagePack behind a SHA-256 of it, so that nothing is executed or believed that wasn't written here.
+The file is Flax's MessagePack behind a SHA-256 of it, so that reading it executes nothing, and damage is noticed.
 """
 
 from __future__ import annotations

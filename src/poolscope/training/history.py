@@ -1,4 +1,4 @@
-"""What is known of a fit: curves, the epoch of the least validation loss, and why it ended early."""
+"""The history of a fit: curves, the epoch of the least validation loss, and why it ended early."""
 
 from __future__ import annotations
 
