@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from made_records import make_config
 
 from poolscope.spec.config import PoolConfig, RunConfig, digest, to_dict
-from poolscope.store.cells import CONFIG_KINDS, flatten, read_cell, read_config, to_cell
+from poolscope.store.cells import CONFIG_KINDS, flatten, read_cell, read_config, show_statistic, to_cell
 
 COMMITTED = sorted((Path(__file__).parents[2] / "results").glob("*/tables/runs.csv"))
 WORDS = st.sampled_from(["VALID", "SAME", "early", "spread"])
@@ -105,3 +105,10 @@ def test_what_is_no_value_of_its_type_is_refused(text: str, kind: Any, fitting: 
 
 def test_whole_numbers_of_older_tables_are_whole() -> None:
     assert read_cell("32.0", int) == 32 and isinstance(read_cell("2.0", Any), int)
+
+
+def test_a_computed_number_is_written_to_twelve_digits() -> None:
+    assert show_statistic(0.1 + 0.2) == "0.3"
+    assert show_statistic(1 / 3) == "0.333333333333"
+    assert show_statistic(1e-20) == "1e-20"
+    assert to_cell(float("nan"), show_statistic) == ""

@@ -108,7 +108,7 @@ def draw_balanced_order(labels: np.ndarray, rng: np.random.Generator | np.random
 def corrupt_labels(
     labels: np.ndarray, classes: int, fraction: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Change exactly round(fraction * N) labels to another class, drawn uniformly; returns the labels, and which changed.
+    """Change exactly round(fraction * N) labels to another class, drawn uniformly; returns labels and which changed.
 
     With the same generator state, the labels changed at a fraction are changed alike at every larger one.
     """

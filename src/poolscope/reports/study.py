@@ -27,11 +27,11 @@ from poolscope.statistics.tables import (
     Tables,
     collect,
     list_studies,
-    show_statistic,
     tally_revisions,
     write_csv,
     write_tables,
 )
+from poolscope.store.cells import show_statistic
 from poolscope.store.environment import publish_environment
 from poolscope.store.revisions import describe_revisions
 

@@ -1,7 +1,7 @@
 """One configuration from end to end, for each of its seeds: data, network, fit, measurements, record.
 
 A seed that is recorded, or done by the study's committed table, is skipped, so that running a sweep again finishes it.
-A seed that fails leaves a record with the reason, and the next one is trained. Where it pays, seeds are trained together.
+A seed that fails leaves a record with the reason; the next one is trained. Where it pays, seeds are trained together.
 """
 
 from __future__ import annotations

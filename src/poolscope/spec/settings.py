@@ -1,7 +1,7 @@
 """What the schema says about a key beside its type: its meaning, range and choices, and whether it changes a result.
 
-All of it is metadata on the fields of the dataclasses in config.py, so that it stands in one place: the digest, the record,
-the tables and the arms read there which keys they take, and the checks, `train --help` and the pages read the rest.
+All of it is metadata on the fields of the dataclasses in config.py, in one place: the digest, the record, the
+tables and the arms read there which keys they take, and the checks, `train --help` and the pages read the rest.
 """
 
 from __future__ import annotations

@@ -103,11 +103,6 @@ def write_csv(frame: pd.DataFrame, path: Path, show_number: Callable[[float], st
     files.write_csv([str(name) for name in frame], rows, path, show_number)
 
 
-def show_statistic(value: float) -> str:
-    """A computed number to twelve digits, for `write_csv`: the last bits of a sum vary from processor to processor."""
-    return repr(float(f"{value:.12g}"))
-
-
 def sum_confusion(confusion: pd.DataFrame, digest: str, seeds: Iterable[int]) -> np.ndarray:
     """counts[true][predicted] of one configuration, summed over the given seeds; shape (0, 0) where none are kept."""
     chosen = confusion[(confusion["digest"] == digest) & confusion["seed"].isin(list(seeds))]

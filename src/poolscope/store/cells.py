@@ -29,6 +29,11 @@ def to_cell(value: Any, show_number: Callable[[float], str] = repr) -> str:
     return show_number(float(value)) if isinstance(value, float) else str(value)
 
 
+def show_statistic(value: float) -> str:
+    """Write a computed number to twelve digits: the last bits of a sum vary from processor to processor."""
+    return repr(float(f"{value:.12g}"))
+
+
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> Cells:
     """Write {"pool": {"name": "max"}} as {"pool.name": "max"}."""
     cells: Cells = {}
