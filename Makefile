@@ -75,7 +75,8 @@ pins: ## constraints.txt names versions and no address
 
 check: lint types imports pins smoke test-all ## everything that CI checks
 
-# Without the extra "ray", whose launcher wants older versions of what the rest is tested with.
+# Without the extras "ray", whose launcher wants older versions of what the rest is tested with, and "parity", which is
+# large and only tests compare with.
 constraints: .venv/.installed-dev ## resolve the pins again from pyproject.toml; ARGS=--upgrade takes newer versions
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
 	  $(foreach extra,gpu tpu prepare slurm optuna docs dev,--extra $(extra)) $(ARGS) --output-file constraints.txt pyproject.toml

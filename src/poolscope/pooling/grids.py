@@ -60,14 +60,15 @@ def adaptive_avg_pool(x: jax.Array, output_size: int | Sequence[int]) -> jax.Arr
     sized=True,
 )
 def adaptive_max_pool(x: jax.Array, output_size: int | Sequence[int]) -> jax.Array:
-    """Largest cell of each bin of `adaptive_avg_pool`; the gradient goes to the first of equals.
+    """Largest cell of each bin of `adaptive_avg_pool`; the gradient goes to the first of equals, row by row.
 
     Example:
         >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
         >>> adaptive_max_pool(x, output_size=1).item()
         6.0
     """
-    for axis, out in enumerate(check_output("adaptive_max", output_size), start=1):
+    rows, columns = check_output("adaptive_max", output_size)
+    for axis, out in ((2, columns), (1, rows)):  # so that the first of equals is the first in row-major order
         start, end = bins(x.shape[axis], out)
         cells = [np.minimum(start + tap, end - 1) for tap in range(int((end - start).max()))]
         x = first_largest([take_positions(x, axis, cell) for cell in cells])
@@ -136,7 +137,8 @@ def fractional_max_pool(
             raise PoolscopeError(f"fractional_max ratio must be at least 1, not {ratio!r}.")
         output_size = [max(1, int(n / r)) for n, r in zip(x.shape[1:3], ratios, strict=True)]
     keys = (None, None) if deterministic else jax.random.split(need_key("fractional_max", key))
-    for axis, (out, part) in enumerate(zip(check_output("fractional_max", output_size), keys, strict=True), start=1):
+    sizes = check_output("fractional_max", output_size)
+    for axis, out, part in ((2, sizes[1], keys[1]), (1, sizes[0], keys[0])):  # as in adaptive_max_pool
         n = x.shape[axis]
         if out == n:
             continue
