@@ -79,7 +79,7 @@ check: lint types imports pins smoke test-all ## everything that CI checks
 # large and only tests compare with.
 constraints: .venv/.installed-dev ## resolve the pins again from pyproject.toml; ARGS=--upgrade takes newer versions
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
-	  $(foreach extra,gpu tpu prepare slurm optuna docs dev,--extra $(extra)) $(ARGS) --output-file constraints.txt pyproject.toml
+	  $(foreach extra,gpu tpu prepare pdf slurm optuna docs dev,--extra $(extra)) $(ARGS) --output-file constraints.txt pyproject.toml
 
 clean: ## remove the environment, caches and build products; results stay
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

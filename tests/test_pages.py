@@ -41,7 +41,7 @@ PROGRAMS = ("poolscope", "make", "python", "scripts/")
 OTHERS = ("cd", "git", "export", "source", ".", "eval", "mkdir")  # programs that are not ours
 PLACEHOLDER = re.compile(r"\.\.\.|…|<\w+>|(?<![\w=])[A-Z]{3,}(?![\w=])")  # <study>, NAME: not meant to be typed
 MOST_RUNS = 20
-LONG = ("bench", "data", "explore", "gallery", "measure", "report", "reproduce")  # checked without being run
+LONG = ("bench", "data", "explore", "export", "gallery", "measure", "report", "reproduce")  # checked without being run
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def try_poolscope(words: list[str], command: Command) -> None:
     assert name in MODULES, f"there is no command {name}"
     if command.inline and (len(words) == 1 or PLACEHOLDER.search(command.text)):
         return  # it mentions the command
-    if name in LONG and not (name == "report" and is_recorded(words)):
+    if name in LONG and not (name in ("report", "export") and is_recorded(words)):
         check_arguments(name, words[1:])
     elif name == "train" and any(word.startswith("hydra/sweeper=") for word in words):
         compose_runs([word for word in words[1:] if "=" in word and not word.startswith("hydra")], multirun=True)

@@ -22,6 +22,7 @@ _COMMANDS = {  # name: what it does, an example
     "reproduce": ("rerun a study as recorded and compare", "poolscope reproduce quickstart --runs 3"),
     "compare": ("strategies against the first: verdict, cost", "poolscope compare pool=max,avg data=mnist"),
     "report": ("tables, figures and a report of a study, or all", "poolscope report quickstart"),
+    "export": ("a study's table and figure for a paper", "poolscope export quickstart --to latex"),
     "gallery": ("what every operator does to the same images", "poolscope gallery"),
     "explore": ("operators, shifts and studies in the browser", "poolscope explore --open"),
     "bench": ("speed beside plain Flax and PyTorch", "poolscope bench training --quick"),

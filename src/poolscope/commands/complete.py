@@ -53,7 +53,7 @@ def find_choices(typed: Sequence[str], commands: Mapping[str, str]) -> list[str]
     """What may stand in the last place of a command line, without the program's name; None where overrides may."""
     if len(typed) == 1:
         choices = list(commands)
-    elif typed[0] in ("report", "reproduce", "status") or list(typed[:2]) == ["list", "runs"]:
+    elif _takes_study(typed):
         folders = [*Path("results").glob("*/"), *Path("results/runs").glob("*/")]
         choices = sorted({folder.name for folder in folders} - {"runs"})
     else:
@@ -62,3 +62,9 @@ def find_choices(typed: Sequence[str], commands: Mapping[str, str]) -> list[str]
             return None
         choices = module.complete(list(typed[1:]))
     return [choice for choice in choices if choice.startswith(typed[-1])]
+
+
+def _takes_study(typed: Sequence[str]) -> bool:
+    """Whether the last place is that of a study's name."""
+    named = typed[0] in ("report", "reproduce", "status", "export") and not typed[-1].startswith("-")
+    return named or list(typed[:2]) == ["list", "runs"]

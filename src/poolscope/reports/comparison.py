@@ -22,6 +22,7 @@ def show_comparison(comparison: pd.DataFrame) -> pd.DataFrame:
                 "n": str(row["n"]) if row["n"] == row["seeds"] else f"{row['n']} of {row['seeds']}",
                 "at chance": str(row["unlearned"]) if row["unlearned"] else "",
                 "test accuracy (%)": show_mean(row, "test_accuracy"),
+                "balanced accuracy (%)": show_mean(row, "balanced_accuracy") if "balanced_accuracy" in row else "",
                 "train accuracy (%)": show_mean(row, "train_eval_accuracy"),
                 "gap (points)": show_mean(row, "generalisation_gap"),
                 "against": "" if is_baseline or single else row["baseline"],
@@ -33,6 +34,16 @@ def show_comparison(comparison: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return _drop_constant(pd.DataFrame(rows))
+
+
+def show_classes(classes: pd.DataFrame) -> pd.DataFrame:
+    """Format accuracy by class: a row per class with its number of test images, a column per arm."""
+    rows: dict[tuple[str, str], dict[str, str]] = {}
+    for row in classes.to_dict("records"):
+        known = {"data set": row["setting"], "class": row["class"], "test images": f"{row['images']:,}"}
+        cells = rows.setdefault((row["setting"], row["class"]), known)
+        cells[row["arm"]] = show_mean({"x": row["mean"], "x_low": row["low"], "x_high": row["high"]}, "x")
+    return _drop_constant(pd.DataFrame(list(rows.values())).fillna(""))
 
 
 def show_contrasts(contrasts: pd.DataFrame) -> pd.DataFrame:

@@ -13,7 +13,8 @@ def compare_arms(labelled: pd.DataFrame, baseline: str = "max") -> pd.DataFrame:
     """Compare arms: a row per setting and arm, best mean test accuracy first; means over finished runs.
 
     Columns: setting, arm, n, seeds (of the setting), unlearned (finished at chance, and in the means), <metric>,
-    <metric>_low and _high, baseline, difference (points), difference_low and _high, p, p_holm, cost.
+    <metric>_low and _high (also of balanced_accuracy where the runs have it), baseline, difference (points),
+    difference_low and _high, p, p_holm, cost.
     """
     done = labelled[labelled["status"] == "done"]
     baselines = find_baselines(done, baseline) if len(done) else {}
@@ -27,7 +28,8 @@ def compare_arms(labelled: pd.DataFrame, baseline: str = "max") -> pd.DataFrame:
         finished = runs[runs["status"] == "done"]
         row: dict[str, object] = {"setting": setting, "arm": arm, "n": len(finished), "seeds": seeds[setting]}
         row["unlearned"] = int(find_unlearned(finished).sum())
-        for column in ("test_accuracy", "train_eval_accuracy", "generalisation_gap"):
+        balanced = ("balanced_accuracy",) if "balanced_accuracy" in labelled else ()
+        for column in ("test_accuracy", *balanced, "train_eval_accuracy", "generalisation_gap"):
             summary = summarise(finished[column].to_numpy() if column in runs else [], bounds=find_bounds(column))
             row |= {column: summary.mean, f"{column}_low": summary.low, f"{column}_high": summary.high}
         row["baseline"] = baselines.get((str(setting), str(arm)), "")

@@ -10,6 +10,7 @@ import threading
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -21,7 +22,11 @@ from poolscope.store.files import open_whole
 
 
 def save_figure(
-    figure: Figure, folder: str | Path, name: str, kinds: Sequence[str] = ("svg", "png")
+    figure: Figure,
+    folder: str | Path,
+    name: str,
+    kinds: Sequence[str] = ("svg", "png"),
+    changes: Mapping[str, Any] | None = None,
 ) -> tuple[Path, ...]:
     """Write <folder>/<name>.svg (text stays text) and .png, or those of `kinds`, each whole or not at all.
 
@@ -29,7 +34,7 @@ def save_figure(
     """
     paths = _name_files(folder, name, kinds)
     Path(folder).mkdir(parents=True, exist_ok=True)
-    with styled(), mpl.rc_context({"svg.hashsalt": f"poolscope {name}"}):
+    with styled(changes), mpl.rc_context({"svg.hashsalt": f"poolscope {name}"}):
         _arrange(figure)
         for path in paths:
             with open_whole(path) as file:
@@ -63,13 +68,13 @@ def save_figures(
     return [path for name in names for path in _name_files(folder, name, kinds)]
 
 
-def save_pdf(figure: Figure, folder: str | Path, name: str) -> Path:
-    """Write <folder>/<name>.pdf, for LaTeX."""
+def save_pdf(figure: Figure, folder: str | Path, name: str, changes: Mapping[str, Any] | None = None) -> Path:
+    """Write <folder>/<name>.pdf, for LaTeX; `changes` to the house style as where the figure was drawn."""
     from matplotlib.backends.backend_pdf import FigureCanvasPdf  # slow to import, and seldom needed
 
     path = Path(folder) / f"{name}.pdf"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with styled():
+    with styled(changes):
         _arrange(figure)
         with open_whole(path) as file:
             FigureCanvasPdf(figure).print_pdf(file, metadata={"CreationDate": None, "Creator": None, "Producer": None})

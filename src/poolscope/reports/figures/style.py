@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -70,11 +70,11 @@ STYLE: Any = {
 
 
 @contextmanager
-def styled() -> Iterator[None]:
-    """Draw in the house style, whatever the user's own Matplotlib settings are."""
+def styled(changes: Mapping[str, Any] | None = None) -> Iterator[None]:
+    """Draw in the house style with some changes, whatever the user's own Matplotlib settings are."""
     with mpl.rc_context():
         mpl.rcdefaults()
-        with mpl.rc_context(STYLE):
+        with mpl.rc_context(STYLE | dict(changes or {})):
             yield
 
 
