@@ -8,7 +8,7 @@ import { chromium } from "playwright-core";
 const [file, executablePath, folder] = process.argv.slice(2);
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf-8");
 const address = pathToFileURL(file).href;
-const found = { checks: 0, problems: [], messages: [], violations: [], requests: [] };
+const found = { checks: 0, rules: 0, problems: [], messages: [], violations: [], requests: [] };
 
 const check = (holds, what) => {
   found.checks += 1;
@@ -17,11 +17,13 @@ const check = (holds, what) => {
 
 const VIEWS = ["#pool", "#pool?way=backward&a=soft&b=median&k=3&s=1&p=SAME", "#shift?dx=1&in=rings", "#stack", "#evidence?study=strength"];
 
+const WIDTHS = (process.env.WIDTHS ?? "390,1280,1920").split(",").map(Number);
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
-for (const width of [390, 1280, 1920]) {
+for (const width of WIDTHS) {
   for (const colorScheme of ["light", "dark"]) {
     const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme, hasTouch: width < 500, bypassCSP: true });
     const page = await context.newPage();
+    page.setDefaultTimeout(10_000);
     const place = `${width} ${colorScheme}`;
     page.on("console", (message) => found.messages.push(`${place}: ${message.text()}`));
     page.on("pageerror", (error) => found.messages.push(`${place}: ${error.message}`));
@@ -33,12 +35,13 @@ for (const width of [390, 1280, 1920]) {
       check(wide <= 0, `${place} ${view}: ${wide} pixels wider than the screen`);
       if (folder) await page.screenshot({ path: `${folder}/${view.replace(/\W+/g, "-").slice(1, 24)}-${width}-${colorScheme}.png`, fullPage: true });
       await page.evaluate(axe);
-      const { violations } = await page.evaluate(() => axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
+      const { violations, passes } = await page.evaluate(() => axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
+      found.rules += passes.length;
       for (const { id, nodes } of violations) {
         found.violations.push(`${place} ${view}: ${id}: ${nodes.slice(0, 3).map((node) => node.html.slice(0, 120)).join(" | ")}`);
       }
     }
-    await use(page, place, width);
+    await use(page, place, width).catch((error) => found.problems.push(`${place}: ${error.message.slice(0, 300)}`));
     await context.close();
   }
 }
@@ -56,7 +59,7 @@ async function use(page, place, width) {
   await page.getByRole("button", { name: "Tutorial" }).click();
   await see("max(1, 3, 5, 6)", "an example is pooled");
   await page.getByRole("button", { name: "Next window" }).click();
-  await see("max(3, 2, 6, 7)".replace("3, 2, 6, 7", "2, 4, 7, 8"), "the next window is shown");
+  await see("max(2, 4, 7, 8)", "the next window is shown");
   await page.getByLabel("Operator", { exact: true }).selectOption("median");
   await see("the middle of", "another operator is shown");
   await page.goBack();
@@ -105,6 +108,8 @@ async function use(page, place, width) {
   check(page.url().includes("test_loss"), `${place}: back leads to the study before`);
   await page.locator("summary").filter({ hasText: "Max pooling often" }).click();
   await see("contrasts decide it", "a claim opens");
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  check(wide <= 0, `${place}: an open claim is ${wide} pixels wider than the screen`);
   if (width > 1000) {
     await page.emulateMedia({ media: "print" });
     check(await page.locator(".controls").isHidden(), `${place}: controls aren't printed`);

@@ -62,7 +62,7 @@ export function MapView(props: MapProps) {
   };
   const slider = onSelect && {
     role: "slider" as const,
-    tabIndex: 0,
+    tabindex: 0,
     "aria-valuemin": 1,
     "aria-valuemax": height * width,
     "aria-valuenow": selected ? selected[0] * width + selected[1] + 1 : 1,
@@ -74,7 +74,7 @@ export function MapView(props: MapProps) {
     <svg
       class={`map ${onSelect || onPick ? "choosable" : ""}`}
       viewBox={`-2 -2 ${across + 4} ${down + 4}`}
-      style={{ width: `${((across + 4) / CELL) * props.cell}px` }}
+      style={{ width: `calc(${(((across + 4) / CELL) * props.cell).toFixed(1)}px * var(--zoom))` }}
       role="img"
       aria-label={props.label}
       onPointerDown={onSelect || onPick ? pick : undefined}

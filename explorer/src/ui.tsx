@@ -52,7 +52,7 @@ export function Select(props: {
       ));
   return (
     <Field label={props.label} hint={props.hint}>
-      <select value={props.value} onChange={(event) => props.onChange(event.currentTarget.value)}>
+      <select aria-label={props.label} value={props.value} onChange={(event) => props.onChange(event.currentTarget.value)}>
         {groups.map((group) => (group ? <optgroup label={group}>{list(group)}</optgroup> : list(group)))}
       </select>
     </Field>
@@ -74,6 +74,7 @@ export function NumberField(props: {
     <Field label={props.label} hint={props.hint}>
       <input
         type="number"
+        aria-label={props.label}
         inputMode="decimal"
         min={props.least}
         max={props.most}

@@ -47,7 +47,7 @@ function Evidence({ route, study, studies }: { route: Route; study: Study; studi
   return (
     <div class="view">
       <div class="controls">
-        <section class="panel" aria-label="Study">
+        <section class="panel" aria-label="What is shown">
           <Select label="Study" value={study.study} choices={studies.map((each) => ({ value: each.study, label: each.study }))} onChange={(value) => route.set({ study: value, ...reset })} />
           <p class="quiet">{study.title}</p>
           {settings.length > 1 && (
@@ -116,7 +116,9 @@ function SizeSection(props: { route: Route; study: Study; studies: Study[]; runs
           <figcaption>
             {nameMeasure(study.measures[measure])} less that of {baseline}, {family}
           </figcaption>
-          <Sizes curves={curves} measure={study.measures[measure]} baseline={baseline} family={family} />
+          <div class="scroll" tabindex={0} role="region" aria-label={`Effect by number of images, ${family}`}>
+            <Sizes curves={curves} measure={study.measures[measure]} baseline={baseline} family={family} />
+          </div>
         </figure>
       ))}
       {!drawn.length && (

@@ -35,15 +35,14 @@ export function Ledger({ claims, route, studies }: { claims: Claim[]; route: Rou
 function Contrasts({ claim, route, studies }: { claim: Claim; route: Route; studies: string[] }) {
   const measured = claim.verdicts.filter(({ effect, delta }) => effect !== undefined && delta);
   const bounds = measured.flatMap(({ low, high, effect, delta }) => [low ?? effect!, high ?? effect!].map((value) => value / delta!));
-  const most = Math.min(Math.max(2, ...bounds.map(Math.abs)), 12);
-  const x = scaleLinear([-most, most], [6, 294]).clamp(true);
+  const x = scaleLinear([Math.max(Math.min(-1.5, ...bounds), -12), Math.min(Math.max(1.5, ...bounds), 12)], [6, 294]).clamp(true);
   return (
     <>
       <p class="quiet">
         {claim.note} {claim.contrasts} contrasts decide it; {claim.holds} hold and {claim.fails} fail at least. Bars: effect in the claimed direction
         with its interval, in units of the smallest effect that matters (δ); the band is ±δ.
       </p>
-      <div class="scroll" tabIndex={0} role="region" aria-label={`Contrasts of claim ${claim.number}`}>
+      <div class="scroll" tabindex={0} role="region" aria-label={`Contrasts of claim ${claim.number}`}>
         <table>
           <thead>
             <tr>

@@ -17,7 +17,7 @@ export function Sizes({ curves, measure, baseline, family }: { curves: Curve[]; 
   const labels = placeLabels(curves.map(({ points }) => at(points[points.length - 1].summary.mean)));
   const spoken = curves.map(({ arm, points }) => `${arm.arm}: ${points.map(({ images, summary }) => `${showMeasure(measure, summary.mean, true)} at ${images}`).join(", ")}`);
   return (
-    <svg class="chart" viewBox={`0 0 ${WIDE} ${HIGH}`} role="img" aria-label={`${nameMeasure(measure)} less that of ${baseline} by number of training images, ${family}. ${spoken.join("; ")}.`}>
+    <svg class="chart sizes" viewBox={`0 0 ${WIDE} ${HIGH}`} role="img" aria-label={`${nameMeasure(measure)} less that of ${baseline} by number of training images, ${family}. ${spoken.join("; ")}.`}>
       {y.ticks(5).map((tick) => (
         <g key={tick}>
           <line class="rule" x1={LEFT} x2={WIDE - RIGHT + 14} y1={y(tick)} y2={y(tick)} />

@@ -21,7 +21,7 @@ interface StripsProps {
 
 export function Strips(props: StripsProps) {
   const { rows, measure, difference, chosen, hovered, onHover, onChoose } = props;
-  const [wide, left] = [540, 0];
+  const [wide, left] = [matchMedia("(max-width: 40rem)").matches ? 370 : 540, 0];
   const high = TOP + rows.length * ROW + BOTTOM;
   const scaled = rows.flatMap(({ runs, summary }) => [...runs.map(({ value }) => value), summary.low, summary.high]).filter(Number.isFinite);
   const [low, most] = [Math.min(...scaled, ...(difference ? [0] : [])), Math.max(...scaled, ...(difference ? [0] : []))];
@@ -54,7 +54,7 @@ export function Strips(props: StripsProps) {
         class="chart strips"
         viewBox={`0 0 ${wide} ${high}`}
         role="slider"
-        tabIndex={0}
+        tabindex={0}
         aria-label={`${props.title}; arrow keys go from run to run`}
         aria-valuemin={0}
         aria-valuemax={all}

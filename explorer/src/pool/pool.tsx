@@ -60,8 +60,9 @@ function Stage(props: { route: Route; map: Numbers; picture: boolean; name: stri
   const given = route.get("ct", "one");
   const typed = readMatrix(route.get("cm", "1"));
   const cotangent = given === "own" ? (typeof typed === "string" ? [[0]] : typed) : given === "all" ? "all" : "one";
-  const cells = Math.max(map.height, map.width);
-  const cell = Math.max(Math.min(Math.floor(340 / cells), 52), 7);
+  const pads = lead && lead.facts.kind !== "none" ? axisPads(map.width, 1, lead.window) : [0, 0];
+  const cells = Math.max(map.height, map.width + pads[0] + pads[1]);
+  const cell = Math.max(Math.min(Math.floor(280 / cells), 52), 7);
 
   return (
     <div class="stage">

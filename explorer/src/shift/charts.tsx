@@ -51,7 +51,7 @@ function fraction(value: number): string {
   return `${value < 0 ? "−" : ""}1/${Math.round(1 / Math.abs(value))}`;
 }
 
-const [WIDE, HIGH] = [520, 190];
+const [WIDE, HIGH] = [matchMedia("(max-width: 40rem)").matches ? 380 : 520, 190];
 
 interface Trace {
   scene: Scene;

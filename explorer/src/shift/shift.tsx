@@ -144,7 +144,7 @@ function Draggable({ image, down, right, move }: { image: Plane; down: number; r
       ref={box}
       class="draggable"
       role="slider"
-      tabIndex={0}
+      tabindex={0}
       aria-label="Image, moved"
       aria-valuemin={-SPAN}
       aria-valuemax={SPAN}

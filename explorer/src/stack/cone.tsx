@@ -35,11 +35,12 @@ export function Cone({ n, layers, windows, levels, chosen, onChoose }: ConeProps
         What output {output + 1} of the last layer sees, on one axis: <b>{ranges[0][1] - ranges[0][0] + 1} cells</b> of the input
         {(ranges[0][0] < 0 || ranges[0][1] >= n) && ", some of them padding"}. Choose another by click or arrow keys.
       </figcaption>
+      <div class="scroll">
       <svg
         class="chart cone"
         viewBox={`0 0 ${WIDE} ${y(0) + 32}`}
         role="slider"
-        tabIndex={0}
+        tabindex={0}
         aria-label={`Receptive field through ${levels.length} layers`}
         aria-valuemin={1}
         aria-valuemax={last.output}
@@ -83,6 +84,7 @@ export function Cone({ n, layers, windows, levels, chosen, onChoose }: ConeProps
           </g>
         ))}
       </svg>
+      </div>
     </figure>
   );
 }

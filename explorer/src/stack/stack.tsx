@@ -100,7 +100,7 @@ export function StackView({ route }: { route: Route }) {
             {levels.at(-1)?.output ?? n}. A smaller window, padding, or fewer layers before it would.
           </Problem>
         )}
-        <div class="scroll" tabIndex={0} role="region" aria-label="Layers">
+        <div class="scroll" tabindex={0} role="region" aria-label="Layers">
           <table>
             <thead>
               <tr>
