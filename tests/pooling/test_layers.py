@@ -161,11 +161,13 @@ def test_draws_repeat_with_their_key_also_compiled_and_mapped(name: str) -> None
         layer(x, deterministic=False)
 
 
-def test_the_library_is_imported_without_the_rest() -> None:
+def test_the_library_is_imported_without_the_rest_and_its_functions_without_flax() -> None:
     program = (
-        "import sys, poolscope.pooling; "
+        "import sys, jax.numpy as jnp, poolscope.pooling as pooling; "
+        "pooling.max_pool(jnp.ones((4, 4, 1)), 2); pooling.global_avg_pool(jnp.ones((1, 4, 4, 1))); "
         "print([name for name in ('hydra', 'omegaconf', 'tensorflow_datasets', 'pandas', 'matplotlib', 'scipy', "
-        "'sklearn', 'jinja2') if name in sys.modules])"
+        "'sklearn', 'jinja2', 'optax', 'flax') if name in sys.modules]); "
+        "print(pooling.MaxPool(2)(jnp.ones((4, 4, 1))).shape, 'flax' in sys.modules, 'hydra' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
+    assert done.stdout == "[]\n(2, 2, 1) True False\n"

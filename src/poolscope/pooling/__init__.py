@@ -30,12 +30,12 @@ Example:
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from poolscope.pooling.attention import attention_pool, latent_pool, netvlad_pool, sim_pool
 from poolscope.pooling.blur import anti_aliased
 from poolscope.pooling.declare import operator
-from poolscope.pooling.head_layers import HeadPool
 from poolscope.pooling.heads import (
     bilinear_pool,
     covariance_pool,
@@ -48,10 +48,8 @@ from poolscope.pooling.heads import (
     spatial_pyramid_pool,
 )
 from poolscope.pooling.indices import max_pool_with_indices, max_unpool
-from poolscope.pooling.layers import Pool, layer_class, make_layer, make_pool, name_layer
 from poolscope.pooling.phases import space_to_depth
-from poolscope.pooling.replace import replace_pools
-from poolscope.pooling.table import POOLS, find_pool
+from poolscope.pooling.table import POOLS, find_pool, name_layer
 from poolscope.spec.declaration import Choice, Learned, Real, Sizes, Switch, Whole
 from poolscope.spec.operators import OPERATORS
 from poolscope.spec.plugins import import_plugin
@@ -62,10 +60,13 @@ if TYPE_CHECKING:
     from poolscope.pooling.blur import *  # noqa: F403
     from poolscope.pooling.extremes import *  # noqa: F403
     from poolscope.pooling.grids import *  # noqa: F403
+    from poolscope.pooling.head_layers import HeadPool
+    from poolscope.pooling.layers import Pool, make_layer, make_pool
     from poolscope.pooling.learned import *  # noqa: F403
     from poolscope.pooling.norms import *  # noqa: F403
     from poolscope.pooling.phases import *  # noqa: F403
     from poolscope.pooling.ranks import *  # noqa: F403
+    from poolscope.pooling.replace import replace_pools
     from poolscope.pooling.sampling import *  # noqa: F403
     from poolscope.pooling.spectral import *  # noqa: F403
     from poolscope.pooling.strided import *  # noqa: F403
@@ -75,6 +76,15 @@ if TYPE_CHECKING:
 # Derived: the functions and layers of poolscope's own operators, found when they are looked up.
 _FUNCTIONS = {entry.function: entry for entry in OPERATORS.values() if entry.has_layer and not entry.package}
 _LAYERS = {name_layer(name): name for name in POOLS}
+# What needs Flax, which takes longer to import than all else here: found when it is looked up, too.
+_OF_FLAX = {
+    "HeadPool": "head_layers",
+    "Pool": "layers",
+    "layer_class": "layers",
+    "make_layer": "layers",
+    "make_pool": "layers",
+    "replace_pools": "replace",
+}
 
 __all__ = [
     "POOLS",
@@ -117,7 +127,9 @@ def __getattr__(name: str) -> Any:
     if name in _FUNCTIONS:
         return getattr(import_plugin(_FUNCTIONS[name].module), name)
     if name in _LAYERS:
-        return layer_class(_LAYERS[name])
+        return __getattr__("layer_class")(_LAYERS[name])
+    if name in _OF_FLAX:
+        return getattr(importlib.import_module(f"poolscope.pooling.{_OF_FLAX[name]}"), name)
     raise AttributeError(f"module 'poolscope.pooling' has no attribute {name!r}")
 
 

@@ -16,7 +16,7 @@ from jax import lax
 
 from poolscope.pooling.blur import anti_aliased
 from poolscope.pooling.parameters import draws, initial_parameter, learned_value
-from poolscope.pooling.table import find_pool
+from poolscope.pooling.table import find_pool, name_layer
 from poolscope.spec.declaration import Operator
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import make_window
@@ -216,11 +216,6 @@ def layer_class(name: str) -> type[Pool]:
     }
     contents |= {"__module__": "poolscope.pooling"}
     return type(name_layer(name), (Pool,), contents)
-
-
-def name_layer(name: str) -> str:
-    """The name of the class of an operator's layers: MaxBlurPool of "max_blur"."""
-    return "".join(part.capitalize() for part in name.split("_")) + "Pool"
 
 
 def _layer_signature(operator: Operator) -> inspect.Signature:

@@ -53,6 +53,11 @@ def find_pool(name: str) -> Function:
     return POOLS[name]
 
 
+def name_layer(name: str) -> str:
+    """The name of the class of an operator's layers: MaxBlurPool of "max_blur"."""
+    return "".join(part.capitalize() for part in name.split("_")) + "Pool"
+
+
 def size_by_window(function: Function, operator: Operator) -> Function:
     """An operator that takes an output_size, made to take a window whose geometry gives that size."""
 
