@@ -1,6 +1,7 @@
 """poolscope: what pooling does to convolutional networks.
 
-`poolscope.load("study")` gives a study's tidy tables in Python and notebooks; `poolscope.pooling` has the layers.
+`poolscope.sweep("pool=max,avg", ...)` trains and `poolscope.load("study")` gives a study's tidy tables, in Python and
+notebooks; `poolscope.pooling` has the layers.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import importlib
 from typing import Any
 
 __version__ = "0.1.0"
-_LAZY = {"load": "poolscope.reports.load", "Study": "poolscope.reports.load"}
+_LAZY = {"load": "poolscope.reports.load", "Study": "poolscope.reports.load", "sweep": "poolscope.commands.sweep"}
 
 
 def __getattr__(name: str) -> Any:

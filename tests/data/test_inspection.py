@@ -77,6 +77,10 @@ def test_a_sweep_says_once_what_is_odd_and_refuses_before_training(tmp_path: Pat
     assert status == 0
     assert errors.count("unbalanced: data.train has 8 images of tom and 5 of kit") == 1
     assert errors.count("images of 'val' are in none of data.train, data.val and data.test") == 1
+    assert run_command("report", "adhoc", "--results", f"{tmp_path}/results")[0] == 0
+    report = (tmp_path / "results" / "adhoc" / "report.md").read_text(encoding="utf-8")
+    assert "\n| class | test images | max | avg |\n" in report
+    assert "\n| kit | 2 |" in report
     (folder / "test" / "kit" / "0.png").unlink()
     (folder / "test" / "kit" / "1.png").unlink()
     (folder / "test" / "kit").rmdir()

@@ -10,6 +10,7 @@ import pytest
 from poolscope.reports.comparison import (
     say_missing,
     say_unlearned,
+    show_classes,
     show_comparison,
     show_contrasts,
     show_interval,
@@ -90,3 +91,24 @@ def test_missing_runs_are_counted_by_status() -> None:
     missing = pd.DataFrame({"status": ["failed", "failed", "not recorded"]})
     assert "(2 failed, 1 not recorded)" in say_missing(missing)
     assert say_missing(missing.iloc[:0]).startswith("None")
+
+
+def test_balanced_accuracy_has_a_column_where_runs_have_it() -> None:
+    assert "balanced accuracy (%)" not in show_comparison(compare_arms(RUNS))
+    shown = show_comparison(compare_arms(RUNS.assign(balanced_accuracy=0.5)))
+    assert shown["balanced accuracy (%)"].tolist() == ["50.00 ± 0.00"] * 2
+
+
+def test_classes_are_rows_and_arms_columns() -> None:
+    numbers = {"n": 3, "mean": 0.5, "low": 0.25, "high": 0.75}
+    rows = [
+        {"setting": "cats", "arm": arm, "class": label, "images": images} | numbers
+        for arm, label, images in (("max", "tom", 1200), ("max", "kit", 3), ("avg", "tom", 1200))
+    ]
+    shown = show_classes(pd.DataFrame(rows))
+    assert shown.to_dict("list") == {
+        "class": ["tom", "kit"],
+        "test images": ["1,200", "3"],
+        "max": ["50.00 ± 25.00"] * 2,
+        "avg": ["50.00 ± 25.00", ""],
+    }
