@@ -15,6 +15,7 @@ const check = (holds, what) => {
   if (!holds) found.problems.push(what);
 };
 
+const DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==";
 const VIEWS = ["#pool", "#pool?way=backward&a=soft&b=median&k=3&s=1&p=SAME", "#shift?dx=1&in=rings", "#stack", "#evidence?study=strength"];
 
 const WIDTHS = (process.env.WIDTHS ?? "390,1280,1920").split(",").map(Number);
@@ -74,6 +75,12 @@ async function use(page, place, width) {
   await see("window 4 of 4", "the arrow and end keys move the window");
   await page.getByLabel("Rows of numbers").fill("1 2\n3 x");
   await see("“x” is no number", "a mistake gets a sentence");
+
+  await page.locator("label").filter({ hasText: "Your own" }).click();
+  await page.getByLabel(/never leaves this page/).setInputFiles({ name: "dot.png", mimeType: "image/png", buffer: Buffer.from(DOT, "base64") });
+  await see("32 × 32, 3 channels", "one's own picture is read");
+  await page.getByLabel(/never leaves this page/).setInputFiles({ name: "words.png", mimeType: "image/png", buffer: Buffer.from("no picture") });
+  await see("words.png can't be read", "a file that is no picture gets a sentence");
 
   await page.goto(`${address}#shift`);
   const image = page.getByRole("slider", { name: "Image, moved" });

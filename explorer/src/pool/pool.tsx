@@ -9,9 +9,10 @@ import type { Route } from "../state";
 import { Command, Field, Segmented, ToSettings } from "../ui";
 import { Card } from "./card";
 import { OperatorPanel, WindowPanel } from "./controls";
-import { windowTaps } from "./formula";
+import { differentiateOutput, windowTaps } from "./formula";
 import { type Chosen, TUTORIAL, choose, writeCommand } from "./settings";
 import { SourcePanel, useSource } from "./source";
+import { isDrawn } from "./weights";
 
 export function PoolView({ route }: { route: Route }) {
   const source = useSource(route);
@@ -136,7 +137,10 @@ function Stage(props: { route: Route; map: Numbers; picture: boolean; name: stri
         ))}
       </div>
       <section class="after">
-        <h2 class="quiet">{picture ? "The same operators on a matrix, in a terminal" : "The same in a terminal"}</h2>
+        <h2 class="quiet">
+          {picture ? "The same operators on a matrix, in a terminal" : "The same in a terminal"}
+          {chosen.some(({ facts }) => isDrawn(facts)) && "; weights are drawn anew there"}
+        </h2>
         <Command text={writeCommand(chosen, picture ? "" : route.get("m", TUTORIAL).replace(/\//g, " / "), backward ? writeGradient(given, place, typed) : "")} />
       </section>
     </div>
@@ -162,7 +166,7 @@ function InputMap(props: {
   const { window, pooled } = chosen;
   const pads = pooled && chosen.facts.kind !== "none" ? ([axisPads(map.height, 0, window), axisPads(map.width, 1, window)] as Window["padding"]) : [[0, 0], [0, 0]];
   const dropped: [number, number] = pooled && chosen.facts.kind !== "none" ? [axisDropped(map.height, 0, window), axisDropped(map.width, 1, window)] : [0, 0];
-  const taps = pooled ? windowTaps(chosen, map, place) : [];
+  const taps = pooled ? listTaps(chosen, map, place) : [];
   const notes = [
     dropped[0] ? plural(dropped[0], "row") : "",
     dropped[1] ? plural(dropped[1], "column") : "",
@@ -191,6 +195,20 @@ function InputMap(props: {
     </figure>
   );
 }
+
+/** The window's cells; of an operator that sees the whole map those that count, where they are few. */
+function listTaps(chosen: Chosen, map: Numbers, place: { row: number; column: number; channel: number }): [number, number][] {
+  const taps = windowTaps(chosen, map, place);
+  if (taps.length || chosen.facts.kind === "none") return taps;
+  const channel = Math.min(place.channel, chosen.pooled!.channels - 1);
+  const slopes = differentiateOutput(chosen, { ...place, channel });
+  const counting = Array.from({ length: map.height * map.width }, (_, cell) => cell).filter((cell) =>
+    Array.from({ length: map.channels }, (_, k) => slopes[cell * map.channels + k]).some((slope) => Math.abs(slope) > 1e-12),
+  );
+  return counting.length > MOST_COUNTING ? [] : counting.map((cell) => [Math.floor(cell / map.width), cell % map.width]);
+}
+
+const MOST_COUNTING = 36;
 
 function describeInput(map: Numbers, place: { row: number; column: number }, taps: [number, number][]): string {
   const small = map.channels === 1 && map.values.length <= 64;

@@ -53,12 +53,12 @@ export const bins = (n: number, output: number): number[][] =>
 
 const between = (first: number, last: number): number[] => Array.from({ length: last - first + 1 }, (_, i) => first + i);
 
-/** The first largest cell of each bin, along rows, then columns. */
+/** The first largest cell of each bin: along columns, then rows, so that of equals it is the first in row-major order. */
 function largestOfBins(t: Tape, x: FeatureMap, rows: number[][], columns: number[][]): FeatureMap {
-  const down = makeMap(rows.length, x.width, x.channels, (row, column, channel) =>
-    firstLargest(t, rows[row].map((r) => at(x, r, column, channel))),
+  const across = makeMap(x.height, columns.length, x.channels, (row, column, channel) =>
+    firstLargest(t, columns[column].map((c) => at(x, row, c, channel))),
   );
   return makeMap(rows.length, columns.length, x.channels, (row, column, channel) =>
-    firstLargest(t, columns[column].map((c) => at(down, row, c, channel))),
+    firstLargest(t, rows[row].map((r) => at(across, r, column, channel))),
   );
 }
