@@ -152,6 +152,14 @@ def test_the_page_has_every_run_with_its_command(reported: tuple[Path, Report]) 
     assert all(f"<td>{digest}</td>" in text for digest in runs["digest"])
 
 
+def test_every_dot_of_a_figure_leads_to_its_arm_among_the_runs(reported: tuple[Path, Report]) -> None:
+    page = check_page((reported[1].folder / "report.html").read_text())
+    arms = {arm["data-run"] for arm in page.find("details") if "data-run" in arm}
+    dots = [dot["data-run"].rpartition("|") for dot in page.find("g") if dot.get("class") == "run"]
+    assert len(dots) >= len(pd.read_csv(reported[1].folder / "tables" / "runs.csv").query("status == 'done'"))
+    assert {arm for arm, _, _ in dots} <= arms
+
+
 def test_every_figure_of_markdown_exists(reported: tuple[Path, Report]) -> None:
     folder = reported[1].folder
     linked = re.findall(r"\]\((figures/[^)]+)\)", (folder / "report.md").read_text())

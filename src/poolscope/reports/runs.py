@@ -19,9 +19,13 @@ METRICS = {
 
 @dataclass(frozen=True)
 class ArmRuns:
-    """One arm in one setting: its name, the command that trains all its seeds, and a row of texts per seed."""
+    """One arm in one setting: its name, the command that trains all its seeds, and a row of texts per seed.
+
+    key: setting|arm, as points of the figures have it.
+    """
 
     name: str
+    key: str
     command: str
     runs: pd.DataFrame
 
@@ -35,6 +39,7 @@ def list_arm_runs(labelled: pd.DataFrame) -> list[ArmRuns]:
         listed.append(
             ArmRuns(
                 name=f"{setting}: {arm}" if several else str(arm),
+                key=f"{setting}|{arm}",
                 command=f"{write_command(runs.iloc[0].to_dict())} 'seeds=[{seeds}]'",
                 runs=_show_runs(runs),
             )

@@ -202,7 +202,7 @@ def _section_curves(
             if f"val_{metric}" in kept and kept[f"val_{metric}"].notna().any():
                 caption = (
                     f"{setting}: {metric} over epochs; mean and 95 % t band over seeds; thin lines are single seeds. "
-                    f"The panel is chosen for the last three quarters of training. {say_protocol(runs)}"
+                    f"The panel holds every mean; single seeds and bands may leave it. {say_protocol(runs)}"
                 )
                 name = _name_plot(f"curves_{metric}", str(setting), done)
                 plots.append(Plot(name, plot_curves(done, curves, str(setting), metric, baselines), caption))

@@ -56,6 +56,15 @@ def test_a_strip_shows_every_seed_the_mean_and_the_interval(ax: Axes) -> None:
     assert [label.get_text() for label in ax.get_yticklabels()] == order
 
 
+def test_each_dot_of_a_strip_names_its_run(ax: Axes) -> None:
+    frame = pd.DataFrame(
+        {"setting": "mnist", "arm": "max", "operator": "max", "seed": [2, 0, 1], "accuracy": [0.92, 0.90, np.nan]}
+    )
+    draw_strip(frame, ax, "accuracy", style_arms(frame), ["max"], scale=100)
+    assert ax.collections[0].get_urls() == ["run:mnist|max|0|90.00", "run:mnist|max|2|92.00"]
+    assert list(np.asarray(ax.collections[0].get_offsets())[:, 0]) == pytest.approx([90, 92])
+
+
 def test_an_interval_of_an_accuracy_ends_at_100_percent(ax: Axes) -> None:
     frame = pd.DataFrame({"arm": "max", "operator": "max", "seed": [0, 1, 2], "test_accuracy": [0.98, 0.99, 1.0]})
     draw_strip(frame, ax, "test_accuracy", style_arms(frame), ["max"], scale=100)

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from matplotlib.figure import Figure
@@ -28,6 +29,7 @@ def make_figures() -> dict[str, Figure]:
 DRAW = """
 import errno, os, sys
 from pathlib import Path
+from xml.etree import ElementTree
 from test_files import make_figures
 from poolscope.reports.figures import files
 
@@ -102,3 +104,15 @@ def test_a_figure_that_fails_midway_leaves_the_earlier_file(tmp_path, kind, monk
     with pytest.raises(OSError, match="Input/output"):
         (save_pdf if kind == "pdf" else save_figure)(Unserialisable(), tmp_path, "accuracy")
     assert earlier.read_text() == "earlier" and len(list(tmp_path.iterdir())) <= 2
+
+
+def test_a_point_that_stands_for_a_run_has_its_title_in_the_svg_and_no_link(tmp_path):
+    figure = Figure(figsize=(2, 1))
+    names = ["run:mnist|max & min|3|97.10", "run:|avg|0|+1.20"]
+    figure.subplots().scatter([0, 1], [0, 1], urls=names)
+    save_figure(figure, tmp_path, "points", ("svg",))
+    svg = (tmp_path / "points.svg").read_text()
+    assert '<g class="run" data-run="mnist|max &amp; min|3"><title>mnist, max &amp; min, seed 3: 97.10</title>' in svg
+    assert '<g class="run" data-run="|avg|0"><title>avg, seed 0: +1.20</title>' in svg
+    assert "<a " not in svg
+    ElementTree.fromstring(svg)

@@ -49,10 +49,28 @@ def test_a_figure_has_a_row_of_panels_per_setting(tables: Tables) -> None:
     assert [panel.get_title(loc="left") for panel in figure.axes] == ["cifar10", "against max", "mnist", "against max"]
 
 
-def test_curves_and_maps_have_a_panel_per_arm(tables: Tables) -> None:
+@pytest.mark.parametrize("metric", ["accuracy", "loss"])
+def test_no_mean_curve_leaves_its_panel(tables: Tables, metric: str) -> None:
+    curves = tables.curves.copy()
+    first = curves["epoch"] == curves["epoch"].min()
+    curves.loc[first, [f"val_{metric}", f"train_eval_{metric}"]] = 0.01 if metric == "accuracy" else 9.0
+    labelled = add_arms(tables.runs)
+    figure = plot_curves(labelled, curves, "mnist", metric, find_baselines(labelled))
+    for panel in figure.axes:
+        low, high = panel.get_ylim()
+        means = [line.get_ydata() for line in panel.lines if line.get_linewidth() > 1]
+        assert len(means) == 2
+        assert all(low < value < high for mean in means for value in mean)
+
+
+def test_curves_and_maps_have_a_panel_per_arm(tables: Tables, tmp_path: Path) -> None:
     labelled = add_arms(tables.runs)
     curves = plot_curves(labelled, tables.curves, "mnist", "loss", find_baselines(labelled))
     assert [panel.get_title(loc="left") for panel in curves.axes] == ["max", "avg", "min"]
+    save_figure(curves, tmp_path, "curves")
+    (legend,) = curves.legends
+    box, width = legend.get_window_extent(), curves.bbox.width
+    assert 0 <= box.x0 < box.x1 <= width
     maps = plot_feature_maps(labelled, tables.feature_maps, "mnist")
     assert maps is not None
     assert [panel.get_title(loc="left") for panel in maps.axes[:4]] == ["test image", "max", "avg", "min"]

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize, PowerNorm
 from matplotlib.ticker import MaxNLocator
 
-from poolscope.reports.figures.style import GREY, PALE
+from poolscope.reports.figures.style import GREY, PALE, RUN
 from poolscope.statistics.inference import find_bounds, summarise
 
 Styles = Mapping[str, Mapping[str, Any]]
@@ -50,6 +50,18 @@ def find_limits(
     return float(max(low - space, bounds[0])), float(min(high + space, bounds[1]))
 
 
+def name_runs(runs: pd.DataFrame, texts: Sequence[str]) -> list[str]:
+    """Name the run behind each point of a scatter, as its `urls`; `save_figure` makes them titles of the points.
+
+    runs: columns arm, seed and, for several, setting, a row for each point. texts: what each point shows.
+    """
+    settings = runs["setting"] if "setting" in runs else [""] * len(runs)
+    return [
+        f"{RUN}{setting}|{arm}|{seed}|{text}"
+        for setting, arm, seed, text in zip(settings, runs["arm"], runs["seed"], texts, strict=True)
+    ]
+
+
 def draw_strip(
     frame: pd.DataFrame,
     ax: Axes,
@@ -65,10 +77,9 @@ def draw_strip(
     frame: columns arm, seed and `value`. zero: mark 0, for differences. Seeds and means outside of the panel
     (`find_limits`) are written at its edge.
     """
-    groups = {
-        arm: scale * frame.loc[frame["arm"] == arm, ["seed", value]].sort_values("seed")[value].dropna().to_numpy(float)
-        for arm in order
-    }
+    shown = frame.dropna(subset=[value]).sort_values("seed")
+    runs = {arm: shown[shown["arm"] == arm] for arm in order}
+    groups = {arm: scale * of_arm[value].to_numpy(float) for arm, of_arm in runs.items()}
     low, high = find_limits(groups, bounds, zero=zero)
     possible = tuple(scale * bound for bound in find_bounds(value))
     if zero:
@@ -86,6 +97,7 @@ def draw_strip(
             alpha=0.55,
             linewidths=0,
             zorder=2,
+            urls=name_runs(runs[arm], [f"{one:+.2f}" if zero else f"{one:.2f}" for one in values]),
         )
         if summary.n > 1:
             ax.plot([summary.low, summary.high], [row, row], color=look["color"], solid_capstyle="butt", zorder=3)
@@ -147,7 +159,11 @@ def draw_quadrants(frame: pd.DataFrame, ax: Axes, styles: Styles) -> Axes:
     ax.axvline(0, color=GREY, linewidth=0.8)
     for arm, group in frame.groupby("arm", sort=False):
         look = styles[str(arm)]
-        ax.scatter(group["gap"], group["test"], s=5, color=look["color"], alpha=0.3, linewidths=0, zorder=1.5)
+        names = name_runs(
+            group, [f"gap {gap:+.2f}, test {test:+.2f}" for gap, test in group[["gap", "test"]].to_numpy()]
+        )
+        looks: dict[str, Any] = {"color": look["color"], "alpha": 0.3, "linewidths": 0}
+        ax.scatter(group["gap"], group["test"], s=5, zorder=1.5, urls=names, **looks)
         gap, test = summarise(group["gap"].to_numpy()), summarise(group["test"].to_numpy())
         ax.plot([gap.low, gap.high], [test.mean, test.mean], color=look["color"], linewidth=0.7, alpha=0.7, zorder=3)
         ax.plot([gap.mean, gap.mean], [test.low, test.high], color=look["color"], linewidth=0.7, alpha=0.7, zorder=3)

@@ -17,7 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from poolscope.reports.figures.style import STYLE, styled
+from poolscope.reports.figures.style import RUN, STYLE, styled
 from poolscope.store.files import open_whole
 
 
@@ -41,7 +41,7 @@ def save_figure(
                 if path.suffix == ".svg":
                     text, facts = io.StringIO(), {"Date": None, "Creator": None, "Format": None, "Type": None}
                     FigureCanvasSVG(figure).print_svg(text, metadata=facts)
-                    file.write(number_names(text.getvalue()).encode())
+                    file.write(title_runs(number_names(text.getvalue())).encode())
                     figure.dpi = STYLE["figure.dpi"]  # as it was; Figure.savefig restores it, but draws all twice
                 else:
                     FigureCanvasAgg(figure).print_png(file, metadata={"Software": None})
@@ -86,6 +86,21 @@ def number_names(svg: str) -> str:
     hashed = dict.fromkeys(re.findall(r'\bid="([^"]*[0-9a-f]{10})"', svg))
     numbered = {name: f"{name[:-10]}{number}" for number, name in enumerate(hashed, start=1)}
     return re.sub(r'(\bid="|href="#|url\(#)([^")]+)', lambda found: found[1] + numbered.get(found[2], found[2]), svg)
+
+
+def title_runs(svg: str) -> str:
+    """Give each point that stands for a run its title, which browsers show where the pointer rests on it.
+
+    Such a point has an address from `axes.name_runs`; its group gets data-run="setting|arm|seed".
+    """
+
+    def title(found: re.Match[str]) -> str:
+        *run, text = found[1].split("|")
+        words = f"{', '.join(part for part in run[:-1] if part)}, seed {run[-1]}: {text}"
+        return f'<g class="run" data-run="{"|".join(run)}"><title>{words}</title>'
+
+    titled, points = re.subn(f'<a xlink:href="{RUN}([^"]*)"[^>]*>', title, svg)
+    return titled.replace("</a>", "</g>") if points else svg
 
 
 def _name_files(folder: str | Path, name: str, kinds: Sequence[str]) -> tuple[Path, ...]:

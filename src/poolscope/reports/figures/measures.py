@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 
+from poolscope.reports.figures.axes import name_runs
 from poolscope.reports.figures.style import GREY, WIDTH, make_grid, style_arms, styled
 from poolscope.statistics.inference import summarise
 
@@ -181,8 +182,9 @@ def plot_cost(labelled: pd.DataFrame) -> Figure:
             for arm, group in runs.groupby("arm", sort=False):
                 look, macs = styles[str(arm)], float(group["macs"].iloc[0]) / 1e6
                 accuracy = 100 * group["test_accuracy"].to_numpy(float)
-                ax.scatter(np.full(len(accuracy), macs), accuracy, s=4, color=look["color"], alpha=0.35, linewidths=0)
-                area = 12 * (float(group["parameters"].iloc[0]) / runs["parameters"].min())
+                place, names = np.full(len(accuracy), macs), name_runs(group, [f"{one:.2f}" for one in accuracy])
+                ax.scatter(place, accuracy, s=6, color=look["color"], alpha=0.35, linewidths=0, urls=names)
+                area = 30 * (float(group["parameters"].iloc[0]) / runs["parameters"].min())
                 ax.scatter(macs, accuracy.mean(), s=area, **look, label=str(arm), edgecolors="white", linewidths=0.5)
             ax.set(title=str(setting), xlabel="million multiply-accumulates per image")
             ax.margins(0.15)

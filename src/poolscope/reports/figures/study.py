@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from poolscope.reports.figures.axes import (
@@ -82,7 +83,7 @@ def plot_curves(
     scale = 100 if metric == "accuracy" else 1
     with styled():
         columns = _balance(len(arms), 4)
-        figure, axes = make_grid(len(arms), columns, 1.5, WIDTH * (0.35 + 0.65 * columns / 4), sharex=True, sharey=True)
+        figure, axes = make_grid(len(arms), columns, 1.9, sharex=True, sharey=True)
         styles = style_arms(runs)
         for place, (arm, ax) in enumerate(zip(arms, axes, strict=True)):
             baseline = baselines[setting, arm]
@@ -97,12 +98,18 @@ def plot_curves(
                 ax.set_ylabel("accuracy (%)" if metric == "accuracy" else "loss (nats, log)")
         _zoom(axes, joined, metric, scale)
         handles = [
-            Line2D([], [], color="black", linestyle=(0, (3.5, 1.5)), label="training images (train_eval)"),
-            Line2D([], [], color="black", label="validation images"),
-            Line2D([], [], color=GREY, linestyle=":", linewidth=0.9, label="validation, baseline arm"),
+            Line2D([], [], color="black", linestyle=(0, (3.5, 1.5)), label="training (train_eval)"),
+            Line2D([], [], color="black", label="validation"),
+            Line2D([], [], color="black", linewidth=0.4, alpha=0.6, label="one seed"),
+            Patch(color="black", alpha=0.15, linewidth=0, label="95 % band"),
+            Line2D([], [], color=GREY, linestyle=":", linewidth=0.9, label="validation of the baseline"),
         ]
         figure.legend(
-            handles=handles[: 2 if len(arms) == 1 else 3], loc="outside upper left", ncols=3, handlelength=2.6
+            handles=handles[: 4 if len(arms) == 1 else 5],
+            loc="outside upper left",
+            ncols=5,
+            handlelength=2.2,
+            columnspacing=1.4,
         )
     return figure
 
@@ -214,20 +221,23 @@ def _balance(panels: int, most: int) -> int:
 
 
 def _zoom(axes: Sequence[Axes], joined: pd.DataFrame, metric: str, scale: float) -> None:
-    """Limits for all panels from the last three quarters of training, where curves differ; losses in logs."""
+    """Limits for all panels: every mean, and seeds in the last three quarters of training; losses in logs."""
     columns = [column for column in (f"train_eval_{metric}", f"val_{metric}") if column in joined]
+    means = scale * joined.groupby(["arm", "epoch"])[columns].mean().to_numpy()
+    least, most = np.nanmin(means), np.nanmax(means)
     later = joined[joined["epoch"] > joined["epoch"].max() / 4]
     groups = {str(arm): scale * group[columns].to_numpy(dtype=float).ravel() for arm, group in later.groupby("arm")}
     if metric == "loss":
         groups = {arm: np.log(values[values > 0]) for arm, values in groups.items()}
         low, high = np.exp(find_limits(groups))
-        axes[0].set(yscale="log", ylim=(low, high))
+        axes[0].set(yscale="log", ylim=(min(low, 0.97 * least), max(high, 1.03 * most)))
         for ax in axes:
             ax.yaxis.set_major_locator(LogLocator(10, (1.0, 2.0, 5.0), numticks=5))
             ax.yaxis.set_major_formatter(FuncFormatter(lambda loss, _: f"{loss:g}"))
             ax.yaxis.set_minor_locator(NullLocator())
     else:
-        axes[0].set_ylim(find_limits(groups, (0, 100)))
+        low, high = find_limits(groups, (0, 100))
+        axes[0].set_ylim(min(low, least - 1), max(high, min(most + 1, 100)))
         axes[0].yaxis.set_major_locator(MaxNLocator(4))
 
 

@@ -32,6 +32,7 @@ PLACES = (
 WIDTH = 7.2  # inches; the text width of a printed page
 GREY = "#767676"
 PALE = "#C8C8C8"
+RUN = "run:"  # how the address of a point begins that stands for a run
 
 STYLE: Any = {
     "font.family": "sans-serif",

@@ -97,7 +97,28 @@
     place.hidden = false;
   }
 
+  function nameRuns() {
+    const arms = new Map([...document.querySelectorAll("details[data-run]")].map(one => [one.dataset.run, one]));
+    const title = make("p"), command = make("pre"), note = make("div", { className: "point", hidden: true }, title, command);
+    document.body.append(note);
+    for (const point of document.querySelectorAll(".run")) {
+      const [setting, arm, seed] = point.dataset.run.split("|"), details = arms.get(`${setting}|${arm}`), words = point.querySelector("title");
+      if (!details) continue; // a page without the runs: the browser shows the title
+      words.remove();
+      point.addEventListener("pointerenter", event => {
+        title.textContent = words.textContent;
+        command.textContent = details.querySelector("pre").textContent.replace(/'seeds=\[[^\]]*\]'/, `'seeds=[${seed}]'`);
+        note.hidden = false;
+        note.style.left = `${Math.max(0, Math.min(event.clientX + 12, innerWidth - note.offsetWidth - 8))}px`;
+        note.style.top = `${event.clientY + 16 + note.offsetHeight > innerHeight ? event.clientY - note.offsetHeight - 12 : event.clientY + 16}px`;
+      });
+      point.addEventListener("pointerleave", () => { note.hidden = true; });
+      point.addEventListener("click", () => { details.open = true; details.scrollIntoView({ block: "center" }); });
+    }
+  }
+
   document.querySelectorAll("table").forEach(enliven);
+  nameRuns();
   const facts = document.getElementById("runs-facts"), place = document.getElementById("any-baseline");
   if (facts && place) compareRuns(place, JSON.parse(facts.textContent));
 })();
