@@ -29,7 +29,8 @@ LOOKS: Mapping[str, Mapping[str, Any]] = {
 }
 _LINE = 0.148  # inches for a line of text
 _LETTERS = 62  # that fit beside the panel
-_TICKS = (-50, -20, -10, -5, -2, -1, 0, 1, 2, 5, 10, 20, 50)
+_TICKS = (-100, -50, -20, -10, -5, -2, -1, 0, 1, 2, 5, 10, 20, 50, 100)
+_WIDE_TICKS = (-100, -10, -2, -1, 0, 1, 2, 10, 100)  # where the axis goes on to 10 and more
 
 
 def find_look(verdict: str) -> Mapping[str, Any]:
@@ -126,7 +127,9 @@ def _set_axis(ax: Axes, verdicts: pd.DataFrame, total: float) -> None:
     ax.set_xscale("symlog", linthresh=2, linscale=1.1)
     ax.set(xlim=(-most, most), ylim=(-total, 0))
     ax.set_xlabel("effect in the claimed direction, in units of δ", fontsize=7)
-    ax.xaxis.set_major_locator(FixedLocator([tick for tick in _TICKS if abs(tick) <= most]))
+    ax.xaxis.set_major_locator(
+        FixedLocator([tick for tick in (_TICKS if most < 10 else _WIDE_TICKS) if abs(tick) <= most])
+    )
     ax.xaxis.set_major_formatter(FuncFormatter(lambda tick, _: f"{tick:g}"))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_yticks([])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -46,7 +47,7 @@ def plot_accuracy(labelled: pd.DataFrame, baselines: Baselines) -> Figure:
             of_setting = differences[differences["setting"] == setting]
             draw_strip(of_setting, right, "difference", styles, order, zero=True)
             against = {baselines[str(setting), arm] for arm in order}
-            right.set(title=f"against {against.pop() if len(against) == 1 else 'its baseline'}")
+            right.set(title=_wrap(f"against {against.pop() if len(against) == 1 else 'its baseline'}"))
             right.set(xlabel="paired difference (points)")
             right.tick_params(labelleft=False)
             for row, arm in enumerate(order):
@@ -163,7 +164,7 @@ def plot_confusion(matrices: Sequence[tuple[str, np.ndarray]]) -> Figure:
         figure, axes = make_grid(len(matrices), columns, 3.3, 3.5 * columns)
         for (title, counts), ax in zip(matrices, axes, strict=True):
             draw_confusion(counts, ax)
-            ax.set(title=title, xlabel="predicted class", ylabel="true class")
+            ax.set(title=_wrap(title), xlabel="predicted class", ylabel="true class")
     return figure
 
 
@@ -239,6 +240,11 @@ def _zoom(axes: Sequence[Axes], joined: pd.DataFrame, metric: str, scale: float)
         low, high = find_limits(groups, (0, 100))
         axes[0].set_ylim(min(low, least - 1), max(high, min(most + 1, 100)))
         axes[0].yaxis.set_major_locator(MaxNLocator(4))
+
+
+def _wrap(title: str) -> str:
+    """A title in lines that half of a page's width holds."""
+    return textwrap.fill(title, 44)
 
 
 def _numeric(values: pd.Series) -> pd.Series:
