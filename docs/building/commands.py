@@ -35,7 +35,7 @@ def run_commands(commands: Sequence[str], folder: Path, status: int = 0) -> str:
         CommandError: where one ends with another status, with its output.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    return "\n".join(_run(commands, folder, status))
+    return "\n\n".join(_run(commands, folder, status))
 
 
 def _run(commands: Sequence[str], folder: Path, status: int) -> Iterator[str]:
@@ -52,8 +52,7 @@ def _run(commands: Sequence[str], folder: Path, status: int) -> Iterator[str]:
         )
         if done.returncode != status:
             raise CommandError(f"`{command}` ended with status {done.returncode}, not {status}:\n{done.stdout}")
-        yield f"$ {command}"
-        yield from (line.rstrip() for line in done.stdout.rstrip().splitlines())
+        yield "\n".join([f"$ {command}", *(line.rstrip() for line in done.stdout.rstrip().splitlines())])
 
 
 def _environment() -> dict[str, str]:

@@ -80,7 +80,7 @@ def draw_grid(values: np.ndarray, ax: Axes, marked: Any = None) -> Axes:
     most = np.nanmax(np.abs(values)) or 1.0
     ax.imshow(np.abs(np.nan_to_num(values)) / most, cmap="Blues", vmin=0, vmax=1.6)
     for (row, column), value in np.ndenumerate(values):
-        text = "" if np.isnan(value) else f"{value:.3g}"
+        text = "" if np.isnan(value) else f"{value:.3g}" if abs(value) >= 0.1 or not value else f"{value:.2f}"
         ax.text(column, row, text, ha="center", va="center", fontsize=8, color="black" if value else GREY)
         if marked is not None and np.asarray(marked)[row, column]:
             ax.add_patch(Rectangle((column - 0.46, row - 0.46), 0.92, 0.92, fill=False, color=_ORANGE, linewidth=1.6))

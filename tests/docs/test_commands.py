@@ -21,7 +21,7 @@ def test_a_block_is_split_into_its_commands(text: str, commands: list[str]) -> N
 
 def test_a_session_shows_each_command_with_all_that_it_printed(tmp_path: Path) -> None:
     session = run_commands(["echo one > kept; cat kept", "echo bad >&2"], tmp_path / "new")
-    assert session == "$ echo one > kept; cat kept\none\n$ echo bad >&2\nbad"
+    assert session == "$ echo one > kept; cat kept\none\n\n$ echo bad >&2\nbad"
 
 
 def test_another_status_than_expected_is_a_failure_with_the_output(tmp_path: Path) -> None:
