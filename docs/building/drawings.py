@@ -18,10 +18,10 @@ from matplotlib.patches import Rectangle
 from building.evidence import read_results
 from poolscope.reports.figures.files import save_figure
 from poolscope.reports.figures.ledger import plot_verdicts
-from poolscope.reports.figures.style import GREY, PALE, WIDTH, make_grid, style_operator, styled
+from poolscope.reports.figures.style import GREY, PALE, PLACES, WIDTH, make_grid, style_operator, styled
 from poolscope.reports.pages import first_sentence, inline_svg
 
-_BLUE, _ORANGE = "#0072B2", "#E69F00"
+_BLUE, _ORANGE, _PLAIN = "#0072B2", "#E69F00", "#6B7F93"
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def show_bars(
     with styled():
         figure, (ax,) = make_grid(1, 1, 0.7 + 0.22 * len(bars), WIDTH)
         places = np.arange(len(bars))[::-1]
-        colours = [style_operator(str(name).split()[0])["color"] for name in bars.index]
+        colours = [style_operator(str(name))["color"] if name in PLACES else _PLAIN for name in bars.index]
         if errors is None:
             ax.barh(places, bars.to_numpy(), height=0.62, color=colours)
         else:

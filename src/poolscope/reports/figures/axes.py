@@ -183,8 +183,8 @@ def draw_quadrants(frame: pd.DataFrame, ax: Axes, styles: Styles) -> Axes:
     means = frame.groupby("arm", sort=False)[["gap", "test"]].mean()
     inside = means["gap"].between(*ax.get_xlim()) & means["test"].between(*ax.get_ylim())
     if not inside.all():
-        names = ", ".join(str(arm) for arm in means.index[~inside])
-        ax.text(0.5, 0.08, f"outside: {names}", transform=ax.transAxes, color=GREY, fontsize=6, ha="center")
+        others = ", ".join(str(arm) for arm in means.index[~inside])
+        ax.text(0.5, 0.08, f"outside: {others}", transform=ax.transAxes, color=GREY, fontsize=6, ha="center")
     corners = (
         (0.01, 0.99, "generalises better"),
         (0.99, 0.99, "fits better"),

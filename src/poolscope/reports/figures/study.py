@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -52,9 +53,10 @@ def plot_accuracy(labelled: pd.DataFrame, baselines: Baselines) -> Figure:
             right.tick_params(labelleft=False)
             for row, arm in enumerate(order):
                 if baselines[str(setting), arm] == arm:
-                    right.text(
-                        0, row, "baseline ", color=GREY, fontsize=6.5, fontstyle="italic", va="center", ha="right"
-                    )
+                    low, high = right.get_xlim()
+                    side = "left" if -low < 0.2 * (high - low) else "right"
+                    looks: dict[str, Any] = {"color": GREY, "fontsize": 6.5, "fontstyle": "italic", "va": "center"}
+                    right.text(0, row, " baseline ", ha=side, **looks)
     return figure
 
 
