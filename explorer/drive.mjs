@@ -18,6 +18,12 @@ const check = (holds, what) => {
 const DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==";
 const VIEWS = ["#pool", "#pool?way=backward&a=soft&b=median&k=3&s=1&p=SAME", "#shift?dx=1&in=rings", "#stack", "#evidence?study=strength"];
 
+const HOSTILE = [
+  "#nosuch", "#pool?", "#pool?k=abc&s=0&d=99&p=x", "#pool?k=9&m=1", "#pool?a=nosuch&b=nosuch&at=-3,x&ch=99", "#pool?a=none&b=none",
+  "#pool?m=&way=backward&ct=own&cm=x", "#pool?p=9,9,9,9&way=backward", "#pool?a=lift&k=3&s=3", "#pool?in=own", "#pool?in=picture&pic=99&a=lps&b=wavelet_bands",
+  "#pool?a=lp&a.p=-1&b=tree&b.draw=x", "#pool?m=%3Cimg%20src=x%3E", "#shift?k=0&s=99&dx=1e9&in=nosuch", "#shift?a=space_to_depth&b=lift", "#shift?in=own&s=3",
+  "#stack?n=1&l=", "#stack?n=4&l=c9 p0 x", "#evidence?study=nosuch&y=nosuch&base=nosuch&off=max|avg&run=x:y&claim=99", "#evidence?study=strength&set=nosuch",
+];
 const WIDTHS = (process.env.WIDTHS ?? "390,1280,1920").split(",").map(Number);
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
 for (const width of WIDTHS) {
@@ -42,6 +48,12 @@ for (const width of WIDTHS) {
         found.violations.push(`${place} ${view}: ${id}: ${nodes.slice(0, 3).map((node) => node.html.slice(0, 120)).join(" | ")}`);
       }
     }
+    for (const view of width === WIDTHS[0] && colorScheme === "light" ? HOSTILE : []) {
+      await page.goto(`${address}${view}`);
+      await page.waitForTimeout(50);
+      check((await page.locator("main").innerText()).length > 40, `${view}: nothing is shown`);
+      check((await page.locator("main img[src=x]").count()) === 0, `${view}: text became markup`);
+    }
     await use(page, place, width).catch((error) => found.problems.push(`${place}: ${error.message.slice(0, 300)}`));
     await context.close();
   }
@@ -51,7 +63,11 @@ console.log(JSON.stringify(found));
 
 /** A visit: type, click, step, go back and forward, drag, choose a run. */
 async function use(page, place, width) {
-  const see = async (text, what) => check((await page.locator("main").innerText()).includes(text), `${place}: ${what}`);
+  const shown = (text) => document.querySelector("main").innerText.includes(text);
+  const see = async (text, what) => {
+    const seen = page.waitForFunction(shown, text, { timeout: 4000 });
+    check(await seen.then(() => true, () => false), `${place}: ${what}`);
+  };
   await page.goto(`${address}#pool`);
   await page.reload();
   await page.getByLabel("Rows of numbers").fill("9 1\n2 3");

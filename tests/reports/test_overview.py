@@ -17,6 +17,7 @@ import poolscope.reports.index
 import poolscope.reports.overview
 import poolscope.statistics.claims
 import poolscope.statistics.tables
+from poolscope.reports.explorer import read_facts
 from poolscope.reports.overview import Overview, build_overview
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import shipped
@@ -47,6 +48,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Overview, dic
             for seed in range(3)
         ],
     )
+    (results / "explorer").mkdir()
+    (results / "explorer" / "index.html").touch()
     with pytest.MonkeyPatch.context() as patch:
         reading, counting = poolscope.reports, poolscope.statistics
         for module in (reading.index, reading.overview, counting.claims, counting.tables):
@@ -61,6 +64,15 @@ def test_everything_is_the_same_when_built_again(built: tuple[Path, Overview, di
     assert {path: path.read_bytes() for path in again.files} == contents
     suffixes = {path.suffix for path in contents}
     assert suffixes == {".csv", ".md", ".svg", ".png", ".pdf", ".tex", ".bib", ".html"}
+
+
+def test_an_explorer_that_is_there_gets_the_studies(built: tuple[Path, Overview, dict[Path, bytes]]) -> None:
+    results, _, contents = built
+    facts = read_facts(contents[results / "explorer" / "index.html"].decode())
+    assert [study["study"] for study in facts["studies"]] == ["made"]
+    assert facts["home"] is True
+    assert {claim["number"] for claim in facts["claims"]} >= {3, 4}
+    assert '<a href="explorer/index.html">' in (results / "index.html").read_text(encoding="utf-8")
 
 
 def test_the_ledger_has_studied_counted_and_waiting_contrasts(built: tuple[Path, Overview, dict[Path, bytes]]) -> None:
