@@ -31,6 +31,7 @@ from poolscope.spec.config import SETTINGS, RunConfig, to_config
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import record_path, runs_folder
 from poolscope.spec.plan import Plan, plan_network
+from poolscope.spec.points import launching, take_points
 from poolscope.store.environment import write_environment
 from poolscope.store.finished import FinishedRuns, identify, open_finished
 from poolscope.store.record import read_record
@@ -42,6 +43,7 @@ _ENGINES = ("hydra/launcher", "hydra/sweeper")
 _EXAMPLES = """
   One run:     poolscope train data=mnist pool=avg pool.window=3 pool.stride=2 model.blocks=4
   A sweep:     poolscope train -m data=mnist pool=max,avg pool.window=2,3 seeds=[0,1,2] study=mine
+  Linked keys: poolscope train -m 'zip(pool=max,avg optim.learning_rate=0.05,0.1)' or 'points(table.csv)'
   A study:     poolscope train experiment=pool_type
   In parallel: add hydra/launcher=local
   Completion:  eval "$(poolscope -sc install=bash)"
@@ -148,8 +150,9 @@ def train(overrides: Sequence[str], multirun: bool = False, config_dir: str | No
                 display.watch(watched)
             task = partial(run_job, progress=display) if composed.launcher == "basic" else run_job
             with (
-                _fit_workers(composed.launcher, overrides) as fitted,
+                _fit_workers(composed.launcher, take_points(overrides)[0]) as fitted,
                 open_hydra(fitted, config_dir, composing=False) as (hydra, given),
+                launching(composed.jobs),
             ):
                 launch = hydra.multirun if composed.multirun else hydra.run
                 mode = "MULTIRUN" if composed.multirun else "RUN"

@@ -9,7 +9,7 @@ import copy
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -36,6 +36,7 @@ from poolscope.spec.extensions import find_datasets, find_measurements
 from poolscope.spec.operators import OPERATORS
 from poolscope.spec.overrides import quote_text
 from poolscope.spec.paths import shipped
+from poolscope.spec.points import Points, list_keys, multiply, take_points
 
 MOST_JOBS = 10_000
 _ENGINES = {  # choices that need an optional package of the same name
@@ -53,6 +54,7 @@ class Composed:
     multirun: bool
     launcher: str
     complete: bool  # False where a sweeper chooses later jobs by the results of earlier ones
+    jobs: list[list[str]] = field(default_factory=list)  # overrides of each job, where keys are linked
 
 
 @cache
@@ -86,8 +88,9 @@ def compose_runs(
 
     Raises PoolscopeError with one sentence for the first one that can't be, or where there are more than most_jobs.
     """
-    with open_hydra(overrides, config_dir) as (hydra, given):
-        return _compose_runs(hydra, given, multirun, most_jobs)
+    plain, groups = take_points(overrides)
+    with open_hydra(plain, config_dir) as (hydra, given):
+        return _compose_runs(hydra, given, multirun, most_jobs, groups)
 
 
 @contextmanager
@@ -158,18 +161,23 @@ def compose_shown(hydra: Any, given: list[str]) -> DictConfig:
     return composed
 
 
-def _compose_runs(hydra: Any, given: list[str], multirun: bool, most_jobs: int) -> Composed:
+def _compose_runs(
+    hydra: Any, given: list[str], multirun: bool, most_jobs: int, groups: Sequence[Points] = ()
+) -> Composed:
     first = compose_one(hydra, given, multirun)
     sweeps = multirun or first.hydra.mode == RunMode.MULTIRUN
     launcher = str(first.hydra.runtime.choices["hydra/launcher"])
+    if groups and (not sweeps or first.hydra.runtime.choices["hydra/sweeper"] != "basic"):
+        raise PoolscopeError("zip(...) and points(...) make a sweep: add -m, and leave hydra/sweeper as it is.")
     if not sweeps:
         return Composed([to_config(_without_hydra(first))], False, launcher, True)
     if first.hydra.runtime.choices["hydra/sweeper"] != "basic":
         return Composed([to_config(_without_hydra(first))], True, launcher, False)
-    configs = [to_config(job) for job in _compose_jobs(_list_jobs(first, given, most_jobs))]
+    jobs = multiply(_list_jobs(first, given, most_jobs, groups), groups)
+    configs = [to_config(job) for job in _compose_jobs(jobs)]
     if not configs:
         raise PoolscopeError(f"{' '.join(given)[:200]} makes no job, because a sweep in it has no values.")
-    return Composed(configs, True, launcher, True)
+    return Composed(configs, True, launcher, True, jobs if groups else [])
 
 
 def _check_files(folder: Path) -> None:
@@ -198,12 +206,17 @@ def _count_nodes(node: yaml.Node | None, known: dict[int, float]) -> float:
     return known[id(node)]
 
 
-def _list_jobs(first: DictConfig, overrides: list[str], most: int) -> list[list[str]]:
-    """The overrides of each job, as Hydra's basic sweeper makes them: the command line's over the experiment's grid."""
-    grid = [f"{key}={value}" for key, value in (first.hydra.sweeper.params or {}).items()]
+def _list_jobs(first: DictConfig, overrides: list[str], most: int, groups: Sequence[Points]) -> list[list[str]]:
+    """The overrides of each job, as Hydra's basic sweeper makes them: the command line's over the experiment's grid.
+
+    most: jobs that there may be, those of linked keys included.
+    """
+    linked = list_keys(groups)
+    grid = [f"{key}={value}" for key, value in (first.hydra.sweeper.params or {}).items() if key not in linked]
     parsed = _parse([*grid, *overrides])
     check_choices(parsed, GlobalHydra.instance().config_loader())
     jobs = {override.key_or_group: _count_values(override) for override in parsed if override.is_sweep_override()}
+    jobs |= {"zip(...)": float(math.prod(map(len, groups)))} if groups else {}
     if math.prod(jobs.values()) > most:
         named = max(jobs, key=lambda key: jobs[key])
         raise PoolscopeError(
