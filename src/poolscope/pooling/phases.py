@@ -204,7 +204,8 @@ def tips_pool(
     share (i, j) with phase (j, i). Since the bins have fixed places, a shift changes the shares: unlike aps and lps it
     isn't invariant by its form. Raises PoolscopeError if the kernel isn't (3, 3, C) or the window doesn't fit.
     (Saha & Gokhale 2025. The paper claims the highest consistency and the least bias to maxima of all operators that
-    it compares, after training with its losses; measured here before training only, by `poolscope measure`.)
+    it compares, after training with its losses; measured here before training only, by `poolscope measure
+    --invariance`.)
 
     Example:
         >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]

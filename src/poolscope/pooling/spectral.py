@@ -64,7 +64,8 @@ def frequency_pool(x: jax.Array, output_size: int | Sequence[int]) -> jax.Array:
     defines it; `spectral_pool` keeps half of that frequency's cosine, whose sine a shift would need. How the paper
     treats that frequency was not found. x: (..., H, W, C); gain 1. Raises PoolscopeError if output_size is below 1.
     (Zhang 2021. The paper claims equivariance to shifts without aliasing, and better accuracy and consistency; the
-    equivariance holds by test, networks trained with it were not measured here.)
+    equivariance holds by test, but ReLU aliases again: untrained networks with it see shifts, by `poolscope measure
+    --invariance`. Trained ones were not measured here.)
 
     Example:
         >>> wave = jnp.array([[1.0, -1.0, 1.0, -1.0]])[..., None]
@@ -96,7 +97,8 @@ def flc_pool(x: jax.Array, output_size: int | Sequence[int]) -> jax.Array:
     complex; `spectral_pool` is the same without the magnitude, up to that frequency. x: (..., H, W, C); the output
     isn't negative. Scaled to gain 1; the authors' first code has gain HW/(H'W'), their later code 1. Raises
     PoolscopeError if output_size isn't at least 1. (Grabinski et al. 2022. The paper claims downsampling free of
-    aliasing and robustness to attacks after fast adversarial training; not measured here.)
+    aliasing and robustness to attacks after fast adversarial training. Measured here: untrained networks with it see
+    shifts, by `poolscope measure --invariance`; robustness wasn't.)
 
     Example:
         >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
