@@ -57,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--hydra-help", action="store_true", help="Hydra's own help")
     parser.add_argument("-m", "--multirun", action="store_true", help="a sweep: keys may have several values")
     parser.add_argument("-r", "--run", action="store_true", help="no sweep (the default)")
+    parser.add_argument("--dry-run", action="store_true", help="check and list the jobs, their runs, hours and bytes")
     parser.add_argument("-cd", "--config-dir", metavar="DIR", help="folder of configuration files of your own")
     parser.add_argument("-c", "--cfg", choices=("job", "hydra", "all"), help="print the configuration, train nothing")
     parser.add_argument("-p", "--package", help="with --cfg: only this part, such as model")
@@ -86,6 +87,13 @@ def run(options: argparse.Namespace) -> int:
                 hydra.show_info(options.info, "train", overrides)
             else:
                 _print_config(hydra, overrides, options)
+    elif options.dry_run:
+        from poolscope.commands.dry_run import describe_jobs
+
+        configs = compose_runs(options.overrides, options.multirun, options.config_dir).configs
+        finished = open_finished(configs[0].results, configs[0].study)
+        check_jobs(configs, finished, open_console(stderr=True))
+        describe_jobs(configs, finished)
     else:
         return train(options.overrides, options.multirun, options.config_dir)
     return 0
