@@ -13,7 +13,7 @@ import pytest
 
 from poolscope.kernels.malloc import keep_freed_memory
 
-STEPS = 20
+STEPS = 12
 # A step of this network holds 80 MB of temporaries: more than an arena of a thread's own can, so that without
 # keep_freed_memory, or with a late call of it, each of the steps faults 20,000 pages in.
 NETWORK = (

@@ -17,10 +17,13 @@ from poolscope.spec.paths import record_path
 from poolscope.statistics.tables import collect
 
 
+@pytest.mark.parametrize("count", [25, pytest.param(120, marks=pytest.mark.long)])
 @pytest.mark.parametrize("attempt", [try_table, try_record])
-def test_random_changes_are_refused_or_kept(attempt: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_random_changes_are_refused_or_kept(
+    attempt: Any, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(os, "fsync", lambda file: None)
-    outcomes = {attempt(random.Random(f"tests {number}"), tmp_path) for number in range(60)}
+    outcomes = {attempt(random.Random(f"tests {number}"), tmp_path) for number in range(count)}
     assert outcomes == {"refused", "unchanged", "taken as given"}
 
 

@@ -31,12 +31,13 @@ def _impulses(side: int) -> tuple[np.ndarray, np.ndarray, Parts]:
 @pytest.mark.parametrize("probe", ["marginal", "full"])
 @pytest.mark.parametrize(("k", "rmse"), [(1, 0), (2, 0.5), (3, 0.816), (4, 1.118)])
 def test_an_impulse_is_located_up_to_its_window(k: int, rmse: float, probe: str) -> None:
-    images, places, parts = _impulses(24)
+    side = 12
+    images, places, parts = _impulses(side)
     assert rmse == pytest.approx(math.sqrt((k**2 - 1) / 12), abs=1e-3)
     for operator in (avg_pool, max_pool):
-        found = location_error(pool_maps(operator, images, k), places, 24, parts=parts, probe=probe, alphas=(1e-10,))
+        found = location_error(pool_maps(operator, images, k), places, side, parts=parts, probe=probe, alphas=(1e-10,))
         assert found.value == pytest.approx(math.sqrt((k**2 - 1) / 12), abs=1e-4)
-        assert found.r2 == pytest.approx(1 - (k**2 - 1) / (24**2 - 1), abs=1e-6)
+        assert found.r2 == pytest.approx(1 - (k**2 - 1) / (side**2 - 1), abs=1e-6)
 
 
 def test_overlap_keeps_location() -> None:

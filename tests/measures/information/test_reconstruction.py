@@ -34,22 +34,22 @@ def test_identity_is_rebuilt_exactly(context: str) -> None:
 
 @pytest.mark.parametrize(("operator", "k"), [(avg_pool, 2), (avg_pool, 3), (subsample, 2), (subsample, 3)])
 def test_average_and_subsampling_of_white_noise_keep_one_in_k_squared(operator: Operator, k: int) -> None:
-    images = noise(20_000, 12)
+    images = noise(8_000, 12)
     after = pool_maps(operator, images, k)
     found = reconstruction_r2(images, after)
-    assert found.value == pytest.approx(1 / k**2 + (1 - 1 / k**2) * -found.d / found.n, abs=0.002)
-    assert found.value - found.bias == pytest.approx(1 / k**2, abs=0.002)
-    assert found.efficiency == pytest.approx(1, abs=0.02)
+    assert found.value == pytest.approx(1 / k**2 + (1 - 1 / k**2) * -found.d / found.n, abs=0.003)
+    assert found.value - found.bias == pytest.approx(1 / k**2, abs=0.003)
+    assert found.efficiency == pytest.approx(1, abs=0.035)
     assert found.kept == pytest.approx(1 / k**2)
     local = reconstruction_r2(images, after, context="local")
-    assert local.value == pytest.approx(1 / k**2, abs=0.003)
+    assert local.value == pytest.approx(1 / k**2, abs=0.006)
     assert (local.d, local.unit) == (9, "R2")
 
 
 @pytest.mark.parametrize(("k", "expected"), [(2, 0.1271), (3, 0.0345)])
 def test_max_of_gaussian_noise_follows_steins_lemma(k: int, expected: float) -> None:
     assert 1 / (k**4 * max_variance(k**2)) == pytest.approx(expected, abs=5e-5)
-    images = noise(20_000, 12)
+    images = noise(8_000, 12)
     found = reconstruction_r2(images, pool_maps(max_pool, images, k))
     assert found.value - found.bias == pytest.approx(expected, abs=0.003)
     local = reconstruction_r2(images, pool_maps(max_pool, images, k), context="local")
@@ -70,13 +70,13 @@ def test_max_of_rectified_noise_keeps_less_than_average() -> None:
     ("side", "window", "stride", "expected"), [(13, 3, 2, 36 / 169), (12, 2, 1, 121 / 144)], ids=["overlap", "stride 1"]
 )
 def test_overlapping_averages_keep_their_rank(side: int, window: int, stride: int, expected: float) -> None:
-    images = noise(20_000, side)
+    images = noise(8_000, side)
     found = reconstruction_r2(images, pool_maps(avg_pool, images, window, stride), alphas=(1e-10,))
-    assert found.value - found.bias == pytest.approx(expected, abs=0.002)
+    assert found.value - found.bias == pytest.approx(expected, abs=0.003)
 
 
 def test_smoothing_alone_loses_little_to_a_linear_probe_but_max_does() -> None:
-    images = noise(20_000, 12)
+    images = noise(8_000, 12)
     assert reconstruction_r2(images, pool_maps(avg_pool, images, 2, 1)).value == pytest.approx(0.8394, abs=0.003)
     assert reconstruction_r2(images, pool_maps(max_pool, images, 2, 1)).value == pytest.approx(0.32, abs=0.01)
 
@@ -86,7 +86,7 @@ def test_correlated_images_match_the_closed_form() -> None:
     axis = rho ** np.abs(np.subtract.outer(np.arange(side), np.arange(side)))
     covariance = np.kron(axis, axis)
     root = np.linalg.cholesky(covariance)
-    images = np.random.default_rng(1).standard_normal((12_000, side**2)) @ root.T
+    images = np.random.default_rng(1).standard_normal((6_000, side**2)) @ root.T
     images = images.reshape(-1, side, side, 1).astype(np.float32)
 
     def closed(rows: np.ndarray) -> float:
@@ -101,10 +101,10 @@ def test_correlated_images_match_the_closed_form() -> None:
         operator: reconstruction_r2(images, pool_maps(operator, images, 2)).value
         for operator in (avg_pool, subsample, max_pool)
     }
-    assert values[avg_pool] == pytest.approx(closed(average), abs=0.002)
-    assert values[subsample] == pytest.approx(closed(first), abs=0.002)
+    assert values[avg_pool] == pytest.approx(closed(average), abs=0.003)
+    assert values[subsample] == pytest.approx(closed(first), abs=0.003)
     assert values[subsample] < values[max_pool] < values[avg_pool]
-    assert values[max_pool] == pytest.approx(0.8918, abs=0.004)
+    assert values[max_pool] == pytest.approx(0.8918, abs=0.006)
 
 
 def test_ceiling_is_held_out_and_bounds_linear_pooling() -> None:
