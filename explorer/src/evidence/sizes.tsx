@@ -11,7 +11,7 @@ export function Sizes({ curves, measure, baseline, family }: { curves: Curve[]; 
   const sizes = [...new Set(curves.flatMap(({ points }) => points.map(({ images }) => images)))].sort((a, b) => a - b);
   const bounds = curves.flatMap(({ points }) => points.flatMap(({ summary }) => [summary.low, summary.high, summary.mean])).filter(Number.isFinite);
   const x = scaleLog([sizes[0], sizes[sizes.length - 1]], [LEFT + 18, WIDE - RIGHT]).base(2);
-  const y = scaleLinear([Math.min(0, ...bounds) * factor(measure), Math.max(0, ...bounds) * factor(measure)], [HIGH - BOTTOM, 10]).nice(5);
+  const y = scaleLinear([Math.min(0, ...bounds) * factor(measure), Math.max(0, ...bounds) * factor(measure)], [HIGH - BOTTOM, 26]).nice(5);
   const at = (value: number): number => y(value * factor(measure));
   const dodge = (i: number): number => (i - (curves.length - 1) / 2) * 5;
   const labels = placeLabels(curves.map(({ points }) => at(points[points.length - 1].summary.mean)));
@@ -29,7 +29,7 @@ export function Sizes({ curves, measure, baseline, family }: { curves: Curve[]; 
         <text key={size} class="tick" x={x(size)} y={HIGH - BOTTOM + 17}>{size.toLocaleString("en")}</text>
       ))}
       <text class="tick" x={(LEFT + WIDE - RIGHT) / 2} y={HIGH - 6}>training images (each doubling is as wide as the next)</text>
-      <text class="tick start" x={LEFT} y={8}>{isShare(measure) ? "points" : ""}</text>
+      <text class="tick start" x={4} y={12}>{isShare(measure) ? "points" : ""}</text>
       {curves.map(({ arm, points }, i) => (
         <g key={arm.arm} style={{ "--own": arm.look.color }}>
           <polyline class="trace" points={points.map(({ images, summary }) => `${x(images) + dodge(i)},${at(summary.mean)}`).join(" ")} />
