@@ -37,6 +37,14 @@ def test_intervals_stay_within_what_an_accuracy_can_be_and_runs_at_chance_are_in
     assert table.loc["avg", "test_accuracy"] == pytest.approx((0.9 + 0.1 + 0.92) / 3)
 
 
+def test_costs_are_means_over_finished_runs_and_empty_where_none_are_known() -> None:
+    runs = make_runs({"max": [0.8, 0.9, None], "avg": [0.7, 0.8, 0.9]})
+    costly = runs.assign(parameters=10, macs=[100, 200, 900, 100, 100, 100], seconds_train=[1.0, 2, 9, 4, 4, 4])
+    table = compare_arms(costly).set_index("arm")
+    assert table.loc["max", ["parameters", "macs", "seconds_train"]].tolist() == [10, 150, 1.5]
+    assert compare_arms(runs)["macs"].isna().all()
+
+
 def test_missing_runs_are_listed_with_their_reason() -> None:
     missing = list_missing(make_runs({"max": [0.8, 0.9, 0.7], "avg": [0.8, None]}))
     assert missing[["arm", "seed", "status", "reason"]].to_numpy().tolist() == [

@@ -106,7 +106,8 @@ def test_contrasts_worked_by_hand() -> None:
     assert avg["p_holm"] == pytest.approx(0.5)  # of two contrasts: min has two seeds, so p = 0.5
     assert contrasts.loc["min", "difference"] == pytest.approx(-26.0)
     assert contrasts.loc["min", "p_holm"] == pytest.approx(0.5)
-    assert "too few seeds" in avg["note"]
+    assert avg["note"] == "too few seeds for p < 0.05 (least p 0.25)"
+    assert contrasts.loc["min", "note"] == "too few seeds for p < 0.05 (least p 0.5)"
 
 
 def test_summaries_by_arm_keep_the_order_of_appearance() -> None:

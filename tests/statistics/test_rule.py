@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -63,6 +64,20 @@ def test_equivalence_is_two_one_sided_tests(mean: float, verdict: str) -> None:
     judged = judge_equivalent(mean + 0.3 * SHAPE, 1.0)
     assert judged.verdict == verdict
     assert (judged.p_hold < 0.025) == (verdict == "supported")
+
+
+@pytest.mark.parametrize("rule", [judge, judge_noninferior, judge_equivalent])
+def test_a_larger_family_needs_a_stronger_effect(rule: Any) -> None:
+    """Of several contrasts the interval is at level 1 - 0.05 / family."""
+    differences = spread(0.0 if rule is judge_equivalent else 1.0, 1.0, n=12)
+    low, high = estimate(differences).interval(1 - 0.05 / 3)
+    wide = 1.001 * max(abs(low), high) if rule is judge_equivalent else 1.0
+    single, family = (rule(differences, wide, size) for size in (1, 3))
+    assert (family.low, family.high) == pytest.approx((low, high))
+    assert single.low > family.low and single.high < family.high
+    if rule is judge_equivalent:
+        assert rule(differences, 0.999 * max(abs(low), high), 3).verdict == "inconclusive"
+        assert family.verdict == "supported"
 
 
 def test_the_interval_is_at_least_that_of_student_and_is_widened_by_the_images() -> None:

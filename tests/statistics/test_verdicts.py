@@ -177,6 +177,8 @@ def test_exact_equality_counts_seeds() -> None:
     assert row["effect"] == pytest.approx(-2 / 3)
     row = judge_one(runs.assign(consistency=1.0), exact)
     assert (row["verdict"], row["equal"]) == ("supported", 3)
+    half = judge_one(runs.assign(consistency=[0.5, 0.5, 0.53]), replace(exact, equals=0.5))
+    assert (half["equal"], half["effect"]) == (2, pytest.approx(1.0))  # points
     same = make_runs({"max": [0.8, 0.7], "avg": [0.8, 0.7]})
     assert judge_one(same, replace(BETTER, kind="exact"))["verdict"] == "supported"
 
