@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from poolscope.cli import main
+from poolscope.measures.invariance import Invariance
 from poolscope.reports.operator_tables import read_tables, show_rows
 
 
@@ -48,3 +51,22 @@ def test_one_image_to_measure_with_is_refused_before_anything_is_measured(
     assert _run("pool=max", 'data.train="train[:1]"', f"results={results}") == 2
     assert "names 1 image to measure with" in capsys.readouterr().err
     assert not results.exists()
+
+
+def test_untrained_networks_get_a_table_of_their_own(
+    results: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def pretend(pools: list, data: str, images: np.ndarray, seeds: range) -> list[dict[str, object]]:
+        asked.append(([pool.name for pool in pools], data, len(images), len(seeds)))
+        found = Invariance(1.0, 0.0, True, 0.5, 0.25, False, float("nan"), len(seeds), len(images))
+        key = {"data": data, "window": "2", "stride": "2", "network": "strided"}
+        return [key | {"pool": pool.name} | asdict(found) for pool in pools]
+
+    monkeypatch.setattr("poolscope.measures.invariance.measure_rows", pretend)
+    assert _run("--invariance", "pool=max,aps", f"results={results}") == 0
+    assert asked == [(["max", "aps"], "synthetic", 100, 5)]
+    printed = capsys.readouterr().out
+    assert "aps" in printed and "0.2500" in printed and "whole" in printed
+    assert (results / "operators" / "tables" / "invariance.csv").is_file()
