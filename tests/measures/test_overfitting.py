@@ -33,6 +33,11 @@ def test_temperature_undoes_over_confidence() -> None:
     labels = (z + rng.gumbel(size=z.shape)).argmax(1)
     assert fit_temperature(3 * z, labels) == pytest.approx(3, rel=0.05)
     train = (50 * np.eye(4)[labels], labels)
+    unsure = (0.5 * np.eye(4)[labels], labels)  # a train loss above 0 is taken off
+    difference = calibrated_gap(train, (3 * z, labels), (3 * z, labels)) - calibrated_gap(
+        unsure, (3 * z, labels), (3 * z, labels)
+    )
+    assert difference == pytest.approx(cross_entropy(*unsure), abs=1e-6)
     raw = cross_entropy(3 * z, labels) - cross_entropy(*train)
     assert calibrated_gap(train, (3 * z, labels), (3 * z, labels)) == pytest.approx(cross_entropy(z, labels), abs=1e-3)
     assert raw > 1.3 * cross_entropy(z, labels)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from hand_maps import TUTORIAL, close, maps, normal, rows
 
 from poolscope.pooling import avg_pool, haar_pool
+from poolscope.pooling.averages import _sum_slices
+from poolscope.spec.geometry import make_window
 
 pytestmark = pytest.mark.usefixtures("compiled_calls")
 
@@ -41,3 +46,21 @@ def test_haar_is_one_band_of_one_level_and_of_two_put_back_together() -> None:
     close(haar_pool(x, 2), jnp.asarray(up(*down(down(np.asarray(x))[0]))))
     close(haar_pool(x, 4), jnp.asarray(down(down(np.asarray(x))[0])[0]))
     close(haar_pool(x, 2), 2 * avg_pool(x, 2))
+
+
+@pytest.mark.parametrize(("window", "stride", "padding"), [((9, 8), 2, 3), (5, 3, 1), ((3, 8), (2, 1), "VALID")])
+def test_sums_of_many_cells_and_their_gradients_equal_loops(window: Any, stride: Any, padding: Any) -> None:
+    """Windows of more than four cells have passes of their own, above seven along an axis two of them."""
+    fitted = make_window(window, stride, padding)
+    x = np.asarray(normal(1, 12, 11, 1), np.float64)
+    (top, _), (left, _) = fitted.pads(12, 11)
+    weights = np.asarray(normal(1, *fitted.output(12, 11), 1), np.float64)
+    sums, gradient = np.zeros_like(weights), np.zeros_like(x)
+    for row, column in np.ndindex(fitted.output(12, 11)):
+        first = row * fitted.stride[0] - top, column * fitted.stride[1] - left
+        rows, columns = (slice(max(0, f), f + k) for f, k in zip(first, fitted.size, strict=True))
+        sums[0, row, column] = x[0, rows, columns].sum((0, 1))
+        gradient[0, rows, columns] += weights[0, row, column]
+    found, pull = jax.vjp(lambda x: _sum_slices(x, fitted), jnp.asarray(x, "float32"))
+    close(found, sums, 1e-4)
+    close(pull(jnp.asarray(weights, "float32"))[0], gradient, 1e-4)

@@ -66,6 +66,17 @@ def test_equivalence_is_two_one_sided_tests(mean: float, verdict: str) -> None:
     assert (judged.p_hold < 0.025) == (verdict == "supported")
 
 
+def test_under_skew_the_p_value_is_that_of_the_bootstrap() -> None:
+    """The share of the studentised means that lie as far out, itself counted, where that is more than Student's."""
+    differences = -(np.arange(8.0) ** 3)
+    mean = estimate(differences)
+    bound = mean.mean - 1.2 * mean.error
+    beyond = (mean.studentised >= 1.2 - 1e-9).sum()
+    expected = (1 + beyond) / (1 + mean.studentised.size)
+    assert expected > stats.t.sf(1.2, 7)
+    assert mean.p_above(bound) == pytest.approx(expected)
+
+
 @pytest.mark.parametrize("rule", [judge, judge_noninferior, judge_equivalent])
 def test_a_larger_family_needs_a_stronger_effect(rule: Any) -> None:
     """Of several contrasts the interval is at level 1 - 0.05 / family."""

@@ -169,6 +169,12 @@ def test_one_sided_sign_flips() -> None:
     assert permute_signs([1.0, 2.0, 3.0], "less") == pytest.approx(1.0)
 
 
+def test_an_equal_seed_counts_half_for_improvement() -> None:
+    runs = make_runs({"max": [0.9, 0.8, 0.7, 0.6], "avg": [0.8, 0.8, 0.8, 0.6]})
+    assert judge_one(runs, BETTER)["improvement"] == pytest.approx(1 / 4 + 2 / 4 / 2)
+    assert judge_one(runs, replace(BETTER, direction="lower"))["improvement"] == pytest.approx(1 / 4 + 2 / 4 / 2)
+
+
 def test_exact_equality_counts_seeds() -> None:
     exact = replace(BETTER, kind="exact", measure="consistency", baseline={}, equals=1.0)
     runs = make_runs({"max": [0.8, 0.8, 0.8]}).assign(consistency=[1.0, 1.0, 0.98])
@@ -228,6 +234,10 @@ def test_the_error_of_the_test_images_widens_the_interval() -> None:
     assert (1 + row["image_error"]) * bare["sd"] / math.sqrt(10) == pytest.approx(expected, rel=0.1)
     assert (row["high"] - row["low"]) / (bare["high"] - bare["low"]) == pytest.approx(1 + row["image_error"])
     assert math.isnan(bare["image_error"])
+    without_errors = judge_one(runs.iloc[:20], replace(BETTER, unit="log_error"))  # max makes none
+    assert without_errors["image_error"] > 0
+    runs.loc[0, "test_correct"] = pack_bits([True] * 300)
+    assert math.isnan(judge_one(runs, BETTER)["image_error"])  # of other images
 
 
 def test_an_effect_at_equal_fit_comes_from_the_curves() -> None:

@@ -55,6 +55,11 @@ def test_r2_is_that_of_the_reported_rows_against_the_fitted_mean() -> None:
     assert fit.r2 == pytest.approx(1 - error / deviation)
 
 
+def test_r2_does_not_depend_on_the_unit_of_the_targets() -> None:
+    z, x = draw()
+    assert fit_ridge(z, x / 1000, PARTS).r2 == pytest.approx(fit_ridge(z, x, PARTS).r2)
+
+
 def test_constant_features_and_targets() -> None:
     z, x = draw()
     z[:, 0] = 1 / 3
