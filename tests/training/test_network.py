@@ -316,7 +316,7 @@ def test_a_head_that_learns_is_a_module_of_the_plan_s_size() -> None:
     counted = sum(leaf.size for leaf in jax.tree.leaves(nnx.state(model, nnx.Param)))
     assert counted == plan.parameters
     x = jnp.asarray(images_like((3, 16, 16, 2)))
-    loss = jax.grad(lambda model: jnp.sum(model(x, train=True)[0] ** 2))(model)
+    loss = quick_jit(jax.grad(lambda model: jnp.sum(model(x, train=True)[0] ** 2)))(model)
     assert all(np.asarray(leaf).any() for leaf in jax.tree.leaves(nnx.state(loss, nnx.Param)["simpool_head"]))
 
 
@@ -370,5 +370,5 @@ def test_what_is_not_finite_reaches_the_logits(head: str) -> None:
     _, model = build(configure(f"model.head={head}", "model.norm=none"), (16, 16, 2), 3)
     graph, state = nnx.split(model)
     blown = jax.tree.map(lambda part: part * 1e30 if part.ndim == 4 else part, state)
-    logits = jax.jit(lambda state, x: nnx.merge(graph, state)(x, train=False)[0])(blown, jnp.ones((4, 16, 16, 2)))
+    logits = quick_jit(lambda state, x: nnx.merge(graph, state)(x, train=False)[0])(blown, jnp.ones((4, 16, 16, 2)))
     assert not np.isfinite(logits).any()
