@@ -48,7 +48,9 @@ def test_haar_is_one_band_of_one_level_and_of_two_put_back_together() -> None:
     close(haar_pool(x, 2), 2 * avg_pool(x, 2))
 
 
-@pytest.mark.parametrize(("window", "stride", "padding"), [((9, 8), 2, 3), (5, 3, 1), ((3, 8), (2, 1), "VALID")])
+@pytest.mark.parametrize(
+    ("window", "stride", "padding"), [((9, 8), 2, 3), (5, 3, 1), (5, 1, 1), ((3, 8), (2, 1), "VALID")]
+)
 def test_sums_of_many_cells_and_their_gradients_equal_loops(window: Any, stride: Any, padding: Any) -> None:
     """Windows of more than four cells have passes of their own, above seven along an axis two of them."""
     fitted = make_window(window, stride, padding)
