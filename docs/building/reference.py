@@ -104,17 +104,22 @@ def _describe_operator(operator: Operator) -> list[str]:
     facts = [("definition", f"`{operator.formula}`"), ("parameters of a layer", f"`{operator.learnable}`")]
     facts += [("gain on a constant", f"`{operator.gain}`"), ("source", operator.source)]
     facts += [("random", "in training; its expectation or best guess when evaluated")] if operator.stochastic else []
-    options = [
-        (f"`pool.{name}`", f"`{_show(option.default)}`", option.describe(), option.help)
-        for name, option in operator.options.items()
-    ]
     lines = [f"({operator.name}-pool)=", f"### {operator.name}", ""]
     lines += [f"{operator.summary[:1].upper()}{operator.summary[1:]}.", "", *_tabulate(("", ""), facts), ""]
-    lines += [*_tabulate(("key", "default", "what fits", "meaning"), options), ""] if options else []
+    lines += [*describe_options(operator), ""] if operator.options else []
     if operator.function and operator.has_layer:
         lines += _document("poolscope.pooling", operator.function)
         lines += _document("poolscope.pooling", layer_class(operator.name).__name__, members=False)
     return lines
+
+
+def describe_options(operator: Operator) -> list[str]:
+    """A table of an operator's options; no line where it has none."""
+    rows = [
+        (f"`pool.{name}`", f"`{_show(option.default)}`", option.describe(), option.help)
+        for name, option in operator.options.items()
+    ]
+    return _tabulate(("key", "default", "what fits", "meaning"), rows) if rows else []
 
 
 def _show_help(command: str) -> list[str]:

@@ -148,6 +148,14 @@ def trace_operators(pools: Sequence[PoolConfig], matrix: np.ndarray, options: ar
         console.print(f"\nDrawn in {path}")
 
 
+def apply_traced(pool: PoolConfig, matrix: np.ndarray) -> dict[str, Any]:
+    """What `reports.figures.routing.draw_routing` draws of an operator on a matrix, evaluated, its cotangent ones."""
+    from poolscope.measures.routing import trace_operator
+
+    function, note = build_function(pool, train=False, seed=0)
+    return _make_panel(describe_pool(pool, *matrix.shape) + note, trace_operator(function, matrix), pool)
+
+
 def read_cotangent(text: str | None, pool: PoolConfig, size: tuple[int, ...]) -> np.ndarray | None:
     """The weight of each output from rows of numbers, or from "ROW,COLUMN" for one output alone; None for ones.
 

@@ -1,0 +1,139 @@
+"""A page for each operator: definition, forward and backward on a 4x4, responses, what was measured, its paper.
+
+`write_operator_pages` is what Sphinx's configuration calls. Numbers come from committed tables; an operator that isn't
+in one has no line from it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from building.reference import describe_options
+from poolscope.commands.apply import apply_traced, read_matrix
+from poolscope.reports.figures.files import save_figure
+from poolscope.reports.figures.gallery import draw_impulse, draw_response
+from poolscope.reports.figures.routing import draw_routing
+from poolscope.reports.figures.style import make_grid, styled
+from poolscope.spec.config import PoolConfig
+from poolscope.spec.declaration import Operator
+from poolscope.spec.operators import OPERATORS
+
+_HERE = Path(__file__).parent
+_GALLERY = {  # column: what it is, in words
+    "gain": "gain on a constant",
+    "parameters": "parameters of the gallery's layer",
+    "photo_r2": "R² of a linear reconstruction of photographs",
+    "aliasing": "aliased share of the output's energy that varies (AC)",
+    "shift_error": "shift error",
+}
+
+
+def write_operator_pages(folder: Path, results: Path) -> list[Path]:
+    """Write <name>.md with its pictures into `folder` for each of poolscope's own operators that has a layer.
+
+    Args:
+        folder: of the pages; made where it is missing.
+        results: folder of committed results, with gallery/, benchmarks/ and every_operator/.
+
+    Returns:
+        The pages, in the catalogue's order.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tables = {
+        path: pd.read_csv(results / path, keep_default_na=False, encoding="utf-8")
+        for path in (
+            *("gallery/tables/operators.csv", "gallery/tables/impulse.csv", "gallery/tables/response.csv"),
+            *("benchmarks/operators.csv", "every_operator/tables/comparison.csv"),
+        )
+        if (results / path).is_file()
+    }
+    pages = []
+    for operator in OPERATORS.values():
+        if operator.has_layer and not operator.package:
+            pages.append(folder / f"{operator.name}.md")
+            pages[-1].write_text("\n".join(describe_operator(operator, tables, folder)) + "\n", encoding="utf-8")
+    return pages
+
+
+def describe_operator(operator: Operator, tables: dict[str, pd.DataFrame], folder: Path) -> list[str]:
+    """The lines of an operator's page; its pictures are written into `folder`."""
+    name = operator.name
+    lines = [f"# {name}", "", f"{operator.summary[:1].upper()}{operator.summary[1:]}: `{operator.formula}`", ""]
+    lines += [f"({operator.source}). Documentation of the function and the layer: [](../operators.md).", ""]
+    if options := describe_options(operator):
+        lines += ["## Options", "", *options, ""]
+    lines += ["## Forward and backward", "", f"`poolscope apply pool={name} --gradient`", ""]
+    save_figure(draw_backward(name), folder, f"{name}-backward", ["svg"])
+    lines += [f"![{name} on a 4x4 matrix and its gradient]({name}-backward.svg)", ""]
+    if figure := draw_responses(name, tables):
+        save_figure(figure, folder, f"{name}-responses", ["svg"])
+        lines += ["## Responses", "", "To an impulse, and to waves: gain (solid), its fundamental (dashed); beyond the"]
+        lines += ["line, waves are folded onto lower ones.", "", f"![responses of {name}]({name}-responses.svg)", ""]
+    if measured := list(describe_measured(name, tables)):
+        lines += ["## What was measured here", "", *measured, ""]
+    if entry := find_reference(operator.source):
+        lines += ["## Reference", "", "```bibtex", entry, "```", ""]
+    return lines
+
+
+def draw_backward(name: str) -> Figure:
+    """The operator on the tutorial's 4x4 matrix, with the gradient of the sum of its outputs."""
+    return draw_routing([apply_traced(PoolConfig(name=name), read_matrix(None))])
+
+
+def draw_responses(name: str, tables: dict[str, pd.DataFrame]) -> Figure | None:
+    """Impulse and frequency response from the gallery's tables; None where it has none."""
+    frames = [
+        tables.get(f"gallery/tables/{table}.csv", pd.DataFrame({"name": []})) for table in ("impulse", "response")
+    ]
+    impulse, response = (frame[frame["name"] == name] for frame in frames)
+    if impulse.empty or response.empty:
+        return None
+    with styled():
+        figure, (left, right) = make_grid(2, 2, 1.9)
+        draw_impulse(impulse[impulse["form"] == impulse["form"].iloc[0]], left)
+        draw_response(response, right, name).set_xlabel("cycles per pixel")
+    return figure
+
+
+def describe_measured(name: str, tables: dict[str, pd.DataFrame]) -> Iterator[str]:
+    """Lines of the committed tables that concern the operator, each with its source."""
+    gallery = _rows(tables, "gallery/tables/operators.csv", "name", name)
+    for column, words in _GALLERY.items():
+        for value in gallery.get(column, ()):
+            if value != "":
+                yield f"- {words}: {_short(value)} (`results/gallery`)"
+    cost = _rows(tables, "benchmarks/operators.csv", "contender", name)
+    for value in cost.get("ratio", ()):
+        yield f"- images per CPU-second, as a multiple of max's: {_short(value)} (`results/benchmarks`)"
+    runs = tables.get("every_operator/tables/comparison.csv", pd.DataFrame({"arm": [], "setting": []}))
+    for row in runs.to_dict("records"):
+        if str(row["arm"]).rpartition(" ")[0] == name:
+            accuracy = 100 * float(row["test_accuracy"])
+            where = f"{row['setting']}, window {str(row['arm']).rpartition(' ')[2]}, n = {row['n']}"
+            yield f"- test accuracy after 2,000 images: {accuracy:.1f} % ({where}; `results/every_operator`)"
+
+
+def find_reference(source: str) -> str:
+    """The BibTeX entry of a source such as "Zeiler & Fergus 2013"; "" where there is none."""
+    key = re.sub(r"[^a-z0-9]", "", source.rpartition(" of ")[2].lower())
+    for line in (_HERE / "operators.bib").read_text(encoding="utf-8").splitlines():
+        if line.startswith("@") and line.partition("{")[2].startswith(f"{key},"):
+            return re.sub(r", (?=[a-z]+ = \{)", ",\n  ", line[:-1]) + "\n}"
+    return ""
+
+
+def _rows(tables: dict[str, pd.DataFrame], table: str, column: str, name: str) -> pd.DataFrame:
+    frame = tables.get(table, pd.DataFrame({column: []}))
+    return frame[frame[column] == name]
+
+
+def _short(value: object) -> str:
+    number = float(value)  # type: ignore[arg-type]
+    return f"{number:,.0f}" if abs(number) >= 1000 and np.isfinite(number) else f"{number:.3g}"
