@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -68,6 +69,12 @@ copybutton_prompt_is_regexp = True
 _log = logging.getLogger(__name__)
 
 
+def _write_operator_pages(app: Sphinx) -> None:
+    """In a process of its own: JAX's threads must not be there when Sphinx forks its workers."""
+    folders = [HERE / "generated" / "operator", HERE.parent / "results"]
+    subprocess.run([sys.executable, "-m", "building.operator_pages", *map(str, folders)], check=True)
+
+
 def _finish(app: Sphinx, error: Exception | None) -> None:
     if error or app.builder.name != "html":
         return
@@ -90,4 +97,5 @@ def setup(app: Sphinx) -> None:
     """Write the reference before pages are read, and check links when all are written."""
     app.connect("autodoc-process-docstring", _read_as_prose, priority=100)  # before napoleon
     app.connect("builder-inited", lambda app: write_reference(HERE / "generated"))
+    app.connect("builder-inited", _write_operator_pages)
     app.connect("build-finished", _finish)

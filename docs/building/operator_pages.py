@@ -7,6 +7,7 @@ in one has no line from it.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -137,3 +138,7 @@ def _rows(tables: dict[str, pd.DataFrame], table: str, column: str, name: str) -
 def _short(value: object) -> str:
     number = float(value)  # type: ignore[arg-type]
     return f"{number:,.0f}" if abs(number) >= 1000 and np.isfinite(number) else f"{number:.3g}"
+
+
+if __name__ == "__main__":
+    write_operator_pages(*map(Path, sys.argv[1:]))
