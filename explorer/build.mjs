@@ -38,6 +38,8 @@ const parts = {
   arithmetic: await text({ entryPoints: ["src/core/index.ts"], format: "iife", globalName: "poolscope" }),
   app: await text({ entryPoints: ["src/main.tsx"], format: "iife", plugins: [arithmetic], jsx: "automatic", jsxImportSource: "preact" }),
 };
+// Python describes these operators and no others, so that one without a function here needs none.
+parts.operators = Object.keys(new Function(`${parts.arithmetic}; return poolscope`)().OPERATORS).join(" ");
 const html = readFileSync(join(home, "page.html"), "utf-8").replace(/\{\{ (\w+) \}\}/g, (_, name) => parts[name]);
 mkdirSync(dirname(page), { recursive: true });
 writeFileSync(page, html);

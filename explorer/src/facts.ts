@@ -1,6 +1,5 @@
 /** What Python put into the page: operators, studies and claims; and the pictures that it was built with. */
 
-import { OPERATORS as COMPUTED } from "#core";
 import pictures from "../images.json";
 
 export interface Look {
@@ -101,6 +100,5 @@ interface Facts {
 
 const block = document.getElementById("facts");
 export const FACTS: Facts = JSON.parse(block?.textContent || '{"version": "", "operators": []}');
-FACTS.operators = FACTS.operators.filter(({ name }) => name in COMPUTED);
 export const OPERATORS: Record<string, OperatorFacts> = Object.fromEntries(FACTS.operators.map((each) => [each.name, each]));
 export const PICTURES = pictures;

@@ -8,7 +8,7 @@ import pytest
 from page_checks import Page
 
 from poolscope.reports import explorer
-from poolscope.reports.explorer import build_page, describe_operators, read_facts, read_template
+from poolscope.reports.explorer import build_page, describe_operators, read_computed, read_facts, read_template
 from poolscope.reports.figures.style import style_operator
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.operators import OPERATORS
@@ -18,7 +18,7 @@ BLOCK = '<script id="facts" type="application/json">{}</script>'
 
 
 def test_operators_are_as_declared() -> None:
-    described = {each["name"]: each for each in describe_operators()}
+    described = {each["name"]: each for each in describe_operators(read_computed(read_template()))}
     assert {"none", "max", "max_blur", "spectral"} <= set(described)
     assert "conv_stride" not in described  # it acts through a convolution
     for name, facts in described.items():
@@ -63,4 +63,4 @@ def test_a_damaged_page_is_named(text: str | None, said: str, tmp_path: Path, mo
 
 def test_the_committed_page_is_up_to_date_with_the_catalogue() -> None:
     facts = read_facts((RESULTS / "explorer" / "index.html").read_text(encoding="utf-8"))
-    assert facts["operators"] == describe_operators()
+    assert facts["operators"] == describe_operators(read_computed(read_template()))

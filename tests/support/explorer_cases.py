@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from poolscope.pooling import POOLS, anti_aliased
+from poolscope.reports.explorer import read_computed, read_template
 from poolscope.spec.declaration import Choice, Operator, Switch
 from poolscope.spec.geometry import Window
 from poolscope.spec.operators import OPERATORS
@@ -36,7 +37,8 @@ INITIAL_ONLY = ("learn", "full", "depth", "grid", "hidden", "tau", "pseudorandom
 def make_groups(cases: int, seed: int = 0) -> list[dict[str, Any]]:
     """Groups of cases over all operators in turn, as even as can be."""
     rng = np.random.default_rng(seed)
-    names = [name for name in OPERATORS if name in POOLS and not OPERATORS[name].package]
+    computed = read_computed(read_template())
+    names = [name for name in OPERATORS if name in POOLS and name in computed]
     rounds = max(1, round(cases / len(names) / 24))  # a compilation costs more than a case
     per_group = -(-cases // (rounds * len(names)))
     return [make_group(OPERATORS[name], per_group, rng) for _ in range(rounds) for name in names]

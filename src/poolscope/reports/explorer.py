@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from poolscope.spec.operators import OPERATORS
 from poolscope.spec.paths import shipped
 from poolscope.store.files import RESTORE, write_text
 
+_COMPUTED = re.compile(r'<meta name="operators" content="([^"]*)">')
 _FACTS = re.compile(r'(<script id="facts" type="application/json">).*?(</script>)', re.DOTALL)
 
 
@@ -40,7 +42,8 @@ def build_page(results: str | Path, path: str | Path | None = None, overview: bo
     usual = Path(results) / "explorer" / "index.html"
     page = Path(path) if path else usual
     template = read_template()
-    facts = read_facts(template) | {"version": __version__, "operators": describe_operators(), "home": False}
+    operators = describe_operators(read_computed(template))
+    facts = read_facts(template) | {"version": __version__, "operators": operators, "home": False}
     if studies := list_evidence(results):
         home = page == usual and bool(link_home(usual.parent, overview))
         facts |= {"studies": studies, "claims": list_claims(results), "home": home}
@@ -74,8 +77,14 @@ def read_facts(page: str) -> dict[str, Any]:
     return facts
 
 
-def describe_operators() -> list[dict[str, Any]]:
-    """Poolscope's own operators that can be applied to a map, in the catalogue's order."""
+def read_computed(page: str) -> frozenset[str]:
+    """The names of the operators that a page computes: those with a function in explorer/src/core/operators."""
+    found = _COMPUTED.search(page)
+    return frozenset(found[1].split()) if found else frozenset()
+
+
+def describe_operators(computed: Collection[str]) -> list[dict[str, Any]]:
+    """Describe the operators that the page computes, in the catalogue's order."""
     return [
         {
             "name": operator.name,
@@ -93,7 +102,7 @@ def describe_operators() -> list[dict[str, Any]]:
             "look": style_operator(operator.name),
         }
         for operator in OPERATORS.values()
-        if not operator.package and (operator.has_layer or operator.name == "none")
+        if operator.name in computed
     ]
 
 
