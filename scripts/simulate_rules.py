@@ -25,10 +25,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from poolscope.statistics.claim_rule import LEVEL, decide_claim
 from poolscope.statistics.claims import Claim, Contrast, list_contrasts, read_claims
-from poolscope.statistics.ledger import LEVEL, decide_claim
+from poolscope.statistics.contrast_rule import count_shown, draw_counts
 from poolscope.statistics.random_effects import pool_contexts
-from poolscope.statistics.rule import count_shown, draw_counts
 from poolscope.statistics.tables import Tables, collect, write_csv
 from poolscope.statistics.verdicts import judge_contrasts, measure_effect
 

@@ -14,7 +14,7 @@ import pytest
 
 from poolscope.reports.figures.style import style_operator
 from poolscope.spec.operators import OPERATORS
-from poolscope.statistics.counted import judge_exactly
+from poolscope.statistics.exact_counts import judge_exactly
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
@@ -61,7 +61,7 @@ import json, sys
 from poolscope.pooling.contract import CHECKS, check_operator
 from poolscope.reports.figures.style import style_operator
 from poolscope.spec.operators import OPERATORS
-from poolscope.statistics.counted import judge_exactly
+from poolscope.statistics.exact_counts import judge_exactly
 name = sys.argv[1]
 if len(sys.argv) > 2:
     CHECKS = {check: CHECKS[check] for check in sys.argv[2:]}

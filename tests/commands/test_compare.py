@@ -16,7 +16,7 @@ from processes import run_command
 from poolscope.commands.compare import compare_strategies, find_first, judge_strategies, say_verdict
 from poolscope.spec.compose import compose_runs
 from poolscope.spec.paths import record_path
-from poolscope.statistics.rule import judge
+from poolscope.statistics.contrast_rule import judge
 
 
 def made(**accuracies: list[float]) -> pd.DataFrame:

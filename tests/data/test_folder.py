@@ -11,7 +11,7 @@ from image_folders import configure_own, write_digits, write_folder
 
 from poolscope.data.datasets import load_dataset, open_source
 from poolscope.data.folder import list_items
-from poolscope.spec.content import hash_files
+from poolscope.spec.content_hash import hash_files
 from poolscope.spec.errors import PoolscopeError
 
 

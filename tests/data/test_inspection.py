@@ -13,7 +13,7 @@ from processes import run_command
 from poolscope.data.datasets import check_readable
 from poolscope.data.inspection import check_classes, check_copies, describe_imbalance
 from poolscope.data.splits import Split
-from poolscope.spec.content import hash_files
+from poolscope.spec.content_hash import hash_files
 from poolscope.spec.errors import PoolscopeError
 
 

@@ -9,7 +9,7 @@ import pytest
 from image_folders import configure_own
 
 from poolscope.data.datasets import load_dataset, open_source
-from poolscope.spec.content import hash_files
+from poolscope.spec.content_hash import hash_files
 from poolscope.spec.errors import PoolscopeError
 
 RNG = np.random.RandomState(0)

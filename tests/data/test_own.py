@@ -12,7 +12,7 @@ from PIL import Image
 
 from poolscope.data import folder as folder_module
 from poolscope.data.datasets import load_dataset, open_source
-from poolscope.spec.content import hash_files
+from poolscope.spec.content_hash import hash_files
 from poolscope.spec.data import identify_files
 from poolscope.spec.errors import PoolscopeError
 

@@ -10,6 +10,7 @@ import yaml
 import poolscope.spec.registration as registration
 from poolscope.spec.registration import hash_registration
 
+CODE = "statistics/contrast_rule.py"
 RULE = '''"""A rule."""
 def judge(x):
     """Judge."""
@@ -26,14 +27,14 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "configs/arm/a.yaml": "optim: {learning_rate: 0.1}\n",
         "configs/arm/b.yaml": "optim: {learning_rate: 0.2}\n",
         "configs/arm/c.yaml": "optim: {learning_rate: 0.3}\n",
-        "statistics/rule.py": RULE,
+        CODE: RULE,
     }
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
     monkeypatch.setattr(registration, "shipped", lambda folder: tmp_path / folder)
     monkeypatch.setattr(registration, "_STATISTICS", tmp_path / "statistics")
-    monkeypatch.setattr(registration, "_RULE", ("rule",))
+    monkeypatch.setattr(registration, "_RULE", ("contrast_rule",))
     return tmp_path
 
 
@@ -47,8 +48,12 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("configs/experiment/made.yaml", "seeds: [0]\nhydra: {sweeper: {params: {arm: 'a,b'}}}\n", {"plan"}),
         ("configs/arm/b.yaml", "optim: {learning_rate: 0.5}\n", {"plan"}),
         ("configs/arm/c.yaml", "optim: {learning_rate: 0.5}\n", set()),
-        ("statistics/rule.py", RULE.replace("0.05", "0.1"), {"rule"}),
-        ("statistics/rule.py", RULE.replace("Judge.", "Judge it.").replace("x > 0.05", "(x >  0.05)  # so"), set()),
+        (CODE, RULE.replace("0.05", "0.1"), {"rule"}),
+        (
+            "statistics/contrast_rule.py",
+            RULE.replace("Judge.", "Judge it.").replace("x > 0.05", "(x >  0.05)  # so"),
+            set(),
+        ),
     ],
 )
 def test_what_changes_a_hash(study: Path, name: str, text: str, changed: set[str]) -> None:

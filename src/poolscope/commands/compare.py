@@ -19,8 +19,8 @@ from poolscope.spec.config import digest
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import study_folder
 from poolscope.statistics.arms import add_arms
+from poolscope.statistics.contrast_rule import TOO_FEW, Verdict, count_needed_seeds, judge
 from poolscope.statistics.inference import pair_by_seed, summarise
-from poolscope.statistics.rule import TOO_FEW, Verdict, count_needed_seeds, judge
 from poolscope.statistics.tables import collect, tally_revisions, write_csv
 from poolscope.store.finished import identify, open_finished
 from poolscope.store.revisions import describe_revisions

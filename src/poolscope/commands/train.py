@@ -29,9 +29,9 @@ from poolscope.runs.progress import Lines, LiveDisplay, describe_run
 from poolscope.spec.compose import Composed, compose_runs, compose_shown, open_hydra
 from poolscope.spec.config import SETTINGS, RunConfig, to_config
 from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.linked_keys import launching, take_points
 from poolscope.spec.paths import record_path, runs_folder
 from poolscope.spec.plan import Plan, plan_network
-from poolscope.spec.points import launching, take_points
 from poolscope.store.environment import write_environment
 from poolscope.store.finished import FinishedRuns, identify, open_finished
 from poolscope.store.record import read_record

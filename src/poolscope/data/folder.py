@@ -14,7 +14,7 @@ from poolscope.data.own import Collection, Item, open_own
 from poolscope.data.pictures import Fitting, Shape, choose_fitting, find_shape, fit_image, read_header, read_image
 from poolscope.data.splits import Source
 from poolscope.spec.config import DataConfig
-from poolscope.spec.content import SUFFIXES, hash_file, list_images, walk_files
+from poolscope.spec.content_hash import SUFFIXES, hash_file, list_images, walk_files
 from poolscope.spec.errors import PoolscopeError
 
 SPLITS = ("train", "test", "val", "valid", "validation")

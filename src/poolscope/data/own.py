@@ -17,7 +17,7 @@ from poolscope.data.partition import order_evenly, sort_naturally, split_classes
 from poolscope.data.pictures import Shape, choose_fitting
 from poolscope.data.splits import Source, Split
 from poolscope.spec.config import DataConfig
-from poolscope.spec.content import hash_files
+from poolscope.spec.content_hash import hash_files
 from poolscope.spec.data import find_files
 from poolscope.spec.errors import PoolscopeError
 from poolscope.store.files import write_text

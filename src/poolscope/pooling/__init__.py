@@ -48,8 +48,8 @@ from poolscope.pooling.heads import (
     spatial_pyramid_pool,
 )
 from poolscope.pooling.indices import max_pool_with_indices, max_unpool
+from poolscope.pooling.lookup import POOLS, find_pool, name_layer
 from poolscope.pooling.phases import space_to_depth
-from poolscope.pooling.table import POOLS, find_pool, name_layer
 from poolscope.spec.declaration import Choice, Learned, Real, Sizes, Switch, Whole
 from poolscope.spec.operators import OPERATORS
 from poolscope.spec.plugins import import_plugin

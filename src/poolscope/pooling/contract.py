@@ -16,7 +16,7 @@ from flax import nnx
 
 from poolscope.pooling.blur import blur_pool
 from poolscope.pooling.layers import Pool, make_layer
-from poolscope.pooling.table import find_pool
+from poolscope.pooling.lookup import find_pool
 from poolscope.spec.declaration import evaluate, name_sizes
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Window, make_window

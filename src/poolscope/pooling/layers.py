@@ -15,8 +15,8 @@ from flax import nnx
 from jax import lax
 
 from poolscope.pooling.blur import anti_aliased
+from poolscope.pooling.lookup import find_pool, name_layer
 from poolscope.pooling.parameters import draws, initial_parameter, learned_value
-from poolscope.pooling.table import find_pool, name_layer
 from poolscope.spec.declaration import Operator
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import make_window

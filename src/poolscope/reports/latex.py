@@ -1,4 +1,4 @@
-"""Frames of texts as LaTeX tables with booktabs rules, and the article that holds them together with the figures."""
+"""The LaTeX article of all studies (results/latex): frames as booktabs tables. One study for a paper: paper_tables."""
 
 from __future__ import annotations
 

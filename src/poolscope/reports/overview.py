@@ -36,7 +36,7 @@ from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import shipped
 from poolscope.statistics.claims import find_contrasts, list_contrasts, read_claims
 from poolscope.statistics.ledger import Ledger, make_ledger
-from poolscope.statistics.rates import list_rates
+from poolscope.statistics.specification_curve import list_rates
 from poolscope.statistics.tables import collect, list_studies, write_csv
 from poolscope.statistics.verdicts import judge_contrasts
 from poolscope.store.cells import show_statistic

@@ -29,14 +29,14 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from poolscope.spec.config import SETTINGS, RunConfig, make_schema, to_config
-from poolscope.spec.content import hash_files
+from poolscope.spec.content_hash import hash_files
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.explain import check_choices, in_one_sentence
 from poolscope.spec.extensions import find_datasets, find_measurements
+from poolscope.spec.linked_keys import Points, list_keys, multiply, take_points
 from poolscope.spec.operators import OPERATORS
 from poolscope.spec.overrides import quote_text
 from poolscope.spec.paths import shipped
-from poolscope.spec.points import Points, list_keys, multiply, take_points
 
 MOST_JOBS = 10_000
 _ENGINES = {  # choices that need an optional package of the same name

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from omegaconf import MISSING
 
-from poolscope.spec.content import hash_files
+from poolscope.spec.content_hash import hash_files
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.extensions import find_datasets
 from poolscope.spec.settings import Range, setting

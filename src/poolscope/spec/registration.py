@@ -13,7 +13,10 @@ import yaml
 
 from poolscope.spec.paths import shipped
 
-_RULE = ("claims", "images", "inference", "learning", "ledger", "quantities", "random_effects", "rule", "verdicts")
+_RULE = (
+    *("claim_rule", "claims", "contrast_rule", "images", "inference", "learning", "ledger", "quantities"),
+    *("random_effects", "verdicts"),
+)
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 _STATISTICS = Path(__file__).resolve().parents[1] / "statistics"
 

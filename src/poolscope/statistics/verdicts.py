@@ -19,11 +19,11 @@ from poolscope.spec.registration import hash_registration
 from poolscope.statistics.arms import find_varying
 from poolscope.statistics.claims import Contrast, Filters
 from poolscope.statistics.context import describe_context
+from poolscope.statistics.contrast_rule import Verdict, judge, judge_equivalent, judge_noninferior
 from poolscope.statistics.images import find_image_variance, read_correct
 from poolscope.statistics.inference import find_detectable, find_needed, permute_signs, summarise
 from poolscope.statistics.learning import find_unlearned
 from poolscope.statistics.quantities import PAIRED, find_column, find_common_fit, pair_arms
-from poolscope.statistics.rule import Verdict, judge, judge_equivalent, judge_noninferior
 
 NOT_REACHED, UNMET, DESCRIBED = "not reached", "premise not met", "described"
 ADDED = "added after the runs"  # what `registration` says of such a contrast

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from image_folders import write_folder
 
-from poolscope.spec.content import hash_files, list_images
+from poolscope.spec.content_hash import hash_files, list_images
 from poolscope.spec.errors import PoolscopeError
 
 

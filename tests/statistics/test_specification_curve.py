@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-import poolscope.statistics.rates as rates_module
+import poolscope.statistics.specification_curve as rates_module
 from poolscope.reports.verdicts import say_rates, show_rates
 from poolscope.statistics.claims import Contrast
-from poolscope.statistics.rates import list_rates
+from poolscope.statistics.specification_curve import list_rates
 
 TRIALS = """setting,arm,optim.learning_rate,seed,status,val_accuracy,val_loss
 mnist,"max 2, pool_stages=2",0.1,100,done,0.80,1

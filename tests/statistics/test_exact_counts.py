@@ -7,10 +7,10 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-import poolscope.statistics.counted
+import poolscope.statistics.exact_counts
 from poolscope.spec.config import ModelConfig, PoolConfig, RunConfig
 from poolscope.spec.plan import Plan, plan_network
-from poolscope.statistics.counted import judge_exactly
+from poolscope.statistics.exact_counts import judge_exactly
 from poolscope.statistics.verdicts import COLUMNS
 
 
@@ -62,23 +62,23 @@ def test_a_wrong_count_is_noticed(
     def plan_wrongly(config: RunConfig, shape: tuple[int, int, int], classes: int) -> Plan:
         return spoil(plan_network(config, shape, classes), kind, **changes)
 
-    monkeypatch.setattr(poolscope.statistics.counted, "plan_network", plan_wrongly)
+    monkeypatch.setattr(poolscope.statistics.exact_counts, "plan_network", plan_wrongly)
     wrong = judge_exactly().set_index("id")
     assert noticed <= {identity for identity, row in wrong.iterrows() if row["verdict"] != "supported"}
 
 
 def test_a_refusal_in_two_sentences_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Wordy(poolscope.statistics.counted.PoolscopeError):
+    class Wordy(poolscope.statistics.exact_counts.PoolscopeError):
         def __str__(self) -> str:
             return "No. It does not fit."
 
     def refuse(config: RunConfig, shape: tuple[int, int, int], classes: int) -> Plan:
         try:
             return plan_network(config, shape, classes)
-        except poolscope.statistics.counted.PoolscopeError as error:
+        except poolscope.statistics.exact_counts.PoolscopeError as error:
             raise Wordy from error
 
-    monkeypatch.setattr(poolscope.statistics.counted, "plan_network", refuse)
+    monkeypatch.setattr(poolscope.statistics.exact_counts, "plan_network", refuse)
     row = judge_exactly().set_index("id").loc["13.1"]
     assert row["verdict"] == "refuted-unequal"
     assert 0 < row["equal"] < row["n"]

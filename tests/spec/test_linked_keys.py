@@ -11,7 +11,7 @@ from processes import run_command
 from poolscope.commands import train
 from poolscope.spec.compose import compose_runs
 from poolscope.spec.errors import PoolscopeError
-from poolscope.spec.points import take_points
+from poolscope.spec.linked_keys import take_points
 
 
 def compose(*words: str) -> list[tuple[str, float, int]]:

@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from poolscope.statistics.inference import find_detectable, find_needed
-from poolscope.statistics.rule import (
+from poolscope.statistics.contrast_rule import (
     TOO_FEW,
     count_needed_seeds,
     count_shown,
@@ -21,6 +20,7 @@ from poolscope.statistics.rule import (
     judge_equivalent,
     judge_noninferior,
 )
+from poolscope.statistics.inference import find_detectable, find_needed
 
 SHAPE = np.array([-1.5, -1.0, -0.5, -0.2, 0.0, 0.0, 0.2, 0.5, 1.0, 1.5])
 
