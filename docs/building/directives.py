@@ -10,6 +10,7 @@ poolscope apply pool=max
 
 {effect}`3a`                effect and interval within a sentence
 {verdict}`3`                what the ledger says of a claim
+{counts}`3`                 in how many of its contrasts it holds and fails
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from building.commands import CommandError, run_commands, split_commands
 from building.evidence import describe_contrast, find_claim, say_effect
+from poolscope.reports.verdicts import say_counts
 
 
 class Run(SphinxDirective):
@@ -81,10 +83,18 @@ class Verdict(SphinxRole):
         return [nodes.strong("", str(find_claim(int(self.text))["verdict"]))], []
 
 
+class Counts(SphinxRole):
+    """In how many of its contrasts a claim holds and fails, by its number."""
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        return [nodes.Text(say_counts(find_claim(int(self.text))))], []
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register them."""
     app.add_directive("run", Run)
     app.add_directive("number", NumberBox)
     app.add_role("effect", Effect())
     app.add_role("verdict", Verdict())
+    app.add_role("counts", Counts())
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -42,9 +42,9 @@ def find_claim(number: int) -> Mapping[str, Any]:
 
 
 def say_effect(identity: str, interval: bool = True) -> str:
-    """A contrast's effect with its interval: "+2.69 points (1.51 to 5.37)"; a counted one as "96 of 96"."""
+    """A contrast's effect with its interval: "+2.69 points (1.51 to 5.37)"; one that only counts as "96 of 96"."""
     row = find_contrast(identity)
-    if row["kind"] == "exact":
+    if row["kind"] == "exact" and row["effect"] != row["effect"]:
         return f"{row['equal']:.0f} of {row['n']}"
     unit = UNIT_NAMES[row["unit"]] or "of R²"
     text = f"{row['effect']:+.2f} {unit}".replace("-", "−")

@@ -25,7 +25,8 @@ CLAIM = {"number": 3, "verdict": "open", "contrasts": 9, "holds": 2, "fails": 0,
 CHANGES = {
     "3b": {"effect": -0.1, "low": -0.2, "high": 0.3, "unit": "log_error", "registration": "added after the runs"},
     "3c": {"verdict": "described", "delta": math.nan, "unit": "fraction"},
-    "1.2": {"kind": "exact", "n": 96, "equal": 95.0},
+    "1.2": {"kind": "exact", "n": 96, "equal": 95.0, "effect": math.nan},
+    "12g": {"kind": "exact", "equal": 0.0, "effect": -46.04, "low": -48.13, "high": -43.95},
 }
 
 
@@ -43,6 +44,7 @@ def tables(monkeypatch: pytest.MonkeyPatch) -> None:
         ("3b", "−0.10 log error ratio (−0.20 to 0.30)"),
         ("3c", "+2.69 of R² (1.50 to 5.37)"),
         ("1.2", "95 of 96"),
+        ("12g", "−46.04 points (−48.13 to −43.95)"),
     ],
 )
 def test_an_effect_is_told_with_its_interval_and_unit(identity: str, text: str) -> None:
