@@ -251,8 +251,8 @@ def t_max_avg_pool(
     x: (..., H, W, C). top=1 is the maximum; a threshold above every cell makes it `rank_avg_pool`. The output jumps at
     the threshold, which gets no gradient and so is a setting. Raises PoolscopeError if top isn't at least 1 or the
     window doesn't fit. (Zhao & Zhang 2024. The paper claims the best accuracy of LeNet-5 on MNIST, CIFAR-10 and
-    CIFAR-100 beside max, average and top-k; not measured here. The rule was taken from secondary sources and agrees with
-    three third-party implementations.)
+    CIFAR-100 beside max, average and top-k; not measured here. The rule was taken from
+    secondary sources and agrees with three third-party implementations.)
 
     Example:
         >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
