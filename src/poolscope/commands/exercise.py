@@ -32,6 +32,7 @@ SUBJECTS = {
     "size": "What height and width has the output?",
 }
 _PICKS = ("max", "min")  # of equal cells the first is taken
+_SMALL = (*_PICKS, "avg")  # asked about small numbers, of which some are equal
 _TOLERANCE = 0.0051  # two decimals are enough
 _REFUSED = (
     "can't be worked out by hand from its matrix alone; take one that neither learns nor draws, such as max or avg"
@@ -128,7 +129,7 @@ def draw_exercise(
     if matrix is None:
         spans = [extent(*axis) for axis in zip(read_window(pool).size, read_window(pool).dilation, strict=True)]
         rows, columns = max(rows, spans[0]), max(columns, spans[1])
-        distinct = pool.name not in (*_PICKS, "avg")
+        distinct = pool.name not in _SMALL
         values = rng.permutation(rows * columns) if distinct else rng.integers(0, 10, rows * columns)
         matrix = values.reshape(rows, columns).astype(np.float32)
     describe_pool(pool, rows, columns)

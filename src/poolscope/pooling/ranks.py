@@ -233,7 +233,7 @@ def rank_stochastic_pool(
     also="a threshold above all cells: rank_avg",
     options={
         "top": Whole(help="how many of the largest cells are averaged"),
-        "threshold": Real(help="from which value on the maximum passes alone"),
+        "threshold": Real(least=-1e6, most=1e6, help="from which value on the maximum passes alone"),
     },
 )
 def t_max_avg_pool(
