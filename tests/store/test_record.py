@@ -165,6 +165,17 @@ def test_a_changed_bit_is_found_wherever_it_is(tmp_path: Path) -> None:
             assert read_record(path) == RECORD  # as where a bit of white space has changed
 
 
+@pytest.mark.parametrize("left", ["", ":", "sha256:", "sha256:88"])
+def test_a_checksum_that_lost_its_name_is_no_missing_one(left: str, tmp_path: Path) -> None:
+    path = tmp_path / "seed-0.json"
+    write_record(RECORD, path)
+    text = path.read_text(encoding="utf-8")
+    start = text.index('","checksum":"sha256:')
+    path.write_text(text[:start] + left + text[start + len('","checksum":"sha256:') :], encoding="utf-8")
+    with pytest.raises(PoolscopeError, match="checksum doesn't fit"):
+        read_record(path)
+
+
 def test_what_is_no_file_or_too_large_is_refused_at_once(tmp_path: Path) -> None:
     path = tmp_path / "seed-0.json"
     for make in (lambda: path.symlink_to(path), lambda: os.mkfifo(path), lambda: path.symlink_to("/dev/zero")):
