@@ -170,8 +170,9 @@ def test_a_checksum_that_lost_its_name_is_no_missing_one(left: str, tmp_path: Pa
     path = tmp_path / "seed-0.json"
     write_record(RECORD, path)
     text = path.read_text(encoding="utf-8")
-    start = text.index('","checksum":"sha256:')
-    path.write_text(text[:start] + left + text[start + len('","checksum":"sha256:') :], encoding="utf-8")
+    name = '"checksum":"sha256:'
+    before, after = text[: text.index('","versions"')], text[text.index(name) + len(name) :]
+    path.write_text(before + left + after, encoding="utf-8")
     with pytest.raises(PoolscopeError, match="checksum doesn't fit"):
         read_record(path)
 
