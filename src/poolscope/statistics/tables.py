@@ -189,7 +189,7 @@ def _tabulate(path: Path, record: RunRecord) -> dict[str, list[Cells]]:
     """Make the rows that one record gives to each table; raises PoolscopeError where no run writes one like it."""
     try:
         tables = _make_rows(record)
-    except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError) as error:
         raise PoolscopeError(f"The record {path} is damaged (a curve, matrix or map in it is misshapen).") from error
     problems = [find_problem(name, row, record.study) for name in NAMES for row in tables[name]]
     if not any(problems):
@@ -217,7 +217,7 @@ def _make_rows(record: RunRecord) -> dict[str, list[Cells]]:
     columns = {name: [to_cell(value) for value in values] for name, values in record.curves.items()}
     curves = [key | dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     confusion = [
-        key | {"true": str(true), "counts": " ".join(str(int(count)) for count in counts)}
+        key | {"true": str(true), "counts": " ".join(map(to_cell, counts))}
         for true, counts in enumerate(record.confusion)
     ]
     return {"runs": [run], "curves": curves, "confusion": confusion, "feature_maps": _tabulate_maps(record, key)}
