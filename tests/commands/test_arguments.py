@@ -40,6 +40,8 @@ def test_every_command_refuses_an_unknown_flag_with_one_sentence(name: str) -> N
     assert callable(module.run)
     with pytest.raises(PoolscopeError, match=rf"`poolscope {name} --help` lists what it takes\.$"):
         parser.parse(["--nosuch"])
+    with pytest.raises(PoolscopeError, match=rf"NUL character, as '\\x00' does; `poolscope {name} --help`"):
+        parser.parse(["--results", "\0"])
 
 
 @pytest.mark.parametrize("words", [["--results", "there"], ["results=there"], ["--results=there"]])

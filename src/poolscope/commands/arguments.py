@@ -23,6 +23,8 @@ class Parser(argparse.ArgumentParser):
 
     def parse(self, words: Sequence[str]) -> argparse.Namespace:
         """Parse a command's words; results=DIR stands for --results DIR where a command takes no overrides."""
+        if found := [word for word in words if "\0" in word]:
+            self.error(f"no name and no value may hold a NUL character, as {found[0][:80]!r} does")
         if "--results" in self._option_string_actions:
             words = [f"--{word}" if word.startswith("results=") else word for word in words]
         return self.parse_intermixed_args(words)
