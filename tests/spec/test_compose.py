@@ -58,6 +58,7 @@ def test_values_are_taken_as_they_are_typed(words: str, values: list) -> None:
         ("data=some/path", "data=some/path is not a choice (a set of the tensorflow-datasets catalogue is chosen by"),
         ("data=cifar", "data=cifar is not a choice (did you mean cifar10?); data must be one of"),
         ("pool=max,avg", "pool=max,avg gives several values; add -m"),
+        ("-m hydra.sweeper.params=${pool.window}", "hydra.sweeper.params must be keys with their values"),
         ("seeds=range(1,3)", "seeds=range(1,3) gives several values; add -m"),
         ("-m hydra/launcher=basic,local", "hydra/launcher=basic,local: one sweep is launched in one way"),
         ("seeds=[0,1", "'seeds=[0,1' has a value that can't be read: ']' is missing."),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -125,6 +125,8 @@ def open_hydra(
             if not composing:
                 raise
             reason = " ".join(str(error).split())[:200].rstrip(".") or "a reference in it can't be resolved"
+            if isinstance(error, (AttributeError, KeyError, TypeError)):
+                reason = "a value in it has not the form that its key takes"
             raise PoolscopeError(f"{' '.join(overrides)[:200]} can't be composed: {reason}.") from error
 
 
@@ -212,7 +214,12 @@ def _list_jobs(first: DictConfig, overrides: list[str], most: int, groups: Seque
     most: jobs that there may be, those of linked keys included.
     """
     linked = list_keys(groups)
-    grid = [f"{key}={value}" for key, value in (first.hydra.sweeper.params or {}).items() if key not in linked]
+    params = first.hydra.sweeper.params or {}
+    if not isinstance(params, Mapping):
+        raise PoolscopeError(
+            f"hydra.sweeper.params must be keys with their values, as {{pool: 'max,avg'}}, not {params}."
+        )
+    grid = [f"{key}={value}" for key, value in params.items() if key not in linked]
     parsed = _parse([*grid, *overrides])
     check_choices(parsed, GlobalHydra.instance().config_loader())
     jobs = {override.key_or_group: _count_values(override) for override in parsed if override.is_sweep_override()}
