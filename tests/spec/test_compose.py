@@ -70,6 +70,7 @@ def test_values_are_taken_as_they_are_typed(words: str, values: list) -> None:
         ("pool.padding=999999999", "pool.padding must be one or more whole numbers from 0 to 10000, not 999999999."),
         ("data.classes=99999999", "data.classes must be null or a whole number from 2"),
         ("-m model.width=range(1,99999)", "This makes 1e+05 jobs, and there may be at most 10,000; model.width alone"),
+        ("-m model.width=range(5,1) model.blocks=range(1,1e308)", "model.blocks alone takes 1e+308 values"),
         ("-m model.width=range(1,200) model.blocks=range(1,200)", "This makes 3.96e+04 jobs"),
     ],
 )

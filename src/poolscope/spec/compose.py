@@ -224,10 +224,11 @@ def _list_jobs(first: DictConfig, overrides: list[str], most: int, groups: Seque
     check_choices(parsed, GlobalHydra.instance().config_loader())
     jobs = {override.key_or_group: _count_values(override) for override in parsed if override.is_sweep_override()}
     jobs |= {"zip(...)": float(math.prod(map(len, groups)))} if groups else {}
-    if math.prod(jobs.values()) > most:
+    total = math.prod(max(1.0, count) for count in jobs.values())  # a key without values hides no endless one
+    if total > most:
         named = max(jobs, key=lambda key: jobs[key])
         raise PoolscopeError(
-            f"This makes {math.prod(jobs.values()):.4g} jobs, and there may be at most {most:,}; {named} alone takes "
+            f"This makes {total:.4g} jobs, and there may be at most {most:,}; {named} alone takes "
             f"{jobs[named]:.4g} values."
         )
     return BasicSweeper.split_arguments(parsed, max_batch_size=None)[0]
