@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import os
@@ -175,6 +176,15 @@ def test_a_checksum_that_lost_its_name_is_no_missing_one(left: str, tmp_path: Pa
     path.write_text(before + left + after, encoding="utf-8")
     with pytest.raises(PoolscopeError, match="checksum doesn't fit"):
         read_record(path)
+
+
+def test_a_class_may_be_called_like_a_piece_of_a_checksum(tmp_path: Path) -> None:
+    record = dataclasses.replace(
+        RECORD, provenance={**RECORD.provenance, "labels": ["53da18cd0cd48ed99456feddb5ebc48e"]}
+    )
+    path = tmp_path / "seed-0.json"
+    write_record(record, path)
+    assert read_record(path).provenance["labels"] == ["53da18cd0cd48ed99456feddb5ebc48e"]
 
 
 def test_what_is_no_file_or_too_large_is_refused_at_once(tmp_path: Path) -> None:

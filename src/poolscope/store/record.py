@@ -152,7 +152,7 @@ def _encode(content: Any) -> str:
     return json.dumps(content, allow_nan=False, separators=(",", ":"))
 
 
-_PIECE = re.compile("sha256:|[0-9a-f]{24}")  # of a checksum that was cut, or stands at another key
+_PIECE = re.compile("sha256:|[0-9a-f]{24}")  # of a checksum that was cut, or whose key was
 
 
 def _checksum(content: Any) -> str:
@@ -164,11 +164,10 @@ def _matches_checksum(content: dict[str, Any]) -> bool:
     provenance = content["provenance"]
     if not isinstance(provenance, dict):
         return False
-    if _PIECE.search(str([pair for pair in provenance.items() if pair[0] not in ("checksum", "git_revision")])):
-        return False
-    found = provenance.pop("checksum", None)
+    if (found := provenance.pop("checksum", None)) is None:
+        return not _PIECE.search(str([value for key, value in provenance.items() if key != "git_revision"]))
     try:
-        return found is None or found == _checksum(content)
+        return found == _checksum(content)
     except (ValueError, RecursionError):  # NaN, infinity or endless nesting, which are never written
         return False
 
