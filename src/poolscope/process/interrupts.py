@@ -35,6 +35,7 @@ _FRAGILE = (  # functions in which an exception would do no good
     "_xla_gc_callback",  # of JAX, called by the garbage collection: it would only be printed
     "_adjust_process_count",  # of loky, joblib's executor: a worker that just starts would be left behind
 )
+_THREAD = "interrupts"
 _TIDYING = "ignore:resource_tracker:UserWarning"
 _SHOW_CURSOR = "\x1b[?25h"  # a live display hides it
 
@@ -67,7 +68,7 @@ class _Process:
         ours, self.wakeup = socket.socketpair()
         self.parent = parent
         self.wakeup.setblocking(False)
-        threading.Thread(target=self.watch, args=(ours, parent), daemon=True, name="interrupts").start()
+        threading.Thread(target=self.watch, args=(ours, parent), daemon=True, name=_THREAD).start()
         return signal.set_wakeup_fd(self.wakeup.fileno(), warn_on_full_buffer=False)
 
     def watch(self, signals: socket.socket, parent: int | None) -> None:
@@ -185,6 +186,19 @@ def serve(parent: int) -> None:
         _process.install(parent)
         _handle_signals()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+
+
+def is_alone() -> bool:
+    """Whether no other Python thread runs here but that of `interruptible`, which holds no lock that a fork needs."""
+    return all(thread is threading.current_thread() or thread.name == _THREAD for thread in threading.enumerate())
+
+
+def leave_parent() -> None:
+    """Let SIGINT and SIGTERM end this forked process at once, and not wake its parent's thread."""
+    signal.set_wakeup_fd(-1)
+    for number in _SIGNALS:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def end_worker() -> NoReturn:

@@ -70,7 +70,29 @@ def test_the_last_bits_of_a_coordinate_name_nothing():
     assert one == other == '<path id="m1"/><use href="#m1" clip-path="url(#p2)"/><clipPath id="p2"/><g id="text_1"/>'
 
 
-def test_no_process_is_forked_beside_jax_or_a_thread(monkeypatch):
+COUNT = """
+import os, sys, threading
+from poolscope.process.interrupts import interruptible
+from poolscope.reports.figures import files
+
+os.sched_getaffinity = lambda process: {0, 1, 2}
+sys.platform = "linux"
+waiting = threading.Event()
+with interruptible():  # as every command is
+    print(files._count_workers())
+    threading.Thread(target=waiting.wait).start()
+    print(files._count_workers())
+    waiting.set()
+"""
+
+
+def test_a_command_draws_on_all_cores_but_not_beside_another_thread():
+    """In a process of its own: that of the tests has threads."""
+    done = subprocess.run([sys.executable, "-c", COUNT], capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["3", "1"], done.stderr
+
+
+def test_no_process_is_forked_beside_jax(monkeypatch):
     monkeypatch.setitem(files.sys.modules, "jax", object())
     assert files._count_workers() == 1
 

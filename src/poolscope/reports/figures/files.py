@@ -6,7 +6,6 @@ import io
 import os
 import re
 import sys
-import threading
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from poolscope.process.interrupts import is_alone, leave_parent
 from poolscope.reports.figures.style import RUN, STYLE, styled
 from poolscope.store.files import open_whole
 
@@ -128,6 +128,7 @@ def _fork_save(figures: Mapping[str, Figure], names: Sequence[str], folder: str 
         return child
     status = 1
     try:
+        leave_parent()
         _save_share(figures, names, folder, kinds)
         status = 0
     finally:
@@ -136,6 +137,6 @@ def _fork_save(figures: Mapping[str, Figure], names: Sequence[str], folder: str 
 
 def _count_workers() -> int:
     """Cores to draw on: 1 where a fork may be unsafe (not Linux, other Python threads, or JAX's)."""
-    if sys.platform != "linux" or threading.active_count() > 1 or "jax" in sys.modules:
+    if sys.platform != "linux" or not is_alone() or "jax" in sys.modules:
         return 1
     return len(os.sched_getaffinity(0))
