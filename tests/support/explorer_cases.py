@@ -30,7 +30,7 @@ NUMBERS = {  # of options that are a number
     "moments": (1, 2, 3, 6),
 }
 # Kinds of maps, of the five of `draw_inputs`: rounding decides between equal scores, and where a magnitude of 0 points.
-KINDS = {"lps": 3, "flc": 1}
+KINDS = {"lps": 2, "flc": 1}
 INITIAL_ONLY = ("learn", "full", "depth", "grid", "hidden", "tau", "pseudorandom")  # nothing to the evaluation form
 
 
