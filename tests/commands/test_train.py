@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from filelock import FileLock
 from made_records import make_config, make_record, write_study
-from prepared_sets import make_images, write_prepared
-from processes import run_command
+from processes import run_tiny_sweep
 
 from poolscope.commands.train import _tidy
 from poolscope.data.datasets import load_dataset
-from poolscope.data.tfds import open_prepared
 from poolscope.runs import run
 
 
@@ -59,91 +56,6 @@ def test_a_checkpoint_beside_a_damaged_record_stays(results: Path) -> None:
     assert (folder / ".seed-0.checkpoint").exists()
 
 
-def sweep(results: Path, *overrides: str) -> tuple[int, str]:
-    """Run a sweep of two jobs; its exit status, and what it wrote to stderr."""
-    small = ["train.steps=1", "train.batch_size=4", "model.width=2", "model.blocks=1", "model.pool_stages=1"]
-    status, _, errors = run_command("train", "-m", "pool=max,avg", *small, f"results={results}", *overrides)
-    return status, errors
-
-
-def truncate(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:200])
-
-
-def cut_records(home: Path, cache: Path) -> None:
-    truncate(home / "tiny-train.array_record-00000-of-00001")
-
-
-def cut_cached_images(home: Path, cache: Path) -> None:
-    open_prepared("tiny", str(home.parents[1])).read("train")
-    (images,) = cache.rglob("train-*.images.npy")
-    truncate(images)
-
-
-def occupy_cache(home: Path, cache: Path) -> None:
-    cache.write_text("a file in the folder's place, since permissions don't stop root")
-
-
-@pytest.mark.parametrize(
-    ("damage", "sentence"),
-    [
-        (cut_records, "poolscope: The train records in "),
-        (cut_cached_images, "poolscope: The cache of decoded images "),
-        (occupy_cache, "poolscope: The cache folder "),
-    ],
-)
-def test_data_that_cannot_be_read_stop_a_sweep_before_its_first_job(
-    damage: Callable[[Path, Path], None],
-    sentence: str,
-    tmp_path: Path,
-    results: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("POOLSCOPE_CACHE", str(tmp_path / "cache"))
-    home = write_prepared(tmp_path, "tiny", dict.fromkeys(("train", "test"), make_images(40, (8, 8, 1))))
-    damage(home, tmp_path / "cache")
-    status, errors = sweep(results, "data=tfds", "data.name=tiny", f"data.dir={tmp_path}")
-    assert status == 2 and errors.count("poolscope: ") == errors.count(sentence) == 1, errors
-    assert not results.exists()
-
-
-@pytest.mark.parametrize(
-    ("classes", "first_label", "sentence"),
-    [
-        (0, 0, "data.name=tiny has 0 classes; a set to classify has at least 2"),
-        (1, 0, "data.name=tiny has 1 class; a set to classify has at least 2"),
-        (3, 1, "has labels from 1 to 3; its 3 classes must be 0 to 2"),
-        (2, 0, "has labels from 0 to 2; its 2 classes must be 0 to 1"),
-        (3, -1, "has images without a class; its 3 classes must be 0 to 2"),
-    ],
-)
-@pytest.mark.parametrize("noise", ["0", "0.5"])
-def test_classes_that_cannot_be_learned_stop_a_sweep_before_its_first_job(
-    classes: int,
-    first_label: int,
-    sentence: str,
-    noise: str,
-    tmp_path: Path,
-    results: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("POOLSCOPE_CACHE", str(tmp_path / "cache"))
-    images, labels = make_images(40, (8, 8, 1))
-    given = (images, labels + first_label if classes > 1 else labels * 0)
-    write_prepared(tmp_path, "tiny", {"train": given, "test": given}, classes=classes)
-    status, errors = sweep(results, "data=tfds", "data.name=tiny", f"data.dir={tmp_path}", f"data.label_noise={noise}")
-    assert status == 2 and errors.count("poolscope: ") == 1 and sentence in errors, errors
-    assert not results.exists()
-
-
-@pytest.mark.parametrize("measure", ["quick", "robust", "full"])
-def test_too_few_images_to_measure_stop_a_sweep_before_its_first_job(measure: str, results: Path) -> None:
-    splits = ['data.val="train[8:9]"', 'data.train="train[:8]"', f"measure={measure}"]
-    status, errors = sweep(results, "data=synthetic", "data.shape=[8,8,1]", *splits)
-    assert status == 2 and errors.startswith("poolscope: data.val names 1 image, and ") and errors.count("\n") == 1
-    assert not results.exists()
-
-
 def test_the_reason_of_a_failed_run_is_printed_once(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def load(config: Any, seed: int) -> Any:
         if seed == 1:
@@ -151,7 +63,7 @@ def test_the_reason_of_a_failed_run_is_printed_once(results: Path, monkeypatch: 
         return load_dataset(config, seed)
 
     monkeypatch.setattr(run, "load_dataset", load)
-    status, errors = sweep(results, "data=synthetic", "data.shape=[8,8,1]", "seeds=[0,1]", "measure=none")
+    status, errors = run_tiny_sweep(results, "data=synthetic", "data.shape=[8,8,1]", "seeds=[0,1]", "measure=none")
     assert status == 1 and errors.count("OSError: the disk is gone") == 2  # one for each job
     assert "2 of 4 runs done" in errors and "Not done: 2; the reasons: poolscope list runs adhoc" in errors
 
@@ -164,6 +76,6 @@ def test_a_file_system_without_locks_is_named(error: Exception, results: Path, m
         raise error
 
     monkeypatch.setattr(FileLock, "acquire", refuse)
-    status, errors = sweep(results, "data=synthetic")
+    status, errors = run_tiny_sweep(results, "data=synthetic")
     assert status == 2 and errors.startswith(f"poolscope: The file system of {results / 'runs' / 'adhoc'} can't lock ")
     assert len(errors.splitlines()) == 1 and not results.exists()

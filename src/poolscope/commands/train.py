@@ -9,19 +9,22 @@ import os
 import shlex
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from filelock import Timeout
+from hydra._internal.callbacks import Callbacks
+from hydra.core.plugins import Plugins
+from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from poolscope.commands.arguments import Parser, add_overrides, check_backend
+from poolscope.commands.arguments import Parser, add_overrides
+from poolscope.commands.checks import check_jobs
 from poolscope.kernels.malloc import keep_freed_memory
 from poolscope.process.interrupts import end_worker, serve, starting_workers
 from poolscope.process.terminal import open_console
@@ -29,9 +32,8 @@ from poolscope.runs.progress import Lines, LiveDisplay, describe_run
 from poolscope.spec.compose import Composed, compose_runs, compose_shown, open_hydra
 from poolscope.spec.config import SETTINGS, RunConfig, to_config
 from poolscope.spec.errors import PoolscopeError
-from poolscope.spec.linked_keys import launching, take_points
+from poolscope.spec.linked_keys import take_points
 from poolscope.spec.paths import record_path, runs_folder
-from poolscope.spec.plan import Plan, plan_network
 from poolscope.store.environment import write_environment
 from poolscope.store.finished import FinishedRuns, identify, open_finished
 from poolscope.store.record import read_record
@@ -136,6 +138,25 @@ def _print_config(hydra: Any, overrides: list[str], options: argparse.Namespace)
 def train(overrides: Sequence[str], multirun: bool = False, config_dir: str | None = None) -> int:
     """Run what the overrides ask for; returns the exit status: 0, or 1 if a run failed or diverged."""
     composed = compose_runs(overrides, multirun, config_dir)
+    command = _command(overrides, multirun, config_dir)
+    finished, shown = train_jobs(composed, take_points(overrides)[0], command, config_dir)
+    return _conclude(composed, finished, open_console(stderr=True), shown)
+
+
+def train_jobs(
+    composed: Composed, overrides: Sequence[str], command: str, config_dir: str | None = None
+) -> tuple[FinishedRuns, bool]:
+    """Check and launch the jobs of one sweep, unless all of their runs are done.
+
+    Args:
+        composed: the jobs.
+        overrides: those that choose and set up a launcher, the study and the folder of results; others may be there.
+        command: what was typed, to be kept beside the records.
+        config_dir: a folder of configuration files of the user's own.
+
+    Returns:
+        The study's finished runs, and whether the outcome of each run was printed as it ended.
+    """
     console = open_console(stderr=True)
     studies = {(config.results, config.study) for config in composed.configs}
     if len(studies) > 1:
@@ -146,9 +167,9 @@ def train(overrides: Sequence[str], multirun: bool = False, config_dir: str | No
         missing = check_jobs(composed.configs, finished, console)
         if not missing and composed.complete:
             console.print(f"Nothing to run: all {len(_runs(composed))} runs of study {study} are done.")
-            return _conclude(composed, finished, console)
+            return finished, False
         planned = [PlannedRun(*identify(config, seed), describe_run(config, seed)) for config, seed in _runs(composed)]
-        write_sweep(results, study, planned, _command(overrides, multirun, config_dir))
+        write_sweep(results, study, planned, command)
         write_environment(results, study)
         watched = {
             record_path(results, study, *run.key): run.label for run in planned if not finished.only_committed(run.key)
@@ -158,90 +179,25 @@ def train(overrides: Sequence[str], multirun: bool = False, config_dir: str | No
                 display.watch(watched)
             task = partial(run_job, progress=display) if composed.launcher == "basic" else run_job
             with (
-                _fit_workers(composed.launcher, take_points(overrides)[0]) as fitted,
+                _fit_workers(composed.launcher, overrides) as fitted,
                 open_hydra(fitted, config_dir, composing=False) as (hydra, given),
-                launching(composed.jobs),
             ):
-                launch = hydra.multirun if composed.multirun else hydra.run
-                mode = "MULTIRUN" if composed.multirun else "RUN"
-                launch("train", task, [*given, f"hydra.mode={mode}"])
-        return _conclude(composed, finished, console, shown=composed.launcher in ("basic", "local", "joblib"))
+                _launch(hydra, composed, task, given)
+    return finished, composed.launcher in ("basic", "local", "joblib")
 
 
-def check_jobs(configs: Sequence[RunConfig], finished: FinishedRuns, console: Console) -> int:
-    """Refuse, before any training, what can't work in any job; returns how many runs aren't done yet.
-
-    Looks at the data sets' shapes, every network's plan, training-set sizes, and at what is done already.
-    """
-    from poolscope.data.datasets import check_dataset, check_readable
-
-    plans = [_plan_training(config) for config in configs]
-    lacking: dict[int, int] = {}
-    for job, config in enumerate(configs):
-        if count := sum(finished.lacks(identify(config, seed)) for seed in config.seeds):
-            lacking[job] = count
-    sizes = {job: check_dataset(configs[job].data) for job in lacking}
-    tried: set[str] = set()
-    if lacking:
-        check_backend()
-    for job, size in sizes.items():
-        _check_devices(configs[job], plans[job], size, tried)
-        _check_measurable(configs[job])
-    notes = [sentence for plan in plans for sentence in plan.remainders]
-    for data in {str(configs[job].data): configs[job].data for job in lacking}.values():
-        notes += check_readable(data)
-    for sentence in dict.fromkeys(notes):
-        console.print(f"note: {sentence}", style="yellow", soft_wrap=True)
-    return sum(lacking.values())
-
-
-def _plan_training(config: RunConfig) -> Plan:
-    """The network's plan; refuses what the size of the images or the lack of a classifier makes impossible."""
-    from poolscope.data.datasets import describe_dataset
-
-    shape, classes = describe_dataset(config.data)
-    plan = plan_network(config, shape, classes)
-    if config.model.head == "none":
-        raise PoolscopeError("model.head=none has no classifier to train; use it with `poolscope show` only.")
-    if config.train.shift >= min(shape[:2]):
-        raise PoolscopeError(f"train.shift must be below the images' side, {min(shape[:2])}, not {config.train.shift}.")
-    return plan
-
-
-def _check_measurable(config: RunConfig) -> None:
-    """Refuse so few images that what is asked for can't be measured on them."""
-    from poolscope.data.datasets import count_images
-    from poolscope.measures.columns import SETS
-    from poolscope.measures.stages import check_counts
-
-    if any(name.startswith("stages_") for name in SETS[config.measure.name]):
-        counts = count_images(config.data)
-        check_counts(counts["data.val"], counts["data.test"])
-
-
-def _check_devices(config: RunConfig, plan: Plan, train_size: int, tried: set[str]) -> None:
-    """Refuse a batch that these devices can't share, and an option value that the operator can't work with."""
-    import jax
-
-    from poolscope.pooling import make_pool
-    from poolscope.training.compilation import enable_compilation_cache
-    from poolscope.training.devices import make_mesh
-    from poolscope.training.memory import check_memory
-
-    if not tried:
-        enable_compilation_cache()
-    make_mesh(config.train, train_size)
-    check_memory(config, plan)
-    before = next((before for before, layer in pairwise(plan.layers) if layer.kind == "pool"), None)
-    if before is None or str(config.pool) in tried:
+def _launch(hydra: Any, composed: Composed, task: Callable[[DictConfig], object], given: list[str]) -> None:
+    """Have Hydra run one job or launch those of a sweep; one that is chosen as it goes is its sweeper's."""
+    mode = "MULTIRUN" if composed.multirun else "RUN"
+    words = [*given, f"hydra.mode={mode}"]
+    if not composed.jobs:
+        (hydra.multirun if composed.multirun else hydra.run)("train", task, words)
         return
-    tried.add(str(config.pool))
-    maps = jax.ShapeDtypeStruct((1, *before.output), jax.numpy.float32)
-    jax.eval_shape(
-        lambda x, key: make_pool(config.pool, x.shape[3], rngs=key)(x, rngs=key, deterministic=False),
-        maps,
-        jax.random.key(0),
-    )
+    config = hydra.compose_config("train", words, run_mode=RunMode.MULTIRUN)
+    context = HydraContext(config_loader=hydra.config_loader, callbacks=Callbacks(config))
+    launcher = Plugins.instance().instantiate_launcher(context, task, config)
+    for job in launcher.launch(composed.jobs, initial_job_idx=0):
+        _ = job.return_value  # raises what ended the job
 
 
 def run_job(composed: DictConfig, progress: Lines | None = None) -> tuple[float, float]:

@@ -54,7 +54,7 @@ class Composed:
     multirun: bool
     launcher: str
     complete: bool  # False where a sweeper chooses later jobs by the results of earlier ones
-    jobs: list[list[str]] = field(default_factory=list)  # overrides of each job, where keys are linked
+    jobs: list[list[str]] = field(default_factory=list)  # overrides of each job of a sweep, where they are known
 
 
 @cache
@@ -179,7 +179,7 @@ def _compose_runs(
     configs = [to_config(job) for job in _compose_jobs(jobs)]
     if not configs:
         raise PoolscopeError(f"{' '.join(given)[:200]} makes no job, because a sweep in it has no values.")
-    return Composed(configs, True, launcher, True, jobs if groups else [])
+    return Composed(configs, True, launcher, True, jobs)
 
 
 def _check_files(folder: Path) -> None:
@@ -231,7 +231,8 @@ def _list_jobs(first: DictConfig, overrides: list[str], most: int, groups: Seque
             f"This makes {total:.4g} jobs, and there may be at most {most:,}; {named} alone takes "
             f"{jobs[named]:.4g} values."
         )
-    return BasicSweeper.split_arguments(parsed, max_batch_size=None)[0]
+    of_jobs = [override for override in parsed if not override.is_hydra_override()]
+    return BasicSweeper.split_arguments(of_jobs, max_batch_size=None)[0]
 
 
 def _compose_jobs(jobs: list[list[str]]) -> Iterator[DictConfig]:

@@ -9,19 +9,14 @@ from __future__ import annotations
 import csv
 import itertools
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from unittest.mock import patch
-
-from hydra.core.plugins import Plugins
 
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.overrides import quote_text, split_values
 
 Points = list[list[str]]
 
-_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 _CALL = re.compile(r"\s*(zip|points)\((.*)\)\s*", re.S)
 _NEXT = re.compile(r"\s+(?=[+~]*[\w@/.]+=)")
 _KEY = re.compile(r"[+]*[\w@/.]+", re.ASCII)
@@ -56,17 +51,6 @@ def list_keys(groups: Sequence[Points]) -> set[str]:
 def multiply(jobs: Sequence[list[str]], groups: Sequence[Points]) -> list[list[str]]:
     """Combine every job with every point of each group; the last group changes fastest."""
     return [[*job, *itertools.chain.from_iterable(points)] for job in jobs for points in itertools.product(*groups)]
-
-
-@contextmanager
-def launching(jobs: Sequence[list[str]]) -> Iterator[None]:
-    """Have Hydra's basic sweeper launch these jobs, where there are any, instead of the product of all keys."""
-    if not jobs:
-        yield
-        return
-    sweeper = Plugins.instance().class_name_to_class[_SWEEPER]  # not the class of that name that an import gives
-    with patch.object(sweeper, "split_arguments", staticmethod(lambda overrides, max_batch_size: [list(jobs)])):
-        yield
 
 
 def _link(text: str) -> Points:
