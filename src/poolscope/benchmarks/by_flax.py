@@ -13,15 +13,8 @@ import optax
 from flax import nnx
 from jax import Array, lax
 
-from poolscope.benchmarks.networks import (
-    LEARNING_RATE,
-    MOMENTUM,
-    Network,
-    draw_weights,
-    make_batches,
-    read_network,
-    sample_map,
-)
+from poolscope.benchmarks import networks
+from poolscope.benchmarks.networks import Network, sample_map
 from poolscope.kernels.malloc import keep_freed_memory
 
 State = Any
@@ -31,7 +24,7 @@ class CNN(nnx.Module):
     """The reference network."""
 
     def __init__(self, network: Network, *, rngs: nnx.Rngs) -> None:
-        weights = draw_weights(network)
+        weights = networks.draw_weights(network)
         ends = [network.shape[2], *network.filters]
         self.convs = nnx.List(nnx.Conv(i, o, kernel_size=(3, 3), rngs=rngs) for i, o in pairwise(ends))
         self.linear = nnx.Linear(*weights["head"]["kernel"].shape, rngs=rngs)
@@ -77,10 +70,12 @@ class Training:
 
     def __init__(self, network: Network, loop: str) -> None:
         self.network, self.loop = network, loop
-        self.images, self.labels = map(jnp.asarray, make_batches(network))
+        self.images, self.labels = map(jnp.asarray, networks.make_batches(network))
         self.batches = list(zip(self.images, self.labels, strict=True))
         self.model = CNN(network, rngs=nnx.Rngs(0))
-        self.optimizer = nnx.Optimizer(self.model, optax.sgd(LEARNING_RATE, MOMENTUM, nesterov=True), wrt=nnx.Param)
+        self.optimizer = nnx.Optimizer(
+            self.model, optax.sgd(networks.LEARNING_RATE, networks.MOMENTUM, nesterov=True), wrt=nnx.Param
+        )
         self.graph, self.state = nnx.split((self.model, self.optimizer))
 
     def __call__(self) -> int:
@@ -94,7 +89,7 @@ class Training:
 
 def prepare_training(loop: str, **network: Any) -> Training:
     """A training loop: "step" or "scan"."""
-    return Training(read_network(network), loop)
+    return Training(networks.read_network(network), loop)
 
 
 def prepare_pool(

@@ -9,15 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from poolscope.benchmarks.networks import (
-    LEARNING_RATE,
-    MOMENTUM,
-    Network,
-    draw_weights,
-    make_batches,
-    read_network,
-    sample_map,
-)
+from poolscope.benchmarks import networks
+from poolscope.benchmarks.networks import Network, sample_map
 
 FORMATS = {"default": torch.contiguous_format, "channels_last": torch.channels_last}
 
@@ -27,7 +20,7 @@ class Training:
 
     def __init__(self, network: Network, layout: str) -> None:
         self.network = network
-        images, labels = make_batches(network)
+        images, labels = networks.make_batches(network)
         form = FORMATS[layout]
         maps = torch.from_numpy(images.transpose(0, 1, 4, 2, 3))
         self.batches = [
@@ -35,7 +28,9 @@ class Training:
             for batch, truth in zip(maps, torch.from_numpy(labels).long(), strict=True)
         ]
         self.model = _build(network).to(memory_format=form)
-        self.optimiser = torch.optim.SGD(self.model.parameters(), lr=LEARNING_RATE, momentum=MOMENTUM, nesterov=True)
+        self.optimiser = torch.optim.SGD(
+            self.model.parameters(), lr=networks.LEARNING_RATE, momentum=networks.MOMENTUM, nesterov=True
+        )
 
     def __call__(self) -> int:
         self.losses = []
@@ -50,7 +45,7 @@ class Training:
 
 def prepare_training(layout: str, **network: Any) -> Training:
     """The usual training loop."""
-    return Training(read_network(network), layout)
+    return Training(networks.read_network(network), layout)
 
 
 def prepare_pool(
@@ -80,7 +75,7 @@ def prepare_pool(
 
 def _build(network: Network) -> nn.Sequential:
     layers: list[nn.Module] = []
-    weights = draw_weights(network)
+    weights = networks.draw_weights(network)
     *convs, head = weights.values()
     for values in convs:
         kernel = torch.from_numpy(values["kernel"].transpose(3, 2, 0, 1).copy())

@@ -116,6 +116,14 @@ def draw_strip(
     return ax
 
 
+def draw_mean(ax: Axes, x: Sequence[float] | np.ndarray, seeds: np.ndarray, alpha: float, **style: Any) -> None:
+    """The mean over seeds as a line, with its 95 % t interval as a band. seeds: (points of x, seeds)."""
+    summaries = [summarise(values) for values in seeds]
+    low, high = ([getattr(summary, end) for summary in summaries] for end in ("low", "high"))
+    ax.fill_between(x, low, high, color=style["color"], alpha=alpha, linewidth=0)
+    ax.plot(x, [summary.mean for summary in summaries], **style)
+
+
 def draw_curves(frame: pd.DataFrame, ax: Axes, metric: str, style: Mapping[str, str], scale: float = 1.0) -> Axes:
     """Learning curves of one arm over epochs: train_eval dashed, val solid; mean, 95 % t band, every seed thin.
 
@@ -128,17 +136,7 @@ def draw_curves(frame: pd.DataFrame, ax: Axes, metric: str, style: Mapping[str, 
         seeds = scale * frame.pivot_table(index="epoch", columns="seed", values=column, sort=True)
         epochs = seeds.index.to_numpy(dtype=float)
         ax.plot(epochs, seeds.to_numpy(), color=style["color"], linewidth=0.4, alpha=0.35, linestyle=line, zorder=2)
-        summaries = [summarise(values) for values in seeds.to_numpy()]
-        ax.fill_between(
-            epochs,
-            [summary.low for summary in summaries],
-            [summary.high for summary in summaries],
-            color=style["color"],
-            alpha=0.15,
-            linewidth=0,
-            zorder=1,
-        )
-        ax.plot(epochs, [summary.mean for summary in summaries], color=style["color"], linestyle=line, zorder=3)
+        draw_mean(ax, epochs, seeds.to_numpy(), 0.15, color=style["color"], linestyle=line, zorder=3)
     ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     return ax
 

@@ -15,9 +15,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 
-from poolscope.reports.figures.axes import name_runs
+from poolscope.reports.figures.axes import draw_mean, name_runs
 from poolscope.reports.figures.style import GREY, WIDTH, make_grid, style_arms, styled
-from poolscope.statistics.inference import summarise
 
 STAGE_MEASURES = {
     "image_r2": "I1 image, R²",
@@ -86,17 +85,7 @@ def plot_shift_curves(labelled: pd.DataFrame) -> Figure | None:
                     values = 100 * group[[f"shift_accuracy_{fill}_{distance}" for distance in distances]].to_numpy(
                         float
                     )
-                    summaries = [summarise(column) for column in values.T]
-                    look = styles[str(arm)]
-                    ax.plot(distances, [one.mean for one in summaries], markersize=3, label=str(arm), **look)
-                    ax.fill_between(
-                        distances,
-                        [one.low for one in summaries],
-                        [one.high for one in summaries],
-                        color=look["color"],
-                        alpha=0.12,
-                        linewidth=0,
-                    )
+                    draw_mean(ax, distances, values.T, 0.12, markersize=3, label=str(arm), **styles[str(arm)])
                 ax.set(title=f"{setting}: {title}", xlabel="moved by (pixels)")
             axes[len(fills) * row].set_ylabel("accuracy (%)")
         _add_legend(figure, "outside upper center")
