@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from poolscope import __version__
@@ -86,3 +89,25 @@ def test_the_exit_status_is_the_command_s(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(data, "run", lambda options: 1 if options.name == "mnist" else 0)
     assert run("data", "prepare", "mnist") == 1
     assert run("data", "prepare", "kmnist") == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "needless"),
+    [
+        ("--help", "numpy hydra rich"),
+        ("list pools", "numpy hydra pandas"),
+        ("list studies", "jax hydra matplotlib scipy"),
+        ("status quickstart", "jax pandas scipy"),
+        ("show pool=max", "jax pandas scipy"),
+        ("apply pool=max,avg", "jax pandas scipy"),
+    ],
+)
+def test_a_command_imports_only_what_it_needs(words: str, needless: str) -> None:
+    """By the number of its needless modules; their import takes longer than what the command does."""
+    program = (
+        "import sys\nfrom poolscope.cli import main\n"
+        "try:\n    main(sys.argv[1].split())\nexcept SystemExit as end:\n    assert not end.code\n"
+        "print(*(name for name in sys.argv[2].split() if name in sys.modules), file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, words, needless], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.split()) == (0, [])

@@ -17,8 +17,9 @@ from page_checks import check_page
 from rich.console import Console
 from scipy import stats
 
+from poolscope.reports.runs import list_runs
 from poolscope.reports.sections import Analysis
-from poolscope.reports.study import Report, build_report, list_runs, load_analysis
+from poolscope.reports.study import Report, build_report, load_analysis
 from poolscope.spec.config import digest
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import record_path, shipped
@@ -256,7 +257,8 @@ def test_the_reading_half_needs_no_jax(results: Path) -> None:
         "import sys\n"
         "for name in ('jax', 'jaxlib', 'flax', 'optax', 'tensorflow_datasets', 'sklearn'):\n"
         "    sys.modules[name] = None\n"
-        "from poolscope.reports.study import build_report, list_runs, list_studies\n"
+        "from poolscope.reports.runs import list_runs\nfrom poolscope.reports.study import build_report\n"
+        "from poolscope.statistics.tables import list_studies\n"
         "report = build_report(sys.argv[1], 'made')\n"
         "print(len(report.comparison), len(list_runs(sys.argv[1], 'made')), len(list_studies(sys.argv[1])) > 0)\n"
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -23,6 +25,7 @@ from poolscope.statistics.inference import (
     permute_signs,
     summarise,
     summarise_runs,
+    t_quantile,
 )
 
 NUMBERS = st.floats(-100, 100).map(lambda value: round(value, 3))
@@ -58,6 +61,29 @@ def test_sign_flips_equal_brute_force(values: list[float]) -> None:
     flipped = [abs(np.dot(signs, values)) for signs in itertools.product((-1, 1), repeat=len(values))]
     exact = np.mean([total >= observed * (1 - 1e-12) - 1e-9 for total in flipped])
     assert permute_signs(values) == pytest.approx(exact)
+
+
+@pytest.mark.parametrize("alternative", ["two-sided", "greater", "less"])
+@pytest.mark.parametrize("kind", ["random", "tied", "equal", "zero"])
+def test_sign_flips_have_the_p_of_scipy_to_the_last_bit(kind: str, alternative: str) -> None:
+    rng = np.random.default_rng(3)
+    for n in (2, 3, 6, 10):
+        drawn = rng.normal(0.3, 1, n)
+        values = {"random": drawn, "tied": np.round(drawn, 1), "equal": np.full(n, 0.1), "zero": np.zeros(n)}[kind]
+        theirs = stats.permutation_test(
+            (values,), np.mean, permutation_type="samples", alternative=alternative, n_resamples=np.inf
+        )
+        assert permute_signs(values, alternative) == theirs.pvalue
+
+
+def test_the_quantile_is_that_of_scipys_distribution_to_the_last_bit() -> None:
+    for degrees, probability in itertools.product((1, 2, 4, 9, 29, 1000), (0.5, 0.9, 0.975, 1 - 0.025 / 7, 0.9999)):
+        assert t_quantile(probability, degrees) == stats.t.ppf(probability, degrees)
+
+
+def test_a_report_does_not_import_all_of_scipys_statistics() -> None:
+    code = "import sys, poolscope.reports.study; sys.exit('scipy.stats' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 def test_the_least_p_of_six_seeds() -> None:

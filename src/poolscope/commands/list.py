@@ -68,11 +68,13 @@ def _find_rows(what: str, results: str, study: str | None) -> Sequence[Mapping[s
         from poolscope.measures.columns import list_columns
 
         return list_columns()
-    from poolscope.reports.study import list_runs, list_studies
+    from poolscope.statistics.tables import list_studies
 
     studies = list_studies(results)
     if what == "studies":
         return studies.to_dict("records")
+    from poolscope.reports.runs import list_runs
+
     names = [study] if study else studies["study"][(studies["records"] > 0) | studies["committed"]]
     return [row for name in names for row in list_runs(results, name, _warn).to_dict("records")]
 

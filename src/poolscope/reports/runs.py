@@ -1,15 +1,18 @@
-"""The runs behind a report: each arm's seeds with the command that trains them again, and values to compare by."""
+"""The runs of a study: a list, each arm's seeds with the command that trains them again, and values to compare by."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from poolscope.spec.command_line import write_command
+from poolscope.statistics.arms import add_arms
 from poolscope.statistics.inference import t_quantile
+from poolscope.statistics.tables import collect
 
 METRICS = {
     "test_accuracy": "test accuracy (%)",
@@ -28,6 +31,19 @@ class ArmRuns:
     key: str
     command: str
     runs: pd.DataFrame
+
+
+def list_runs(results: str | Path, study: str, notify: Callable[[str], None] = print) -> pd.DataFrame:
+    """A row per run of a study: setting, arm, seed, status, test_accuracy, reason, digest.
+
+    notify: called with a sentence for each damaged record.
+    """
+    tables = collect(results, study)
+    for sentence in tables.damaged:
+        notify(f"Left out: {sentence}")
+    labelled = add_arms(tables.runs)
+    columns = ["setting", "arm", "seed", "status", "test_accuracy", "reason", "digest"]
+    return labelled.reindex(columns=columns)
 
 
 def list_arm_runs(labelled: pd.DataFrame) -> list[ArmRuns]:

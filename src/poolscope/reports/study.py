@@ -26,7 +26,6 @@ from poolscope.statistics.claims import find_contrasts
 from poolscope.statistics.tables import (
     Tables,
     collect,
-    list_studies,
     tally_revisions,
     write_csv,
     write_tables,
@@ -34,8 +33,6 @@ from poolscope.statistics.tables import (
 from poolscope.store.cells import show_statistic
 from poolscope.store.environment import publish_environment
 from poolscope.store.revisions import describe_revisions
-
-__all__ = ["Report", "build_report", "list_runs", "list_studies"]
 
 
 @dataclass(frozen=True)
@@ -88,19 +85,6 @@ def build_report(
             f"another with results=<folder>."
         ) from error
     return Report(study, folder, analysis.comparison, tuple(files), tables.damaged, analysis)
-
-
-def list_runs(results: str | Path, study: str, notify: Callable[[str], None] = print) -> pd.DataFrame:
-    """A row per run of a study: setting, arm, seed, status, test_accuracy, reason, digest.
-
-    notify: called with a sentence for each damaged record.
-    """
-    tables = collect(results, study)
-    for sentence in tables.damaged:
-        notify(f"Left out: {sentence}")
-    labelled = add_arms(tables.runs)
-    columns = ["setting", "arm", "seed", "status", "test_accuracy", "reason", "digest"]
-    return labelled.reindex(columns=columns)
 
 
 def load_analysis(study: str) -> Callable[[Tables], Analysis]:

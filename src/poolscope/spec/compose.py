@@ -29,6 +29,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from poolscope.spec.config import SETTINGS, RunConfig, make_schema, to_config
+from poolscope.spec.config_files import ReadOnce
 from poolscope.spec.content_hash import hash_files
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.explain import check_choices, in_one_sentence
@@ -115,7 +116,9 @@ def open_hydra(
         in_one_sentence(given),
     ):
         try:
-            check_choices(_parse(given), GlobalHydra.instance().config_loader())
+            loader: Any = GlobalHydra.instance().config_loader()
+            loader.repository = ReadOnce(loader.repository)
+            check_choices(_parse(given), loader)
             yield GlobalHydra.instance().hydra, given
         except (PoolscopeError, HydraException, OmegaConfBaseException, yaml.YAMLError, UnicodeDecodeError):
             raise

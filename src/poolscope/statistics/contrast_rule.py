@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
-from poolscope.statistics.inference import LEAST_SEEDS, find_detectable, find_needed
+from poolscope.statistics.inference import LEAST_SEEDS, find_detectable, find_needed, t_quantile
 
 DRAWS = 9_999  # bootstrap samples
 TOO_FEW = "too few seeds"
@@ -39,7 +39,7 @@ class Estimate:
         if self.n < 2:
             return math.nan, math.nan
         tail = (1 - level) / 2
-        below = above = float(stats.t.ppf(1 - tail, self.n - 1))
+        below = above = t_quantile(1 - tail, self.n - 1)
         if self.studentised.size:
             below = max(below, float(np.quantile(self.studentised, 1 - tail, method="higher")))
             above = max(above, -float(np.quantile(self.studentised, tail, method="lower")))
@@ -52,7 +52,7 @@ class Estimate:
         if not self.error > 0:
             return 0.0 if self.mean > bound else 1.0
         distance = (self.mean - bound) / self.error
-        p = float(stats.t.sf(distance, self.n - 1))
+        p = float(special.stdtr(self.n - 1, -distance))
         beyond = self.studentised.size - np.searchsorted(self.studentised, distance)
         return max(p, (1 + beyond) / (1 + self.studentised.size)) if self.studentised.size else p
 

@@ -13,7 +13,7 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
-from scipy import optimize, stats
+from scipy import special
 
 LEVEL = 0.95
 EXACT_SEEDS = 16  # up to 2^16 sign patterns are all tried; beyond, a fixed random 99,999 of them
@@ -74,16 +74,32 @@ def permute_signs(differences: Sequence[float] | np.ndarray, alternative: str = 
     given = np.asarray(differences, dtype=float)
     if len(given) < 2:
         return math.nan
+    if len(given) <= EXACT_SEEDS:
+        return _try_all_signs(given, alternative)
+    from scipy import stats  # takes longer to import than to compute with
+
     result = stats.permutation_test(
         (given,),
         lambda x, axis: np.mean(x, axis=axis),
         permutation_type="samples",
         alternative=alternative,
         vectorized=True,
-        n_resamples=np.inf if len(given) <= EXACT_SEEDS else 99_999,
+        n_resamples=99_999,
         rng=np.random.default_rng(0),
     )
     return float(result.pvalue)
+
+
+def _try_all_signs(differences: np.ndarray, alternative: str) -> float:
+    """Compute the p of the mean among those of all sign patterns; what rounding alone keeps apart counts as equal.
+
+    As `scipy.stats.permutation_test`, whose import would take most of the time of a report's statistics.
+    """
+    patterns = np.arange(2 ** len(differences))[:, None] >> np.arange(len(differences)) & 1
+    observed, means = differences.mean(), np.where(patterns, -differences, differences).mean(axis=1)
+    rounding = 100 * np.finfo(float).eps * abs(observed)
+    p = {"less": np.mean(means <= observed + rounding), "greater": np.mean(means >= observed - rounding)}
+    return float(p[alternative] if alternative in p else min(1.0, 2 * min(p.values())))
 
 
 def adjust_holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
@@ -148,7 +164,9 @@ def contrast_arms(
 
 def find_power(effect: float, n: int, family: float = 1) -> float:
     """Compute the power of a two-sided paired t test at 0.05 / family with n seeds for an effect in units of sd."""
-    critical = stats.t.ppf(1 - 0.025 / family, n - 1)
+    from scipy import stats
+
+    critical = special.stdtrit(n - 1, 1 - 0.025 / family)
     shift = effect * math.sqrt(n)
     lower = stats.nct.cdf(-critical, n - 1, shift)  # NaN in SciPy for some shifts at which it is below 1e-9
     return float(stats.nct.sf(critical, n - 1, shift) + np.nan_to_num(lower))
@@ -156,6 +174,8 @@ def find_power(effect: float, n: int, family: float = 1) -> float:
 
 def find_detectable(n: int, family: float = 1, power: float = 0.8) -> float:
     """Find the smallest effect, in units of sd, that the t test of `find_power` finds with n >= 2 seeds."""
+    from scipy import optimize
+
     high = 1.0
     while find_power(high, n, family) < power:
         high *= 2
@@ -178,4 +198,4 @@ def find_needed(effect: float, family: float = 1, power: float = 0.8, most: int 
 @cache
 def t_quantile(probability: float, degrees: int) -> float:
     """Quantile of Student's t; kept, because a report asks for few of them thousands of times."""
-    return float(stats.t.ppf(probability, degrees))
+    return float(special.stdtrit(degrees, probability))

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+
+from poolscope.statistics.inference import t_quantile
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,6 @@ def pool_contexts(effects: Sequence[float] | np.ndarray, errors: Sequence[float]
     v = 1 / (np.maximum(variance, 1e-12) + tau2)
     mean = float(v @ y / v.sum())
     error = math.sqrt(max(float(v @ (y - mean) ** 2) / (k - 1), 1.0) / float(v.sum()))
-    half = float(stats.t.ppf(0.975, k - 1)) * error
-    spread = float(stats.t.ppf(0.975, k - 2)) * math.sqrt(tau2 + error**2) if k > 2 else nan
+    half = t_quantile(0.975, k - 1) * error
+    spread = t_quantile(0.975, k - 2) * math.sqrt(tau2 + error**2) if k > 2 else nan
     return Pooled(k, mean, mean - half, mean + half, math.sqrt(tau2), mean - spread, mean + spread)

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.registration import hash_registration
@@ -227,6 +226,8 @@ def _rank_signs(differences: np.ndarray, alternative: str) -> float:
     """Wilcoxon's signed-rank p (1945)."""
     if len(differences) < 2 or not np.any(differences):
         return math.nan
+    from scipy import stats  # takes longer to import than to compute with
+
     return float(stats.wilcoxon(differences, alternative=alternative).pvalue)
 
 
@@ -241,6 +242,8 @@ def _compare_arms(runs: pd.DataFrame, contrast: Contrast, effect: np.ndarray) ->
         return row
     row["rho"] = float(np.corrcoef(both.T)[0, 1])
     if contrast.kind != "interaction":
+        from scipy import stats
+
         welch = stats.ttest_ind(both[:, 0], both[:, 1], equal_var=False).confidence_interval(0.95)
         row |= {"unpaired_low": float(welch.low), "unpaired_high": float(welch.high)}
         correction = 1 - 3 / (4 * (len(both) - 1) - 1)
