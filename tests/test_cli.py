@@ -35,7 +35,7 @@ def test_the_version_is_poolscope_s(words: list[str], capsys: pytest.CaptureFixt
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["trian"], "there is no command 'trian'; it must be one of train, show"),
+        (["trian"], "there is no command 'trian'; it must be one of train, tune, show"),
         ([""], "there is no command ''"),
         (["list", "pools", "[/x]", "made\n"], "unrecognized arguments: made ; `poolscope list --help`"),
         (["--plugin"], "--plugin needs the name of a Python file"),

@@ -14,6 +14,7 @@ from poolscope.spec.errors import PoolscopeError
 
 _COMMANDS = {  # name: what it does, an example
     "train": ("train one configuration, or sweep over many", "poolscope train -m pool=max,avg seeds=[0,1,2]"),
+    "tune": ("each arm's learning rate on validation images", "poolscope tune pool=max,avg study=mine"),
     "show": ("a network as a table of layers", "poolscope show data=mnist pool=max pool.window=3"),
     "apply": ("operators on a small matrix, and their gradients", "poolscope apply pool=max,avg --gradient"),
     "exercise": ("pooling to work out by hand, checked", "poolscope exercise backward pool=max --seed 3"),

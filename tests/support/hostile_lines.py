@@ -88,7 +88,7 @@ def draw_line(draw: random.Random, overrides: list[str]) -> list[str]:
     command = draw.choice(["train"] * 6 + ["show"] * 3 + ["compare", "apply", "exercise"] + list(MODULES))
     words = [word for word in overrides if not word.lstrip("+~").startswith(("hydra/launcher", "hydra.launcher._"))]
     flags = _draw_flags(command, draw)
-    if command in ("train", "show", "apply", "measure", "compare"):
+    if command in ("train", "tune", "show", "apply", "measure", "compare"):
         given = words + flags + ["pool=max"] * (command == "measure")  # all of them are many
         draw.shuffle(given) if draw.random() < 0.3 else None
         return [command, *given]
@@ -122,6 +122,10 @@ def _draw_flags(command: str, draw: random.Random) -> list[str]:
         | {flag: [""] for flag in ("--gradient", "--indices", "--windows", "--bins")}
         | {"--figure": ["drawn.svg", folder, ""]},
         "exercise": {"--matrix": _MATRICES, "--answer": _MATRICES, "--seed": [number], "--solution": [""]},
+        "tune": jobs
+        | {"--rates": [*_NUMBERS, "0.1,0.2", "0.1,0.1", ","], "--seeds": [*_NUMBERS, "1,2", ",", "0"]}
+        | {"--by": ["pool.name", "pool.nme", "", "[/x]", "pool.window,pool.p"], "--out": [folder]}
+        | {"--recorded": [""], "--dry-run": [""]},
         "compare": {"--delta": [number], "--no-run": [""]},
         "reproduce": {"--runs": [number], "--results": [folder]},
         "bench": {"--rounds": [number], "--core": [number], "--quick": [""], "--redraw": [""], "--results": [folder]},

@@ -44,8 +44,9 @@ class RerunCheck:
     """One run against its row.
 
     exact: whether every scalar but times is equal, bit for bit. changed: what differs between the conditions of the
-    two, such as the code revision; empty where a rerun must be exact. old, new: test accuracy. spread: by how much test
-    accuracy differs between two of the configuration's seeds (2 √2 standard deviations); NaN for a single seed.
+    two, such as the code revision; empty where a rerun must be exact. old, new: accuracy on the images of `split`, the
+    validation images where the test images were not read. spread: by how much it differs between two of the
+    configuration's seeds (2 √2 standard deviations); NaN for a single seed.
     """
 
     label: str
@@ -54,6 +55,7 @@ class RerunCheck:
     old: float
     new: float
     spread: float
+    split: str = "test"
 
     @property
     def agrees(self) -> bool:
@@ -98,14 +100,16 @@ def compare_run(row: Cells, record: RunRecord, rows: Sequence[Cells]) -> RerunCh
     """Compare a rerun with its row of the runs table; rows: all finished ones, for the spread over seeds."""
     fresh = {name: float(value) for name, value in record.scalars.items() if name not in TIMES}
     exact = bool(fresh) and all(_same(row.get(name, ""), value) for name, value in fresh.items())
-    accuracies = [float(other["test_accuracy"]) for other in rows if other["digest"] == row["digest"]]
+    name = "test_accuracy" if row.get("test_accuracy") else "val_accuracy"
+    accuracies = [float(other[name]) for other in rows if other["digest"] == row["digest"]]
     return RerunCheck(
         label=f"{row['data.name']} {row['pool.name']} seed {row['seed']}",
         exact=exact,
         changed=_list_changed(row, record),
-        old=float(row["test_accuracy"]),
-        new=record.scalars["test_accuracy"],
+        old=float(row[name]),
+        new=record.scalars[name],
         spread=2 * math.sqrt(2) * statistics.stdev(accuracies) if len(accuracies) > 1 else math.nan,
+        split="test" if name == "test_accuracy" else "validation",
     )
 
 
@@ -113,7 +117,7 @@ def describe_check(check: RerunCheck) -> str:
     """One line on one rerun."""
     if check.exact:
         return f"{check.label}: the same to the last bit"
-    accuracy = f"test accuracy {check.new:.2%} instead of {check.old:.2%}"
+    accuracy = f"{check.split} accuracy {check.new:.2%} instead of {check.old:.2%}"
     if not check.changed:
         return f"{check.label}: {accuracy}, under the same conditions"
     single = "its configuration has one seed only"

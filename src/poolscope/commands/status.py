@@ -12,11 +12,11 @@ from rich.console import Console
 
 from poolscope.commands.arguments import add_results
 from poolscope.process.terminal import open_console
-from poolscope.runs.progress import describe_run
+from poolscope.runs.progress import label_runs
 from poolscope.spec.compose import compose_runs
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import record_path, runs_folder, shipped
-from poolscope.store.finished import FinishedRuns, Outcome, identify, open_finished
+from poolscope.store.finished import FinishedRuns, Outcome, open_finished
 from poolscope.store.record import RunKey
 from poolscope.store.revisions import count_revisions, describe_revisions
 from poolscope.store.run_lock import Owner, read_owner
@@ -109,11 +109,7 @@ def _list_planned(results: str, study: str) -> list[PlannedRun]:
     if not (shipped("configs") / "experiment" / f"{study}.yaml").is_file():
         return []
     composed = compose_runs([f"experiment={study}"], multirun=True)
-    return [
-        PlannedRun(*identify(config, seed), describe_run(config, seed))
-        for config in composed.configs
-        for seed in config.seeds
-    ]
+    return [PlannedRun(*key, label) for key, label in label_runs(composed.configs).items()]
 
 
 def _list_existing(results: str, study: str) -> tuple[set[RunKey], list[str]]:

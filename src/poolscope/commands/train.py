@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from poolscope.commands.checks import check_jobs
 from poolscope.kernels.malloc import keep_freed_memory
 from poolscope.process.interrupts import end_worker, serve, starting_workers
 from poolscope.process.terminal import open_console
-from poolscope.runs.progress import Lines, LiveDisplay, describe_run
+from poolscope.runs.progress import Lines, LiveDisplay, label_runs
 from poolscope.spec.compose import Composed, compose_runs, compose_shown, open_hydra
 from poolscope.spec.config import SETTINGS, RunConfig, to_config
 from poolscope.spec.errors import PoolscopeError
@@ -36,9 +37,9 @@ from poolscope.spec.linked_keys import take_points
 from poolscope.spec.paths import record_path, runs_folder
 from poolscope.store.environment import write_environment
 from poolscope.store.finished import FinishedRuns, identify, open_finished
-from poolscope.store.record import read_record
+from poolscope.store.record import RunKey, read_record
 from poolscope.store.run_lock import acquire_lock
-from poolscope.store.sweep import PlannedRun, write_sweep
+from poolscope.store.sweep import PlannedRun, read_sweep, write_sweep
 
 SUMMARY = "Train networks that differ in their pooling, once for every seed."
 _ENGINES = ("hydra/launcher", "hydra/sweeper")
@@ -144,7 +145,11 @@ def train(overrides: Sequence[str], multirun: bool = False, config_dir: str | No
 
 
 def train_jobs(
-    composed: Composed, overrides: Sequence[str], command: str, config_dir: str | None = None
+    composed: Composed,
+    overrides: Sequence[str],
+    command: str,
+    config_dir: str | None = None,
+    only_lacking: bool = False,
 ) -> tuple[FinishedRuns, bool]:
     """Check and launch the jobs of one sweep, unless all of their runs are done.
 
@@ -153,6 +158,7 @@ def train_jobs(
         overrides: those that choose and set up a launcher, the study and the folder of results; others may be there.
         command: what was typed, to be kept beside the records.
         config_dir: a folder of configuration files of the user's own.
+        only_lacking: whether jobs whose runs are all done are left out instead of being shown as done.
 
     Returns:
         The study's finished runs, and whether the outcome of each run was printed as it ended.
@@ -168,13 +174,17 @@ def train_jobs(
         if not missing and composed.complete:
             console.print(f"Nothing to run: all {len(_runs(composed))} runs of study {study} are done.")
             return finished, False
-        planned = [PlannedRun(*identify(config, seed), describe_run(config, seed)) for config, seed in _runs(composed)]
+        labels = label_runs(composed.configs) if composed.complete else {}
+        planned = [PlannedRun(*key, label) for key, label in labels.items()]
         write_sweep(results, study, planned, command)
         write_environment(results, study)
+        if only_lacking:
+            composed = _leave_out_done(composed, finished)
+            planned = [run for run in planned if run.key in label_runs(composed.configs)]
         watched = {
             record_path(results, study, *run.key): run.label for run in planned if not finished.only_committed(run.key)
         }
-        with LiveDisplay(console, len(watched)) as display, _explain_killed_worker():
+        with LiveDisplay(console, len(watched), labels) as display, _explain_killed_worker():
             if composed.launcher != "basic":
                 display.watch(watched)
             task = partial(run_job, progress=display) if composed.launcher == "basic" else run_job
@@ -184,6 +194,20 @@ def train_jobs(
             ):
                 _launch(hydra, composed, task, given)
     return finished, composed.launcher in ("basic", "local", "joblib")
+
+
+def _leave_out_done(composed: Composed, finished: FinishedRuns) -> Composed:
+    """The sweep without the jobs whose runs are all done."""
+    kept = [
+        place
+        for place, config in enumerate(composed.configs)
+        if any(finished.lacks(identify(config, seed)) for seed in config.seeds)
+    ]
+    return replace(
+        composed,
+        configs=[composed.configs[place] for place in kept],
+        jobs=[composed.jobs[place] for place in kept],
+    )
 
 
 def _launch(hydra: Any, composed: Composed, task: Callable[[DictConfig], object], given: list[str]) -> None:
@@ -214,7 +238,7 @@ def run_job(composed: DictConfig, progress: Lines | None = None) -> tuple[float,
 
     config = to_config(composed)
     try:
-        records = run_config(config, progress or Lines())
+        records = run_config(config, progress or Lines(labels=_read_labels(config)))
     except KeyboardInterrupt:
         if launcher is not None:
             end_worker()
@@ -225,6 +249,13 @@ def run_job(composed: DictConfig, progress: Lines | None = None) -> tuple[float,
     found += [outcome.scalars for key in keys if (outcome := finished.outcome(key)) and outcome.committed]
     accuracies, macs = ([values.get(name, math.nan) for values in found] for name in ("val_accuracy", "macs"))
     return sum(accuracies) / len(found), max(macs)
+
+
+def _read_labels(config: RunConfig) -> dict[RunKey, str]:
+    """The labels of a sweep's runs, as the command that launched this job left them beside the records."""
+    with suppress(PoolscopeError):
+        return {run.key: run.label for run in read_sweep(config.results, config.study).runs}
+    return {}
 
 
 @contextmanager
@@ -328,12 +359,13 @@ def _conclude(composed: Composed, finished: FinishedRuns, console: Console, show
     shown: whether the outcomes of runs were printed as they ended, with the reason where one failed.
     """
     runs, bad, committed = _runs(composed), 0, 0
+    labels = label_runs(composed.configs)
     for config, seed in runs:
         outcome = finished.outcome(identify(config, seed))
         if outcome is not None and outcome.status == "done":
             committed += outcome.committed
             continue
-        arm = describe_run(config, seed)
+        arm = labels[identify(config, seed)]
         what = f"{arm}: {outcome.status}: {outcome.reason}" if outcome else f"{arm}: left no record"
         bad += 1
         if not (shown and outcome):

@@ -94,6 +94,14 @@ _SHIFTS = (
 )
 
 MEASUREMENTS: dict[str, Measurement] = {
+    "validation": Measurement(
+        network.measure_validation,
+        (
+            Column("<train_eval|val>_accuracy", "share", "final weights"),
+            Column("<train_eval|val>_loss", "nats", "mean cross-entropy, final weights"),
+            Column("best_epoch", "epochs", "when the validation loss was least"),
+        ),
+    ),
     "accuracy": Measurement(
         network.measure_accuracy,
         (
@@ -188,6 +196,7 @@ MEASUREMENTS |= {
 _HEAD = ("measurement", "in measure=", "cost")
 _BASIC = ("accuracy", "overfitting", "cost")
 SETS: dict[str, tuple[str, ...]] = {
+    "validation": ("validation", "cost"),
     "none": ("accuracy",),
     "basic": _BASIC,
     "quick": (*_BASIC, "generalisation", "stages_in_short", "invariance_in_short"),

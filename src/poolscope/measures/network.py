@@ -29,12 +29,16 @@ from poolscope.training.history import Evaluation, Trained, Weights
 from poolscope.training.trainer import Trainer
 
 Values = Mapping[str, float | Estimate]
+UNREAD = Evaluation(math.nan, math.nan, np.zeros(0, int), np.zeros(0, bool))  # of images that are not evaluated
 _REMEMBERED = 2000  # training images with a corrupted label that memory is measured on
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A trained network and its evaluations: final weights on every split, and the best-by-validation ones on test."""
+    """A trained network and its evaluations: final weights on every split, and the best-by-validation ones on test.
+
+    Where the test images are not read, test and test_best are `UNREAD`.
+    """
 
     plan: Plan
     dataset: Dataset
@@ -57,6 +61,15 @@ class Subject:
         """The weights before the first step."""
         state = self.trainer.initialise(self.seed)
         return Weights(state.params, state.rest)
+
+
+def measure_validation(subject: Subject) -> dict[str, float]:
+    """Accuracy in [0, 1] and mean cross-entropy in nats on training and validation images, final weights."""
+    values: dict[str, float] = {}
+    for name in ("train_eval", "val"):
+        result = getattr(subject, name)
+        values |= {f"{name}_accuracy": result.accuracy, f"{name}_loss": result.loss}
+    return values | {"best_epoch": subject.trained.best_epoch}
 
 
 def measure_accuracy(subject: Subject) -> dict[str, float]:

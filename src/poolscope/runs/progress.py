@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -12,32 +12,47 @@ from rich.progress import TaskID, TextColumn
 
 from poolscope.process.terminal import make_bars, open_console
 from poolscope.spec.config import RunConfig
-from poolscope.store.record import RunRecord
+from poolscope.spec.varying import name_configs
+from poolscope.store.finished import identify
+from poolscope.store.record import RunKey, RunRecord
 from poolscope.store.run_lock import read_owner
 
 
-def describe_run(config: RunConfig, seed: int) -> str:
-    """Name a run as the screen shows it."""
-    return f"{config.data.name} {config.pool.name} seed {seed}"
+def label_runs(configs: Sequence[RunConfig]) -> dict[RunKey, str]:
+    """Label each run of a sweep by what distinguishes it: "digits max lr=0.05 seed 0"."""
+    return {
+        identify(config, seed): f"{name} seed {seed}"
+        for config, name in zip(configs, name_configs(configs), strict=True)
+        for seed in config.seeds
+    }
 
 
-def describe_outcome(config: RunConfig, record: RunRecord) -> str:
-    """Describe a finished run in one line."""
-    arm = describe_run(config, record.seed)
+def describe_outcome(label: str, record: RunRecord) -> str:
+    """Describe a finished run in one line: validation, test and training accuracy, as far as they were measured."""
     if record.status != "done":
-        return f"{arm}: {record.status}: {record.reason}"
-    values = record.scalars
-    return (
-        f"{arm}: test {values['test_accuracy']:.1%}, train {values['train_eval_accuracy']:.1%}, "
-        f"{record.provenance.get('seconds', 0):.1f} s"
-    )
+        return f"{label}: {record.status}: {record.reason}"
+    shares = [
+        f"{words} {record.scalars[name]:.1%}"
+        for words, name in (
+            ("validation", "val_accuracy"),
+            ("test", "test_accuracy"),
+            ("train", "train_eval_accuracy"),
+        )
+        if name in record.scalars
+    ]
+    return f"{label}: {', '.join(shares)}, {record.provenance.get('seconds', 0):.1f} s"
 
 
 class Lines:
-    """One line for each finished run; what a launcher's worker or a file gets."""
+    """One line for each finished run; what a launcher's worker or a file gets. labels: of the runs of the sweep."""
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(self, console: Console | None = None, labels: Mapping[RunKey, str] | None = None) -> None:
         self.console = console or open_console(stderr=True)
+        self.labels = labels or {}
+
+    def label(self, config: RunConfig, seed: int) -> str:
+        """Name a run as the screen shows it."""
+        return self.labels.get(identify(config, seed)) or f"{name_configs([config])[0]} seed {seed}"
 
     def begin(self, config: RunConfig, seed: int, steps: int) -> None:
         """Show that a run starts."""
@@ -47,7 +62,7 @@ class Lines:
 
     def end(self, config: RunConfig, record: RunRecord) -> None:
         """Print how a run ended."""
-        self.console.print(describe_outcome(config, record), soft_wrap=True)
+        self.console.print(describe_outcome(self.label(config, record.seed), record), soft_wrap=True)
 
     def notify(self, sentence: str) -> None:
         """Print a sentence that the person watching should know."""
@@ -57,8 +72,8 @@ class Lines:
 class LiveDisplay(Lines):
     """The runs of a sweep and the steps of the current run as two bars; off a terminal, only the lines."""
 
-    def __init__(self, console: Console, runs: int) -> None:
-        super().__init__(console)
+    def __init__(self, console: Console, runs: int, labels: Mapping[RunKey, str] | None = None) -> None:
+        super().__init__(console, labels)
         self.bars = make_bars(console, TextColumn("{task.fields[note]}", markup=False))
         self.sweep = self.bars.add_task("runs", total=runs, note="")
         self.run = self.bars.add_task("steps", total=None, note="", visible=False)
@@ -92,7 +107,7 @@ class LiveDisplay(Lines):
                     self.bars.update(shown[path], total=owner.steps or None, completed=owner.step)
 
     def begin(self, config: RunConfig, seed: int, steps: int) -> None:
-        self.bars.reset(self.run, total=steps, note=describe_run(config, seed), visible=True)
+        self.bars.reset(self.run, total=steps, note=self.label(config, seed), visible=True)
 
     def advance(self, step: int, values: dict[str, float]) -> None:
         self.bars.update(self.run, completed=step, note=f"validation {values['val_accuracy']:.1%}")

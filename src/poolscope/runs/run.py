@@ -22,7 +22,7 @@ import numpy as np
 
 from poolscope.data.datasets import Dataset, load_dataset
 from poolscope.measures.columns import measure_all
-from poolscope.measures.network import Subject
+from poolscope.measures.network import UNREAD, Subject
 from poolscope.process.interrupts import deferred
 from poolscope.runs.provenance import describe_provenance
 from poolscope.spec.config import RunConfig, digest, to_record
@@ -212,8 +212,11 @@ def _measure(
 ) -> dict[str, Any]:
     if trained.status == "diverged":
         return {"status": "diverged", "reason": trained.reason, "curves": trained.curves}
-    results = _evaluate_all(trainer, trained, dataset)
+    reads_test = config.measure.name != "validation"
+    results = _evaluate_all(trainer, trained, dataset, reads_test)
     subject = Subject(trainer.plan, dataset, trainer, trained, seconds=seconds, seed=seed, **results)
+    if not reads_test:
+        return {"status": "done", "scalars": measure_all(config.measure, subject).values, "curves": trained.curves}
     test = results["test"]
     pairs = dataset.test.labels.astype(np.int64) * dataset.classes + test.predictions
     confusion = np.bincount(pairs, minlength=dataset.classes**2).reshape(dataset.classes, dataset.classes)
@@ -229,10 +232,15 @@ def _measure(
     }
 
 
-def _evaluate_all(trainer: Trainer, trained: Trained, dataset: Dataset) -> dict[str, Evaluation]:
+def _evaluate_all(
+    trainer: Trainer, trained: Trained, dataset: Dataset, reads_test: bool = True
+) -> dict[str, Evaluation]:
     """Final weights on every split; the test split is read here and nowhere else, once with each set of weights."""
-    splits = {name: trainer.place_split(getattr(dataset, name)) for name in ("train_eval", "val", "test")}
+    names = ("train_eval", "val", "test") if reads_test else ("train_eval", "val")
+    splits = {name: trainer.place_split(getattr(dataset, name)) for name in names}
     results = {name: trainer.evaluate(trained.final, split, dataset) for name, split in splits.items()}
+    if not reads_test:
+        return results | {"test": UNREAD, "test_best": UNREAD}
     if trained.best_epoch == trained.curves["epoch"][-1]:
         return results | {"test_best": results["test"]}
     return results | {"test_best": trainer.evaluate(trained.best, splits["test"], dataset)}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -38,6 +38,7 @@ from poolscope.spec.linked_keys import Points, list_keys, multiply, take_points
 from poolscope.spec.operators import OPERATORS
 from poolscope.spec.overrides import quote_text
 from poolscope.spec.paths import shipped
+from poolscope.spec.rates import take_rates
 
 MOST_JOBS = 10_000
 _ENGINES = {  # choices that need an optional package of the same name
@@ -94,6 +95,35 @@ def compose_runs(
         return _compose_runs(hydra, given, multirun, most_jobs, groups)
 
 
+def compose_jobs(
+    overrides: Sequence[str], jobs: Callable[[list[list[str]]], list[list[str]]], config_dir: str | None = None
+) -> Composed:
+    """Compose and check the jobs that a function makes of those that these overrides mean, as lists of overrides.
+
+    Raises PoolscopeError as `compose_runs` does.
+    """
+    plain, groups = take_points(overrides)
+    with open_hydra(plain, config_dir) as (hydra, given):
+        first = compose_one(hydra, given, True)
+        if first.hydra.runtime.choices["hydra/sweeper"] != "basic":
+            raise PoolscopeError("hydra/sweeper must be basic here: all jobs are known beforehand.")
+        words = jobs(multiply(_list_jobs(first, given, MOST_JOBS, groups), groups))
+        if len(words) > MOST_JOBS:
+            raise PoolscopeError(f"This makes {len(words):,} jobs, and there may be at most {MOST_JOBS:,}.")
+        configs = [to_config(job) for job in _compose_jobs(words)]
+        return Composed(configs, True, str(first.hydra.runtime.choices["hydra/launcher"]), True, words)
+
+
+def read_written(overrides: Sequence[str], key: str, config_dir: str | None = None) -> Any:
+    """Read a key's value as the files and the command line of a sweep have it, with references unresolved."""
+    with open_hydra(take_points(overrides)[0], config_dir) as (hydra, given):
+        section, _, name = key.rpartition(".")
+        node = OmegaConf.select(compose_one(hydra, given, True), section)
+        content = OmegaConf.to_container(node, resolve=False)
+        assert isinstance(content, dict)
+        return content[name]
+
+
 @contextmanager
 def open_hydra(
     overrides: Sequence[str], config_dir: str | None = None, composing: bool = True
@@ -105,7 +135,7 @@ def open_hydra(
     """
     register_schemas()
     hash_files.cache_clear()  # one's own images may have changed since the last command
-    given = [quote_text(word) for word in overrides]
+    given = [quote_text(word) for word in take_rates(overrides)]
     if config_dir:
         if not Path(config_dir).is_dir():
             raise PoolscopeError(f"--config-dir must be a folder, not {config_dir}.")

@@ -11,7 +11,9 @@ import dataclasses
 import hashlib
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
@@ -22,6 +24,7 @@ from poolscope.spec.extensions import find_measurements
 from poolscope.spec.heads import HEADS
 from poolscope.spec.paths import check_study
 from poolscope.spec.pool import LATER_KEYS, PoolConfig, check_pool, pool_options
+from poolscope.spec.rates import check_rate
 from poolscope.spec.settings import Range, read_settings, setting
 
 __all__ = [
@@ -51,7 +54,7 @@ OPTIMISERS = ("sgd", "adam", "adamw")
 SCHEDULES = ("constant", "cosine", "linear")
 PRECISIONS = ("float32", "bfloat16")
 LOOPS = ("auto", "step", "scan")
-MEASURES = ("none", "basic", "quick", "robust", "invariance", "full")
+MEASURES = ("validation", "none", "basic", "quick", "robust", "invariance", "full")
 _BOOLEAN_WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}  # as in YAML
 MOST_SEED = 2**32 - 1  # JAX reads 32 bits of a seed: 2^32 would repeat seed 0
 
@@ -205,6 +208,8 @@ def to_config(composed: DictConfig) -> RunConfig:
 
     Raises PoolscopeError with one sentence that names the key, the value and what would fit.
     """
+    if isinstance(composed.get("optim"), DictConfig):
+        check_rate(OmegaConf.to_container(composed.optim, resolve=False), partial(OmegaConf.select, composed))
     missing = sorted(OmegaConf.missing_keys(composed))
     if missing:
         key = missing[0]
@@ -243,6 +248,16 @@ def _build(schema: type, content: Any, prefix: str) -> Any:
 def to_dict(config: RunConfig) -> dict[str, Any]:
     """Convert the configuration to nested plain dictionaries."""
     return dataclasses.asdict(config)
+
+
+def flatten_values(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Flatten the sections of a run to its keys: {"pool": {"name": "max"}} to {"pool.name": "max"}."""
+    return {
+        key: content[section][name] if section else content[name]
+        for key in SETTINGS
+        for section, _, name in [key.rpartition(".")]
+        if name in (content.get(section, {}) if section else content)
+    }
 
 
 def to_record(config: RunConfig) -> dict[str, Any]:

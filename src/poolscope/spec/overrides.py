@@ -20,11 +20,13 @@ _SPECIAL = re.compile(r"[^\w\s/\-\\+.$%*@?|:,()\[\]{}'\"=~]|[^\x00-\x7f]")
 def quote_text(word: str) -> str:
     """Add the quotes that a text needs: data.train=train[:80%] becomes data.train='train[:80%]'.
 
-    A key that is a text may have several, with commas between: each is quoted. What can be read stays as it is.
+    A key that is a text may have several, with commas between: each is quoted. So are references within references, as
+    in optim.learning_rate=${rates.${pool.name}}, for every key. What can be read stays as it is.
     """
     key, equals, value = word.partition("=")
     known = SETTINGS.get(key.lstrip("+"))
-    if not equals or known is None or known.kind is not str or known.names or _can_be_read(word):
+    is_text = known is not None and known.kind is str and not known.names
+    if not equals or known is None or not (is_text or "${" in value) or _can_be_read(word):
         return word
     quoted = f"{key}={','.join(map(_quote, split_values(value)))}"
     return quoted if _can_be_read(quoted) else word

@@ -2,7 +2,7 @@
 
 The trials are on validation images and on tuning seeds, which are no part of the verdicts: they show whether the sign
 of an effect hangs on the rate (a specification curve; Simonsohn, Simmons & Nelson 2020), not how sure it is. Which rate
-each arm gets is chosen elsewhere: by scripts/choose_rates.py, written into the study's configuration.
+each arm gets is chosen elsewhere: by `poolscope tune`, and written into the study's configuration.
 """
 
 from __future__ import annotations
