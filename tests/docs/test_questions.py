@@ -39,7 +39,7 @@ def test_the_words_of_an_answer_rest_on_the_verdict_that_the_ledger_has(identity
 
 @pytest.mark.parametrize("number", range(1, 15))
 def test_every_claim_has_a_verdict_to_quote(number: int) -> None:
-    assert find_claim(number)["verdict"] in ("supported", "refuted", "open")
+    assert find_claim(number)["verdict"] in ("supported", "refuted", "open", "not reached")
 
 
 def test_there_are_twenty_questions_and_each_leads_to_its_answer() -> None:

@@ -86,7 +86,9 @@ def test_the_ledger_in_words() -> None:
 def test_the_front_page_has_the_verdicts_of_the_committed_ledger() -> None:
     root = Path(__file__).parents[2]
     claims = pd.read_csv(root / "results" / "ledger" / "claims.csv").set_index("number")["verdict"].to_dict()
-    rows = re.findall(r"^\| (\d+)\. .*? \| \**(\w+)", (root / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    rows = re.findall(
+        r"^\| (\d+)\. .*? \| \**(not reached|\w+)", (root / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
     assert {int(number): verdict for number, verdict in rows} == claims
 
 
