@@ -8,9 +8,11 @@ import pytest
 from pretend import train_nothing
 from processes import run_command
 
-from poolscope.commands import train
-from poolscope.commands.dry_run import count_work, say_needs
+from poolscope.commands import dry_run, train
+from poolscope.commands.dry_run import describe_needs
+from poolscope.commands.estimate import Estimate
 from poolscope.spec.compose import compose_runs
+from poolscope.spec.config import RunConfig
 from poolscope.store.finished import open_finished
 
 WORDS = ("-m", "data=digits", "pool=max,avg", "seeds=[0,1]", "train.epochs=2", "train.batch_size=100")
@@ -33,30 +35,25 @@ def test_done_runs_are_counted_and_time_follows_from_them(results: Path, monkeyp
     assert "2 jobs, 4 runs: 4 done, 0 to do. Nothing to run." in output
 
 
-def test_work_is_macs_times_images_by_hand() -> None:
-    (config,) = compose_runs(
-        [
-            "data=digits",
-            "pool=max",
-            "train.epochs=2",
-            "train.batch_size=100",
-            "model.blocks=0",
-            "model.pool_stages=0",
-            "model.head=flatten",
-        ]
-    ).configs
-    assert count_work(config) == 64 * 10 * 2 * 12 * 100  # a linear layer; 12 whole batches of 1,200 images
+def test_needs_are_of_all_runs_and_the_end_of_those_that_run_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Estimate(3 * 3600.0, 4e6, "the 2 recorded")
+    monkeypatch.setattr(dry_run, "estimate_by_records", lambda lacking, finished: found)
+    monkeypatch.setattr(dry_run, "format_end", lambda seconds: f"in {seconds:.0f} s")
+    finished = open_finished("results", "made")
+    lacking = [(RunConfig(), 5), (RunConfig(), 1)]
+    sentence = "By the 2 recorded they take about 3 hours in one process, and 4 MB."
+    assert [*describe_needs(lacking, finished, None)] == [sentence]
+    assert [*describe_needs(lacking, finished, 1)] == [sentence, "Started now, they end at about in 10800 s."]
+    assert [*describe_needs(lacking, finished, 2)][1] == "Started now with 2 at a time, they end at about in 5400 s."
+    assert [*describe_needs(lacking, finished, 64)][1].endswith("in 1800 s.")  # no more at a time than there are
+    assert [*describe_needs([], finished, 2)] == ["Nothing to run."]
 
 
-def test_hours_are_in_proportion(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from made_records import make_config, make_record, write_study
+@pytest.mark.parametrize(("launcher", "workers"), [([], 1), (["hydra/launcher=joblib", "hydra.launcher.n_jobs=3"], 3)])
+def test_the_launcher_says_how_many_run_at_a_time(launcher: list[str], workers: int) -> None:
+    assert compose_runs(["data=digits", "pool=max,avg", *launcher], True).workers == workers
 
-    record = make_record(make_config("max"), 0)
-    record.provenance["seconds"] = 30.0
-    write_study(results, [record])
-    work = record.scalars["macs"] * record.scalars["steps"] * record.config["train"]["batch_size"]
-    finished = open_finished(str(results), "made")
-    assert say_needs(finished, 4, 4 * work).startswith(
-        "By the 1 recorded they take about 2 minutes in one process, and "
-    )
-    assert "about 2 hours" in say_needs(finished, 4, 240 * work)
+
+def test_a_probe_goes_with_a_dry_run_only(results: Path) -> None:
+    status, _, errors = run_command("train", "--probe", *WORDS, f"results={results}")
+    assert (status, errors) == (2, "poolscope: --probe goes with --dry-run only.\n")

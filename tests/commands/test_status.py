@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from made_records import make_config, make_record, write_study
 
+from poolscope.commands import status as status_command
 from poolscope.commands.status import describe_status, examine_study
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import record_path
@@ -94,3 +95,15 @@ def test_copies_beside_a_record_are_named(results: Path) -> None:
     shutil.copy(path, path.with_name("seed-1.json"))
     status = examine_study(str(results), "made")
     assert status.done == 1 and "is out of place" in status.damaged[-1]
+
+
+def test_the_time_left_has_its_end(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(status_command, "format_end", lambda seconds: f"in {seconds:.0f} s")
+    write_study(results, [make_record(make_config("max"), seed) for seed in (0, 1)])
+    found = replace(examine_study(str(results), "made"), waiting=3)
+
+    def say(seconds_left: float | None) -> str:
+        return [*describe_status("made", replace(found, seconds_left=seconds_left))][-1]
+
+    assert say(61.0) == "Time left: 1 min 1 s, one run at a time; started now, they end at about in 61 s."
+    assert say(None) == "Time left: unknown, since no run is done yet."

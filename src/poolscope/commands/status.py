@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from poolscope.commands.arguments import add_results
-from poolscope.process.terminal import open_console
+from poolscope.process.terminal import format_end, open_console
 from poolscope.runs.progress import label_runs
 from poolscope.spec.compose import compose_runs
 from poolscope.spec.errors import PoolscopeError
@@ -97,9 +97,16 @@ def describe_status(study: str, status: Status) -> Iterator[str]:
     if mixture := describe_revisions(status.revisions):
         yield mixture
     if status.waiting or status.running or status.failed:
-        left = "unknown, since no run is done yet" if status.seconds_left is None else _duration(status.seconds_left)
-        at_once = f" with {len(status.running)} runs at a time" if status.running else ", one run at a time"
-        yield f"Time left: {left}{at_once if status.seconds_left is not None else ''}."
+        yield f"Time left: {_describe_time_left(status)}."
+
+
+def _describe_time_left(status: Status) -> str:
+    if status.seconds_left is None:
+        return "unknown, since no run is done yet"
+    left, end = _duration(status.seconds_left), format_end(status.seconds_left)
+    if not status.running:
+        return f"{left}, one run at a time; started now, they end at about {end}"
+    return f"{left} with {len(status.running)} runs at a time, until about {end}"
 
 
 def _list_planned(results: str, study: str) -> list[PlannedRun]:

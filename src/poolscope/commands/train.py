@@ -61,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-m", "--multirun", action="store_true", help="a sweep: keys may have several values")
     parser.add_argument("-r", "--run", action="store_true", help="no sweep (the default)")
     parser.add_argument("--dry-run", action="store_true", help="check and list the jobs, their runs, hours and bytes")
+    parser.add_argument("--probe", action="store_true", help="with --dry-run: train some steps to tell the hours")
     parser.add_argument("-cd", "--config-dir", metavar="DIR", help="folder of configuration files of your own")
     parser.add_argument("-c", "--cfg", choices=("job", "hydra", "all"), help="print the configuration, train nothing")
     parser.add_argument("-p", "--package", help="with --cfg: only this part, such as model")
@@ -78,6 +79,8 @@ def run(options: argparse.Namespace) -> int:
         raise PoolscopeError(f"{' and '.join(given)} exclude each other; `poolscope train --help` lists what it takes.")
     if (options.resolve or options.package) and not options.cfg:
         raise PoolscopeError("--resolve and --package go with --cfg only.")
+    if options.probe and not options.dry_run:
+        raise PoolscopeError("--probe goes with --dry-run only.")
     if options.help:
         print(describe_train(options.overrides, options.config_dir))
     elif options.cfg or options.info or options.hydra_help:
@@ -93,10 +96,10 @@ def run(options: argparse.Namespace) -> int:
     elif options.dry_run:
         from poolscope.commands.dry_run import describe_jobs
 
-        configs = compose_runs(options.overrides, options.multirun, options.config_dir).configs
-        finished = open_finished(configs[0].results, configs[0].study)
-        check_jobs(configs, finished, open_console(stderr=True))
-        describe_jobs(configs, finished)
+        composed = compose_runs(options.overrides, options.multirun, options.config_dir)
+        finished = open_finished(composed.configs[0].results, composed.configs[0].study)
+        check_jobs(composed.configs, finished, open_console(stderr=True))
+        describe_jobs(composed, finished, options.probe)
     else:
         return train(options.overrides, options.multirun, options.config_dir)
     return 0

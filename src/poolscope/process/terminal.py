@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -45,3 +46,8 @@ def list_rows(rows: Sequence[Mapping[str, object]], left: Sequence[str] | None =
     for row in rows:
         table.add_row(*(str(value) for value in row.values()))
     return table
+
+
+def format_end(seconds: float) -> str:
+    """Write the local time that many seconds from now: Thu 26 Nov, 14:35."""
+    return (datetime.now() + timedelta(seconds=seconds)).strftime("%a %d %b, %H:%M")

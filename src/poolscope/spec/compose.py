@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import math
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -57,6 +58,7 @@ class Composed:
     launcher: str
     complete: bool  # False where a sweeper chooses later jobs by the results of earlier ones
     jobs: list[list[str]] = field(default_factory=list)  # overrides of each job of a sweep, where they are known
+    workers: int | None = 1  # runs at a time on this machine; None where a cluster decides
 
 
 @cache
@@ -212,7 +214,17 @@ def _compose_runs(
     configs = [to_config(job) for job in _compose_jobs(jobs)]
     if not configs:
         raise PoolscopeError(f"{' '.join(given)[:200]} makes no job, because a sweep in it has no values.")
-    return Composed(configs, True, launcher, True, jobs)
+    return Composed(configs, True, launcher, True, jobs, _count_workers(first, launcher))
+
+
+def _count_workers(first: DictConfig, launcher: str) -> int | None:
+    """How many runs a launcher has this machine do at a time; None where it isn't this machine's to say."""
+    if launcher == "basic":
+        return 1
+    if launcher not in ("local", "joblib"):
+        return None
+    asked = int(first.hydra.launcher.n_jobs)
+    return asked if asked > 0 else len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def _check_files(folder: Path) -> None:

@@ -326,7 +326,7 @@ class Trainer:
 
     def _evaluation_steps(self, taken: int = 0) -> Iterator[int]:
         """The steps after which to evaluate: each epoch, or further apart where that would be too many evaluations."""
-        length = max(self.steps_per_epoch, -(-self.steps // _MOST_EVALUATIONS))
+        length = evaluation_interval(self.steps, self.steps_per_epoch)
         for first in range(taken, self.steps, length):
             yield min(first + length, self.steps)
 
@@ -337,6 +337,11 @@ class Trainer:
             count = min(self.steps_per_epoch - position, last - first)
             yield epoch, position, count
             first += count
+
+
+def evaluation_interval(steps: int, steps_per_epoch: int) -> int:
+    """Count the steps from one evaluation to the next: those of an epoch, more where that made too many evaluations."""
+    return max(steps_per_epoch, -(-steps // _MOST_EVALUATIONS))
 
 
 def uses_scan(config: TrainConfig, back_end: str) -> bool:
