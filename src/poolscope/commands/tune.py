@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
         composed = tuning.compose()
         finished = open_finished(tuning.results, tuning.study)
         check_jobs(composed.configs, finished, open_console(stderr=True))
-        describe_jobs(composed.configs, finished)
+        describe_jobs(composed, finished)
         return 0
     command = _write_command(options)
     if options.out and not options.recorded:

@@ -113,7 +113,8 @@ def compose_jobs(
         if len(words) > MOST_JOBS:
             raise PoolscopeError(f"This makes {len(words):,} jobs, and there may be at most {MOST_JOBS:,}.")
         configs = [to_config(job) for job in _compose_jobs(words)]
-        return Composed(configs, True, str(first.hydra.runtime.choices["hydra/launcher"]), True, words)
+        launcher = str(first.hydra.runtime.choices["hydra/launcher"])
+        return Composed(configs, True, launcher, True, words, _count_workers(first, launcher))
 
 
 def read_written(overrides: Sequence[str], key: str, config_dir: str | None = None) -> Any:
