@@ -6,10 +6,12 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from poolscope import __version__
 from poolscope.kernels.malloc import keep_freed_memory
 from poolscope.process.interrupts import SENTENCE, STATUS, interruptible
+from poolscope.process.streams import BROKEN_PIPE, discard_output, replace_closed_streams
 from poolscope.spec.errors import PoolscopeError
 
 _COMMANDS = {  # name: what it does, an example
@@ -35,24 +37,31 @@ MODULES = {name: name.replace("-", "_") for name in _COMMANDS}  # in poolscope.c
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command and exit: 0 if all went well, 1 if a run failed, 2 if the request can't be met."""
+    """Run a command and exit: 0 if all went well, 1 if a run failed, 2 if the request can't be met.
+
+    130 where it was interrupted, 141 where what reads its output went away.
+    """
     given = list(sys.argv[1:] if arguments is None else arguments)
     keep_freed_memory()  # before any thread starts
+    replace_closed_streams()
     try:
         with interruptible():
             status = _dispatch(given)
+        sys.stdout.flush()
     except PoolscopeError as error:
         if os.environ.get("POOLSCOPE_TRACEBACK"):
             raise
         print("poolscope:", " ".join(str(error).splitlines()), file=sys.stderr)
         status = 2
     except BrokenPipeError:
-        sys.stderr.close()
-        status = 0
+        discard_output()
+        status = BROKEN_PIPE
     except OSError as error:
         if os.environ.get("POOLSCOPE_TRACEBACK") or error.strerror is None:
             raise
-        print(f"poolscope: {error.strerror}: {error.filename or 'a file'}.", file=sys.stderr)
+        with suppress(OSError):
+            print(f"poolscope: {error.strerror}: {error.filename or 'a file'}.", file=sys.stderr)
+        discard_output()
         status = 1
     except KeyboardInterrupt:
         print(SENTENCE, file=sys.stderr)

@@ -73,7 +73,13 @@ def test_views(words: tuple[str, ...], expected: str, capsys: pytest.CaptureFixt
         (("--cotangent", "2,0"), "--cotangent 2,0 is no output of max: rows are 0 to 1, columns 0 to 1."),
         (("--cotangent", "a b"), "--cotangent must hold numbers only; got 'a'."),
         (("--figure", "drawn.jpg"), "--figure must be a file that ends in .svg or .png, not 'drawn.jpg'."),
-        (("--gradient", "--matrix", "/".join(["1 " * 40] * 40)), "of matrices of at most 1024 cells, not 40x40."),
+        (("--gradient", "--matrix", "/".join(["1 " * 40] * 40)), "--matrix must have at most 1024 cells"),
+        (("--gradient", "--matrix", "1 nan / 2 3"), "--matrix must hold numbers from -1,000,000 to 1,000,000"),
+        (("--bins", "--matrix", "1 2 / inf 3"), "for a backward pass, not inf."),
+        (("--windows", "--matrix", "1e30 2 / 3 4"), "for a backward pass, not 1e+30."),
+        (("--cotangent", "1e30 0 / 0 0"), "--cotangent must hold numbers from"),
+        (("--figure", "tests/data.svg/../nosuch"), "--figure must be a file that ends in .svg or .png"),
+        (("--figure", "README.md/drawn.svg"), "The folder README.md can't be written (README.md is no folder)"),
     ],
 )
 def test_what_can_not_be_shown_is_refused(

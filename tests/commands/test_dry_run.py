@@ -26,6 +26,8 @@ def test_it_lists_jobs_and_runs_and_leaves_nothing(results: Path) -> None:
     assert not results.exists()
     status, _, errors = run_command("train", "--dry-run", *WORDS, "pool.window=9", f"results={results}")
     assert (status, "window" in errors) == (2, True)
+    status, _, errors = run_command("train", "--dry-run", *WORDS, "results=README.md")
+    assert (status, "README.md is no folder" in errors) == (2, True)
 
 
 def test_done_runs_are_counted_and_time_follows_from_them(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:

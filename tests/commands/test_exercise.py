@@ -47,6 +47,8 @@ def run(capsys: pytest.CaptureFixture[str], line: str) -> tuple[int, str, str]:
         ("sideways", 2, "An exercise is on forward, backward, indices, size, not 'sideways'."),
         ("pool=lip", 2, "pool=lip can't be worked out by hand"),
         ("indices pool=avg", 2, "Outputs of pool=avg aren't copies of cells; ask about max or min."),
+        ("forward --matrix '1 nan' --solution", 2, "--matrix must hold numbers from -1,000,000 to 1,000,000"),
+        ("backward pool=avg --matrix '1e38 3e38' --answer 1", 2, "for a backward pass, not 1e+38."),
         ("forward --answer 'a b'", 2, "--answer must hold numbers only; got 'a'."),
     ],
 )

@@ -45,7 +45,7 @@ def test_without_studies_it_is_the_page_that_ships(tmp_path: Path) -> None:
         (["page.txt"], "file must be the name of an .html file, not 'page.txt'."),
         (["."], "file must be the name of an .html file, not '.'."),
         (["a.html", "b.html"], "unrecognized arguments: b.html"),
-        (["file.txt/a.html"], "Can't write the explorer to file.txt/a.html ("),
+        (["file.txt/a.html"], "The folder file.txt can't be written (file.txt is no folder); choose another."),
     ],
 )
 def test_bad_places_get_one_sentence(

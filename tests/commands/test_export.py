@@ -53,6 +53,7 @@ def test_without_a_place_it_stands_beside_the_report(made: Path) -> None:
         ("nosuch --to csv", "Study 'nosuch' has no records"),
         ("made --to csv --width wide", "--width must be column, page or 1 to 30 inches, not wide"),
         ("made --to csv --width nan", "--width must be"),
+        ("made --to csv --out README.md", "The folder README.md can't be written (README.md is no folder)"),
         ("made --to csv --metric speed", "have no 'speed'"),
         ("made --to csv --arm lip", "There is no arm 'lip'"),
         ("made --to csv --where pool.name=lip", "No run has pool.name=lip"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pretend import train_nothing
@@ -31,9 +32,19 @@ def test_a_sweep_leaves_records_and_gives_the_study(results: Path, monkeypatch: 
     assert len(poolscope.sweep(*WORDS, f"results={results}").runs) == 4
 
 
-def test_what_can_t_be_is_refused_as_on_the_command_line(results: Path) -> None:
-    with pytest.raises(PoolscopeError, match=r"model.width must be a whole number"):
-        poolscope.sweep(*WORDS, "model.width=-1", f"results={results}")
+@pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        ("model.width=-1", r"model.width must be a whole number"),
+        ("--help", "'--help' is no override"),
+        (["pool=max"], r"An override is a text, such as 'pool=max,avg', not \['pool=max'\]"),
+        (3, "An override is a text, .* not 3"),
+        (None, "An override is a text, .* not None"),
+    ],
+)
+def test_what_can_t_be_is_refused_as_on_the_command_line(results: Path, word: Any, sentence: str) -> None:
+    with pytest.raises(PoolscopeError, match=sentence):
+        poolscope.sweep(*WORDS, word, f"results={results}")
 
 
 @pytest.mark.long

@@ -80,7 +80,7 @@ def test_damaged_files_give_one_error(tmp_path: Path, content: bytes) -> None:
     for read in (read_header, read_image):
         with pytest.raises(ValueError, match=r".+") as caught:
             read(tmp_path / "image.png")
-        assert "\n" not in str(caught.value) and str(tmp_path) not in str(caught.value)
+        assert str(caught.value) == "it is no image that Pillow knows"
 
 
 def test_a_file_that_ends_early_has_a_header_but_no_image(tmp_path: Path) -> None:

@@ -33,6 +33,15 @@ def test_long_sentences_and_rows_stay_on_their_line(capsys: pytest.CaptureFixtur
     assert row.split() == ["y" * 150, "3"]
 
 
+def test_a_narrow_terminal_breaks_words_and_leaves_none_out(capsys: pytest.CaptureFixture[str]) -> None:
+    console = open_console()
+    console.width = 12
+    console.print(list_rows([{"data set": "emnist/balanced", "images": "112,800"}]))
+    printed = capsys.readouterr().out
+    assert "\N{HORIZONTAL ELLIPSIS}" not in printed
+    assert [character for character in printed if character.isdigit()] == list("112800")
+
+
 def test_no_rows_are_said_to_be_none(capsys: pytest.CaptureFixture[str]) -> None:
     open_console().print(list_rows([]))
     assert "nothing yet" in capsys.readouterr().out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from made_records import make_config, make_record, write_study
@@ -36,9 +37,33 @@ def test_summaries_verdicts_and_figures_are_functions_of_it(study: Study) -> Non
     assert study.figure(width=5.5).get_figwidth() == 5.5
 
 
-def test_a_study_that_isn_t_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(PoolscopeError, match="Study 'nosuch' has no records"):
-        load("nosuch", tmp_path)
+def test_one_name_stands_without_a_list(study: Study) -> None:
+    assert study.summary(arms="avg", where="data.name=mnist").equals(study.summary(arms=["avg"]))
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [("nosuch", "Study 'nosuch' has no records"), (3, "not 3"), (None, "not None"), ("", "not ''")],
+)
+def test_a_study_that_isn_t_there_is_named(tmp_path: Path, name: Any, sentence: str) -> None:
+    with pytest.raises(PoolscopeError, match=sentence):
+        load(name, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"kind": "pie"}, "A figure is one of strip, curves in one of serif, computer-modern, sans, not 'pie'"),
+        ({"font": "comic"}, "not 'strip' in 'comic'"),
+        ({"width": -1}, "The width of a figure must be 1 to 30 inches, not -1"),
+        ({"width": float("nan")}, "not nan"),
+        ({"arms": "lip"}, "There is no arm 'lip'"),
+        ({"where": "made"}, "'made' is no condition"),
+    ],
+)
+def test_a_figure_that_can_t_be_drawn_is_refused(study: Study, given: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(PoolscopeError, match=sentence):
+        study.figure(**given)
 
 
 def test_importing_the_package_imports_nothing_else() -> None:

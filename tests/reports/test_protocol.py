@@ -30,6 +30,9 @@ def test_a_caption_says_seeds_images_training_and_test_images_of_each_setting() 
     )
     one = make_runs().iloc[:1]
     assert say_protocol(one).startswith("mnist: n = 1 seed per arm (seeds 0), ")
+    assert say_protocol(one.drop(columns=["train_size", "test_size"])) == (
+        "mnist: n = 1 seed per arm (seeds 0), 8 epochs, batch 64, adam with learning rate 0.001, tested (split test)."
+    )
 
 
 def test_the_protocol_has_a_row_for_what_is_known_and_a_column_for_each_setting() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from image_folders import write_folder
@@ -52,6 +54,31 @@ def test_images_are_listed_with_links_but_never_in_a_circle(tmp_path: Path) -> N
     (folder / "b").symlink_to(write_folder(tmp_path / "elsewhere", {"c": 1}) / "c")
     (folder / "a" / "loop").symlink_to(folder)
     assert list_images(folder) == ["a/0.png", "a/1.png", "b/0.png"]
+
+
+@pytest.mark.parametrize("odd", ["a/pipe.png", "b/pipe.png", "a/notes", "pipe"])
+def test_a_pipe_is_not_waited_for(tmp_path: Path, odd: str) -> None:
+    folder = write_folder(tmp_path / "set", {"a": 1, "b": 1})
+    os.mkfifo(folder / odd)
+    with pytest.raises(PoolscopeError, match=f"set/{odd} is a pipe, a device or a socket, not a file; take it away"):
+        hash_files(folder)
+
+
+@pytest.mark.parametrize("place", ["a", "a/deep", "b/deep"])
+def test_a_folder_that_can_t_be_read_is_not_left_out_silently(
+    tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_folder(tmp_path / "set", {"a/deep": 1, "b/deep": 1})
+    scan = os.scandir
+
+    def refuse(path: str) -> Any:
+        if str(path) == str(folder / place):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(PoolscopeError, match=rf"set/{place} cannot be read \(Permission denied\)"):
+        hash_files(folder)
 
 
 def test_a_file_that_can_t_be_read_is_named(tmp_path: Path) -> None:

@@ -64,6 +64,11 @@ def test_points_are_the_rows_of_a_table(tmp_path: Path) -> None:
         (["zip(pool=max pool=avg)"], "can't be read at 'pool=avg'"),
         (["zip(pool=max,avg)", "pool=lip"], r"pool=lip stands beside a zip\(...\) or points\(...\) of the same key"),
         (["zip(pool=max,avg)", "zip(pool=lip,lp)"], "pool stands in two of zip"),
+        (["zip(pool=range(1,1e308) train.epochs=range(1,1e308))"], r"pool=range\(1,1e308\) is several values; write"),
+        (["zip(seeds=[0],[1] pool=max,choice(avg,lip))"], r"pool=choice\(avg,lip\) is several values"),
+        (["zip(pool=glob(m*))"], r"pool=glob\(m\*\) is several values"),
+        (["zip(train.epochs=shuffle(1,2))"], r"train.epochs=shuffle\(1,2\) is several values"),
+        (["zip(optim.learning_rate=interval(0,1))"], "is several values"),
         (["points(nowhere.csv)"], r"points\(nowhere.csv\): it can't be read \(No such file"),
     ],
 )
@@ -72,7 +77,13 @@ def test_what_can_t_be_linked_is_refused(words: list[str], sentence: str) -> Non
         take_points(words)
 
 
-@pytest.mark.parametrize("content", ["", "pool\n", "pool,pool\nmax,avg\n", "a b,c\n1,2\n", "pool,seeds\nmax\n"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("", "pool\n", "pool,pool\nmax,avg\n", "a b,c\n1,2\n", "pool,seeds\nmax\n", "pool;seeds\nmax;[0]\n"),
+        *('pool\n"max,avg"\n', 'pool\n"range(1,3)"\n'),
+    ],
+)
 def test_a_table_that_doesn_t_fit_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "points.csv").write_text(content)
     with pytest.raises(PoolscopeError, match=r"points\(.*points.csv\)"):

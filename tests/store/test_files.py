@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from poolscope.benchmarks.rounds import Pace
 from poolscope.reports.figures.files import save_figure, save_pdf
 from poolscope.spec.errors import PoolscopeError
 from poolscope.store.environment import publish_environment, write_environment
-from poolscope.store.files import open_whole, read_csv, write_csv, write_text
+from poolscope.store.files import check_writable, open_whole, read_csv, write_csv, write_text
 from poolscope.store.sweep import write_sweep
 
 
@@ -70,6 +71,32 @@ def test_a_full_disk_leaves_the_old_file_whole_and_no_other(
     assert refused.value.filename.endswith(names[0])
     kept = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     assert kept == set(names) and {(tmp_path / name).read_text() for name in names} == {"{}"}
+
+
+@pytest.mark.parametrize(
+    ("folder", "reason"),
+    [
+        ("file", "is no folder"),
+        ("file/below/deep", "is no folder"),
+        ("closed", "Permission denied"),
+        ("closed/below/deep", "Permission denied"),
+        ("a" * 300, "can't be made (File name too long)"),
+        ("new/below", None),
+        (".", None),
+    ],
+)
+def test_a_folder_is_known_to_be_writable_without_making_it(
+    folder: str, reason: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "closed").mkdir()
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "closed")  # root may write anywhere
+    if reason is None:
+        check_writable(tmp_path / folder)
+    else:
+        with pytest.raises(PoolscopeError, match=re.escape(reason)):
+            check_writable(tmp_path / folder)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["closed", "file"]
 
 
 def test_an_interrupted_write_leaves_nothing(tmp_path: Path) -> None:

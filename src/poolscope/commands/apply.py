@@ -16,6 +16,7 @@ from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Window, extent, format_size, make_window
 from poolscope.spec.operators import OPERATORS
 from poolscope.spec.plan import describe_dropped
+from poolscope.store.files import check_writable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -110,16 +111,19 @@ def trace_operators(pools: Sequence[PoolConfig], matrix: np.ndarray, options: ar
     headings = [describe_pool(pool, *matrix.shape) for pool in pools]
     cotangents = [read_cotangent(options.cotangent, pool, matrix.shape) for pool in pools]
     suffix = Path(options.figure).suffix if options.figure else ""
-    if options.figure and suffix not in (".svg", ".png"):
+    if options.figure and (suffix not in (".svg", ".png") or Path(options.figure).is_dir()):
         raise PoolscopeError(f"--figure must be a file that ends in .svg or .png, not {options.figure!r}.")
+    if options.figure:
+        check_writable(Path(options.figure).parent)
     check_backend()
     from poolscope.commands.routing import make_grid, print_bins, print_gradient, print_indices, print_windows
-    from poolscope.measures.routing import MOST_CELLS, trace_operator
+    from poolscope.measures.routing import check_traceable, trace_operator
 
-    if matrix.size > MOST_CELLS:
-        raise PoolscopeError(
-            f"The backward pass is shown of matrices of at most {MOST_CELLS} cells, not {format_shape(matrix)}."
-        )
+    check_traceable(matrix, "--matrix")
+    for cotangent in cotangents:
+        if cotangent is not None:
+            check_traceable(cotangent, "--cotangent")
+
     console, panels = open_console(), []
     console.print(f"input {format_shape(matrix)}", make_grid(matrix))
     for pool, heading, cotangent in zip(pools, headings, cotangents, strict=True):

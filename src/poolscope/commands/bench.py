@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from poolscope.commands.arguments import add_results, read_count
+from poolscope.store.files import check_writable
 
 SUMMARY = (
     "Measure poolscope beside plain Flax and, where it is installed, PyTorch; writes tables, figures and report.md to "
@@ -29,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Measure the suites that were asked for, then draw the page; returns the exit status."""
     folder, status = Path(options.results) / "benchmarks", 0
+    check_writable(folder)
     if not options.redraw:
         from poolscope.benchmarks.bench import choose_pace, run_suites
 

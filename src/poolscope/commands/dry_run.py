@@ -10,6 +10,8 @@ from poolscope.data.memory import format_bytes
 from poolscope.process.terminal import format_end, list_rows, open_console
 from poolscope.spec.compose import Composed
 from poolscope.spec.config import RESULT_KEYS, RunConfig, to_dict
+from poolscope.spec.paths import runs_folder
+from poolscope.store.files import check_writable
 from poolscope.store.finished import FinishedRuns, identify
 
 _SHOWN = 20  # jobs that are listed
@@ -22,7 +24,11 @@ def describe_jobs(composed: Composed, finished: FinishedRuns, probe: bool = Fals
         composed: the jobs, all of one study.
         finished: the study's finished runs.
         probe: whether to train some steps to say how long they take.
+
+    Raises:
+        PoolscopeError: where the study's folder can't be written.
     """
+    check_writable(runs_folder(finished.results, finished.study))
     rows, lacking, configs = [], [], composed.configs
     flat = [_flatten(config) for config in configs]
     varying = [key for key in flat[0] if len({str(values[key]) for values in flat}) > 1] or ["pool.name"]

@@ -121,6 +121,10 @@ def draw_exercise(
     words = overrides + [f"{key}={value}" for key, value in drawn.items() if key not in given]
     pools = [config.pool for config in compose_runs(words, True, config_dir).configs]
     pool = pools[int(rng.integers(len(pools)))]
+    if matrix is not None and subject != "size":
+        from poolscope.measures.routing import check_traceable
+
+        check_traceable(matrix, "--matrix")
     entry = OPERATORS[pool.name]
     if entry.kind != "local" or entry.learned or entry.stochastic:
         raise PoolscopeError(f"pool={pool.name} {_REFUSED}.")
@@ -237,10 +241,8 @@ def _ask(console: Console) -> np.ndarray:
 
 def _trace(exercise: Exercise) -> Routing:
     check_backend()
-    from poolscope.measures.routing import MOST_CELLS, trace_operator
+    from poolscope.measures.routing import trace_operator
 
-    if exercise.matrix.size > MOST_CELLS:
-        raise PoolscopeError(f"--matrix must have at most {MOST_CELLS} cells, not {format_shape(exercise.matrix)}.")
     function, _ = build_function(exercise.pool, train=False, seed=0)
     return trace_operator(function, exercise.matrix, exercise.cotangent)
 

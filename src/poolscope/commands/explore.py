@@ -7,6 +7,7 @@ from pathlib import Path
 
 from poolscope.commands.arguments import add_results
 from poolscope.spec.errors import PoolscopeError
+from poolscope.store.files import check_writable
 
 SUMMARY = "Write the explorer: one page, without a network, to try operators, shifts and the studies' runs on."
 
@@ -23,6 +24,7 @@ def run(options: argparse.Namespace) -> int:
     path = None if options.file is None else Path(options.file)
     if path is not None and (path.suffix.lower() not in (".html", ".htm") or path.is_dir()):
         raise PoolscopeError(f"file must be the name of an .html file, not {options.file!r}.")
+    check_writable(path.parent if path else Path(options.results, "explorer"))
     from poolscope.reports.explorer import build_page
 
     page = build_page(options.results, path)

@@ -9,6 +9,7 @@ from pathlib import Path
 from poolscope.commands.arguments import add_results
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import study_folder
+from poolscope.store.files import check_writable
 
 SUMMARY = "Write a study's table and figure for a paper, with the values behind them."
 FORMS = ("latex", "pdf", "csv", "parquet", "markdown")
@@ -35,13 +36,14 @@ def run(options: argparse.Namespace) -> int:
     width = _read_width(options.width)
     from poolscope.reports.load import load
 
+    folder = Path(options.out) if options.out else study_folder(options.results, options.study) / "export"
+    check_writable(folder)
     study = load(options.study, options.results)
     for sentence in study.tables.damaged:
         print(f"Left out: {sentence}", file=sys.stderr)
     export = study.prepare(
         options.metric, options.arm, options.baseline, options.where, options.figure, width, options.font
     )
-    folder = Path(options.out) if options.out else study_folder(options.results, options.study) / "export"
     from poolscope.reports.export import write_export
 
     for path in write_export(export, options.to, folder, options.force):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 from poolscope.commands.arguments import add_results, check_backend
+from poolscope.store.files import check_writable
 
 SUMMARY = "Measure every operator on the same images and write the gallery's tables and page."
 
@@ -20,6 +22,7 @@ def run(options: argparse.Namespace) -> int:
     """Measure, write the tables, and build the page from them."""
     from poolscope.measures.responses import write_gallery
 
+    check_writable(Path(options.results) / "gallery")
     check_backend()
     write_gallery(options.results, lambda name: print(f"measuring {name}", file=sys.stderr), options.pools)
     from poolscope.reports.gallery import build_page

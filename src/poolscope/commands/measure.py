@@ -12,6 +12,7 @@ from poolscope.process.terminal import list_rows, make_bars, open_console
 from poolscope.spec.compose import compose_runs
 from poolscope.spec.config import DataConfig
 from poolscope.spec.errors import PoolscopeError
+from poolscope.store.files import check_writable
 
 SUMMARY = "Measure what operators do to raw images, without training; continues results/operators, redraws its figures."
 
@@ -48,6 +49,7 @@ def measure_overrides(overrides: Sequence[str]) -> int:
     configs = sorted(compose_runs(given, multirun=True).configs, key=lambda config: config.data.name)
     for config in configs:
         check_operator(config)
+    check_writable(folder := Path(configs[0].results) / "operators")
     check_backend()
     for data in _distinct([config.data for config in configs]):
         if check_dataset(data) < 2:
@@ -56,7 +58,6 @@ def measure_overrides(overrides: Sequence[str]) -> int:
                 "others: use at least 2."
             )
     console = open_console(stderr=True)
-    folder = Path(configs[0].results) / "operators"
     began = time.perf_counter()
     bars = make_bars(console)
     with bars:
@@ -98,8 +99,8 @@ def measure_invariances(overrides: Sequence[str], seeds: int = 5, images: int = 
     given = [*overrides, *(["data=cifar10"] if "data" not in named else [])]
     given += [f"pool={','.join(COMPARED)}"] if "pool" not in named else []
     configs = compose_runs(given, multirun=True).configs
+    check_writable(folder := Path(configs[0].results) / "operators")
     check_backend()
-    folder = Path(configs[0].results) / "operators"
     for data in _distinct([config.data for config in configs]):
         pools = [config.pool for config in configs if config.data == data]
         shown = load_dataset(data, seed=0).test.images[:images]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from poolscope.commands.train import train
 from poolscope.reports.load import Study, load
 from poolscope.spec.compose import compose_runs
+from poolscope.spec.errors import PoolscopeError
 
 
 def sweep(*overrides: str) -> Study:
@@ -24,6 +25,8 @@ def sweep(*overrides: str) -> Study:
         >>> study = sweep("data=digits", "pool=max,avg", "train.epochs=1", "study=mine")  # doctest: +SKIP
         >>> study.summary()  # doctest: +SKIP
     """
+    if odd := [word for word in overrides if not isinstance(word, str)]:
+        raise PoolscopeError(f"An override is a text, such as 'pool=max,avg', not {odd[0]!r}.")
     config = compose_runs(overrides, True).configs[0]
     train(overrides, multirun=True)
     return load(config.study, config.results)

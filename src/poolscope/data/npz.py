@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import zipfile
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -60,9 +61,10 @@ def _collect(config: DataConfig, path: Path) -> Collection:
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
     try:
         with path.open("rb") as opened:
+            if not zipfile.is_zipfile(opened):
+                raise ValueError("it is no archive of arrays; write it with numpy.savez")
+            opened.seek(0)
             file = np.load(opened, allow_pickle=False)
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise ValueError("it is one array, not an archive of several; write it with numpy.savez")
             return {name: file[name] for name in file.files}
     except Exception as error:  # a damaged archive fails in many ways, and so do Python objects in it
         reason = " ".join(str(error).split()) or type(error).__name__
@@ -84,6 +86,8 @@ def _find_images(arrays: Mapping[str, np.ndarray], path: Path) -> dict[str, str]
                 f"{where} must be (images, height, width) or (images, height, width, 1, 3 or 4 channels), not "
                 f"{array.shape}{hint}."
             )
+        if 0 in array.shape[1:]:
+            raise PoolscopeError(f"{where} has images without a pixel, {array.shape}.")
         if array.dtype not in (np.uint8, np.uint16) or (array.dtype == np.uint16 and array.ndim == 4):
             raise PoolscopeError(
                 f"{where} must be uint8 (or uint16 without channels), not {array.dtype}; for levels from 0 to 1, "

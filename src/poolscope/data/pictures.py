@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from poolscope.spec.config import DataConfig
 from poolscope.spec.errors import PoolscopeError
@@ -128,6 +128,8 @@ def _reading(path: Path) -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of metadata, and of images above 89 million pixels
             yield
+    except UnidentifiedImageError as error:
+        raise ValueError("it is no image that Pillow knows") from error
     except Exception as error:
         raise ValueError(" ".join(str(error).replace(repr(str(path)), "it").split()) or type(error).__name__) from error
 

@@ -14,8 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from poolscope.pooling.contract import compile_quickly
+from poolscope.spec.errors import PoolscopeError
 
 MOST_CELLS = 1024  # of a map: all derivatives are held, a map for each output
+LARGEST = 1_000_000  # a cell's value: cells are moved by a thousand times as much, and some operators take powers
 _FAR = 1e3  # times the largest value: what a cell is changed by to see who reads it
 
 
@@ -71,6 +73,26 @@ class Routing:
                     yield Tie(place, tuple((int(r), int(c)) for r, c in cells), float(value), tuple(shares.tolist()))
 
 
+def check_traceable(values: np.ndarray, name: str) -> None:
+    """Refuse a map too large to trace cell by cell, or with values too large, or not finite, to take derivatives at.
+
+    Args:
+        values: of a map, or the cotangent of one, (H, W).
+        name: what the sentence calls it.
+
+    Raises:
+        PoolscopeError: naming the size or the value.
+    """
+    if values.size > MOST_CELLS:
+        raise PoolscopeError(
+            f"{name} must have at most {MOST_CELLS} cells for a backward pass, not {'x'.join(map(str, values.shape))}."
+        )
+    if len(odd := values[~(np.abs(values) <= LARGEST)]):
+        raise PoolscopeError(
+            f"{name} must hold numbers from {-LARGEST:,} to {LARGEST:,} for a backward pass, not {odd[0]:g}."
+        )
+
+
 def trace_operator(
     function: Callable[[jax.Array], jax.Array], x: np.ndarray, cotangent: np.ndarray | None = None
 ) -> Routing:
@@ -78,7 +100,7 @@ def trace_operator(
 
     Args:
         function: of maps (1, H, W, 1), to (1, out_h, out_w, channels); of one that draws at random with its key fixed.
-        x: float32 (H, W), at most `MOST_CELLS` cells.
+        x: float32 (H, W), one that `check_traceable` takes.
         cotangent: the weight of each output, (out_h, out_w); ones by default.
     """
 

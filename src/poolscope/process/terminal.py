@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import NoReturn
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -12,9 +13,17 @@ from rich.table import Table
 _WIDTH = 200  # of tables in a file or a pipe
 
 
+class _Console(Console):
+    """A console of a command: a reader that went away (`| head -1`) ends the command as it ends every other's."""
+
+    def on_broken_pipe(self) -> NoReturn:
+        """Raise what the command line takes for a normal end; Rich would exit with status 1."""
+        raise BrokenPipeError
+
+
 def open_console(stderr: bool = False) -> Console:
     """Open a console that prints brackets as brackets: names, paths and messages are text, not markup."""
-    console = Console(stderr=stderr, markup=False, highlight=False, emoji=False)
+    console = _Console(stderr=stderr, markup=False, highlight=False, emoji=False)
     if not console.is_terminal:
         console.width = _WIDTH
     return console
@@ -42,7 +51,7 @@ def list_rows(rows: Sequence[Mapping[str, object]], left: Sequence[str] | None =
         table.add_column("nothing yet")
         return table
     for heading in rows[0]:
-        table.add_column(heading, justify="left" if left is None or heading in left else "right")
+        table.add_column(heading, justify="left" if left is None or heading in left else "right", overflow="fold")
     for row in rows:
         table.add_row(*(str(value) for value in row.values()))
     return table

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from poolscope.reports.export import Export
-from poolscope.reports.figures.paper import WIDTHS, plot_learning, plot_selection
+from poolscope.reports.figures.paper import WIDTHS, check_drawing, plot_learning, plot_selection
 from poolscope.statistics.arms import add_arms
 from poolscope.statistics.claims import find_contrasts
 from poolscope.statistics.classes import add_balanced, compare_classes
@@ -70,7 +70,11 @@ class Study:
         width: float = WIDTHS["page"],
         font: str = "sans",
     ) -> Figure:
-        """A figure of one quantity by arm (strip) or of learning curves (curves), at a width in inches."""
+        """A figure of one quantity by arm (strip) or of learning curves (curves), at a width in inches.
+
+        Raises PoolscopeError for a kind, a width or a font that there isn't, and as `select` does.
+        """
+        check_drawing(kind, width, font)
         selection = self.select(metric, arms, baseline, where)
         if kind == "curves":
             return plot_learning(selection, self.tables.curves, width, font)

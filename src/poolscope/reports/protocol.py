@@ -54,13 +54,13 @@ def say_protocol(runs: pd.DataFrame) -> str:
         values = {column: _list_values(chosen[column]) for column in chosen if column in _IN_CAPTIONS}
         counts = chosen.groupby("arm", sort=False)["seed"].nunique()
         n = " to ".join(str(count) for count in sorted({counts.min(), counts.max()}))
+        trained = f"{values['train_size']} training images, " if values.get("train_size") else ""
+        tested = f"{values['test_size']} test images (split " if values.get("test_size") else "tested (split "
         sentences.append(
             f"{setting}: n = {n} {'seed' if n == '1' else 'seeds'} per arm (seeds {values['seed']}), "
-            f"{values.get('train_size', '?')} training images, "
-            f"{values.get('epochs') or values.get('train.epochs', '?')} epochs, "
+            f"{trained}{values.get('epochs') or values.get('train.epochs', '?')} epochs, "
             f"batch {values.get('train.batch_size', '?')}, {values.get('optim.name', '?')} with learning rate "
-            f"{values.get('optim.learning_rate', '?')}, {values.get('test_size', '?')} test images "
-            f"(split {values.get('data.test', '?')})."
+            f"{values.get('optim.learning_rate', '?')}, {tested}{values.get('data.test', '?')})."
         )
     return " ".join(sentences)
 

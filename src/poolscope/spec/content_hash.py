@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import NoReturn
 
 from poolscope.spec.errors import PoolscopeError
 
@@ -49,9 +50,13 @@ def list_images(folder: Path) -> list[str]:
 
 
 def walk_files(folder: Path) -> Iterator[str]:
-    """Go through all files below a folder that aren't hidden; links to folders are followed, but never in a circle."""
+    """Go through all files below a folder that aren't hidden; links to folders are followed, but never in a circle.
+
+    Raises:
+        PoolscopeError: where a folder can't be read, or a file is none that holds bytes (a pipe, a device, a socket).
+    """
     seen: set[str] = set()
-    for here, folders, files in os.walk(folder, followlinks=True):
+    for here, folders, files in os.walk(folder, followlinks=True, onerror=_refuse):
         real = os.path.realpath(here)
         folders[:] = [] if real in seen else sorted(name for name in folders if not name.startswith("."))
         if real in seen:
@@ -59,4 +64,15 @@ def walk_files(folder: Path) -> Iterator[str]:
         seen.add(real)
         for name in files:
             if not name.startswith("."):
-                yield (Path(here) / name).relative_to(folder).as_posix()
+                check_regular(path := Path(here) / name)
+                yield path.relative_to(folder).as_posix()
+
+
+def check_regular(path: Path) -> None:
+    """Refuse a pipe, a device or a socket, which could be waited for without end."""
+    if path.exists() and not path.is_file():
+        raise PoolscopeError(f"{path} is a pipe, a device or a socket, not a file; take it away.")
+
+
+def _refuse(error: OSError) -> NoReturn:
+    raise PoolscopeError(f"{error.filename} cannot be read ({error.strerror}).") from error

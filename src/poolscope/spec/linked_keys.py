@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from poolscope.spec.errors import PoolscopeError
-from poolscope.spec.overrides import quote_text, split_values
+from poolscope.spec.overrides import is_sweep, quote_text, split_values
 
 Points = list[list[str]]
 
@@ -63,6 +63,8 @@ def _link(text: str) -> Points:
                 f"zip({text}) can't be read at {part!r}; write it as in zip(pool=max,avg train.epochs=2,4)."
             )
         columns[key] = split_values(values)
+        for value in columns[key]:
+            _check_single(f"zip({text})", key, value)
     counts = {key: len(values) for key, values in columns.items()}
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{key} has {count}" for key, count in counts.items())
@@ -71,6 +73,12 @@ def _link(text: str) -> Points:
         [quote_text(f"{key}={value}") for key, value in zip(columns, values, strict=True)]
         for values in zip(*columns.values(), strict=True)
     ]
+
+
+def _check_single(where: str, key: str, value: str) -> None:
+    """Refuse a value that is several: they would have to be linked to several values of each other key."""
+    if is_sweep(quote_text(f"{key}={value.strip()}")):
+        raise PoolscopeError(f"{where}: {key}={value.strip()[:80]} is several values; write each of them out.")
 
 
 def _read_points(file: str) -> Points:
@@ -84,12 +92,16 @@ def _read_points(file: str) -> Points:
             f"points({file}): it can't be read ({getattr(error, 'strerror', None) or error})."
         ) from error
     header = [name.strip() for name in rows[0]] if rows else []
-    if len(rows) < 2 or not all(_KEY.fullmatch(name) for name in header) or len(set(header)) < len(header):
+    if len(rows) < 2 or not all(_KEY.fullmatch(name) for name in header):
         raise PoolscopeError(f"points({file}) must have a header of keys, such as pool,optim.learning_rate, and rows.")
+    if twice := next((name for name in header if header.count(name) > 1), None):
+        raise PoolscopeError(f"points({file}) has two columns {twice}; leave one of them out.")
     points = []
     for number, row in enumerate(rows[1:], start=2):
         if len(row) != len(header):
             raise PoolscopeError(f"points({file}), row {number}: it has {len(row)} cells, the header {len(header)}.")
         cells = zip(header, (cell.strip() for cell in row), strict=True)
+        for key, cell in zip(header, row, strict=True):
+            _check_single(f"points({file}), row {number}", key, cell)
         points.append([quote_text(f"{key}={cell}") for key, cell in cells if cell])
     return points

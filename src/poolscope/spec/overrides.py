@@ -50,6 +50,14 @@ def split_values(text: str) -> list[str]:
     return [*parts, text[start:]]
 
 
+def is_sweep(word: str) -> bool:
+    """Tell whether an override gives several values, such as pool=max,avg or train.epochs=range(1,4)."""
+    try:
+        return bool(OverridesParser.create().parse_override(word).is_sweep_override())
+    except Exception:  # what can't be read is refused where it is composed
+        return False
+
+
 def describe_mistake(word: str) -> str:
     """Describe what is wrong with an override that can't be read, in one sentence without the full stop."""
     shown = word if len(word) <= 80 else f"{word[:77]}..."

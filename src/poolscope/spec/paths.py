@@ -23,7 +23,7 @@ def shipped(folder: str) -> Path:
 
 def is_study(name: str) -> bool:
     """Tell whether a study can have this name: a folder below results that no other command writes."""
-    return bool(_STUDY.fullmatch(name)) and name.lower() not in RESERVED
+    return isinstance(name, str) and bool(_STUDY.fullmatch(name)) and name.lower() not in RESERVED
 
 
 def check_study(name: str) -> None:

@@ -58,13 +58,14 @@ def select(
     Args:
         tables: of the study.
         metric: a number of the runs table, such as test_accuracy, or balanced_accuracy or another derived one.
-        arms: names of arms, or of operators for all their arms; default: all.
+        arms: names of arms, or of operators for all their arms; default: all. One may stand without a list.
         baseline: arm or operator that the others are compared with.
         where: conditions such as "data.train_size=1000"; only runs that meet all of them are taken.
 
     Raises:
         PoolscopeError: naming what there is, where a metric, arm, baseline or condition fits nothing.
     """
+    arms, where = ([value] if isinstance(value, str) else value for value in (arms, where))
     runs = _filter(add_balanced(tables.runs, tables.confusion), where)
     labelled = add_arms(runs)
     done = labelled[labelled["status"] == "done"]

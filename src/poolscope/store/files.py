@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import os
 import secrets
@@ -43,6 +44,21 @@ def open_whole(path: Path, durable: bool = True) -> Iterator[IO[bytes]]:
         if isinstance(error, OSError) and error.errno:
             raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
         raise
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse a folder that can't be written, or made, before anything is computed for it; nothing is created.
+
+    Raises:
+        PoolscopeError: naming the folder and the reason.
+    """
+    try:
+        there = next(path for path in (folder, *folder.parents) if path.exists())
+    except OSError as error:
+        raise PoolscopeError(f"The folder {str(folder)[:200]} can't be made ({error.strerror}).") from error
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        reason = f"{there} is no folder" if not there.is_dir() else f"{os.strerror(errno.EACCES)}: {there}"
+        raise PoolscopeError(f"The folder {folder} can't be written ({reason}); choose another.")
 
 
 def write_text(text: str, path: Path) -> None:

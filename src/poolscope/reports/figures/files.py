@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import re
 import sys
@@ -72,6 +73,7 @@ def save_pdf(figure: Figure, folder: str | Path, name: str, changes: Mapping[str
     """Write <folder>/<name>.pdf, for LaTeX; `changes` to the house style as where the figure was drawn."""
     from matplotlib.backends.backend_pdf import FigureCanvasPdf  # slow to import, and seldom needed
 
+    logging.getLogger("fontTools").setLevel(logging.ERROR)  # it finds the dates of Matplotlib's fonts odd
     path = Path(folder) / f"{name}.pdf"
     path.parent.mkdir(parents=True, exist_ok=True)
     with styled(changes):

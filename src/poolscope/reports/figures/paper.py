@@ -14,6 +14,8 @@ from poolscope.spec.errors import PoolscopeError
 from poolscope.statistics.selection import Selection
 
 WIDTHS = {"column": 3.25, "page": 6.75}  # inches, as in most two-column templates
+KINDS = ("strip", "curves")
+_WIDEST = 30  # inches
 _WIDE = 5.0  # from which two panels stand side by side
 FONTS: dict[str, dict[str, Any]] = {
     "serif": {"font.family": ["STIXGeneral"], "mathtext.fontset": "stix"},
@@ -26,6 +28,16 @@ FONTS: dict[str, dict[str, Any]] = {
     },
     "sans": {},
 }
+
+
+def check_drawing(kind: str, width: float, font: str) -> None:
+    """Refuse a kind of figure, a width in inches or a font that can't be drawn."""
+    if kind not in KINDS or font not in FONTS:
+        raise PoolscopeError(
+            f"A figure is one of {', '.join(KINDS)} in one of {', '.join(FONTS)}, not {kind!r} in {font!r}."
+        )
+    if not 1 <= width <= _WIDEST:
+        raise PoolscopeError(f"The width of a figure must be 1 to {_WIDEST} inches, not {width}.")
 
 
 def make_style(font: str) -> dict[str, Any]:
