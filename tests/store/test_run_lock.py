@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from poolscope.store import run_lock
 from poolscope.store.run_lock import lock_run, read_owner
 
 
@@ -41,3 +45,16 @@ def test_a_run_that_is_held_elsewhere_is_seen_and_waited_for(tmp_path: Path) -> 
         assert read_owner(path) is None  # a killed holder holds nothing, whatever files it left
         with lock_run(path, lambda: said.append("wait")):
             assert said == ["wait"]
+
+
+def test_steps_are_written_twice_a_second_at_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(100_000))
+    monkeypatch.setattr(run_lock.time, "monotonic", lambda: next(clock) / 1000)
+    written: list[Path] = []
+    monkeypatch.setattr(run_lock, "open_whole", lambda path, durable: written.append(path) or io.BytesIO())
+    with lock_run(tmp_path / "seed-0.json", print) as lock:
+        lock.update(0, 1000)
+        assert len(written) == 2  # the start and the number of steps
+        for step in range(1, 1000):
+            lock.update(step, 1000)
+    assert len(written) == 4  # the first step, and one after half a second

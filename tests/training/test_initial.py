@@ -10,7 +10,7 @@ import pytest
 from flax import nnx
 
 from poolscope.pooling import LipPool, MaxPool
-from poolscope.training.initial import draw_module, he_normal, lecun_normal, zeros
+from poolscope.training.initial import Drawing, he_normal, lecun_normal, zeros
 
 SHAPE = (3, 3, 16, 200)
 
@@ -45,6 +45,15 @@ def test_biases_are_zeros_that_compile_nothing(caplog: pytest.LogCaptureFixture)
 @pytest.mark.parametrize("build", [lambda key: MaxPool(2), lambda key: LipPool(4, 2, rngs=nnx.Rngs(key))])
 def test_a_module_is_drawn_as_it_would_be_built(build: Callable[[jax.Array], nnx.Module]) -> None:
     key = jax.random.key(3)
-    (drawn, values), (built, expected) = nnx.split(draw_module(build, key)), nnx.split(build(key))
+    (drawn, values), (built, expected) = nnx.split(Drawing(build)(key)), nnx.split(build(key))
     assert drawn == built
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), values, expected)
+
+
+def test_seeds_share_the_program_that_draws_a_module(caplog: pytest.LogCaptureFixture) -> None:
+    drawing = Drawing(lambda key: nnx.Linear(3, 2, rngs=nnx.Rngs(key)))
+    with jax.log_compiles():
+        drawn = [jax.tree.leaves(nnx.state(drawing(jax.random.key(seed)), nnx.Param)) for seed in range(3)]
+    compiled = [record.message for record in caplog.records if record.message.startswith("Compiling jit(<lambda>)")]
+    assert len(compiled) == 1
+    assert any((first != second).any() for first, second in zip(*drawn[:2], strict=True))

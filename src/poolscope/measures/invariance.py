@@ -22,6 +22,7 @@ from poolscope.spec.config import ModelConfig, PoolConfig, RunConfig, check_pool
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Window, make_window
 from poolscope.spec.plan import plan_network
+from poolscope.training.initial import Drawing
 from poolscope.training.network import ConvNet
 
 # Operators with a claim, and those that they are compared with.
@@ -76,7 +77,8 @@ def measure_untrained(pool: PoolConfig, images: np.ndarray, seeds: Sequence[int]
     config = RunConfig(model=model, pool=pool)
     plan = plan_network(config, images.shape[1:], CLASSES)
     windows = [layer.window for layer in plan.layers if layer.kind == "pool" and layer.window]
-    networks = [nnx.split(ConvNet(config, plan, jax.random.key(seed))) for seed in seeds]
+    drawings: dict[str, Drawing] = {}
+    networks = [nnx.split(ConvNet(config, plan, jax.random.key(seed), drawings)) for seed in seeds]
     graph = networks[0][0]
     program = jax.jit(lambda state, x: nnx.merge(graph, state)(x, train=False))
     circular, subpixel, biases = [], [], []

@@ -7,6 +7,7 @@ a cluster or machines that share the folder ask for it.
 from __future__ import annotations
 
 import json
+import math
 import os
 import socket
 import time
@@ -19,6 +20,8 @@ from filelock import AcquireReturnProxy, FileLock, Timeout
 
 from poolscope.spec.errors import PoolscopeError
 from poolscope.store.files import open_whole
+
+_LEAST_SECONDS = 0.5  # from one writing of the step to the next
 
 
 @dataclass(frozen=True)
@@ -37,11 +40,19 @@ class RunLock:
 
     def __init__(self, record: Path) -> None:
         self._path, self._began = _beside(record, "running"), time.monotonic()
+        self._written = -math.inf
         self.update(0, 0)
 
     def update(self, step: int, steps: int) -> None:
-        """Write that `step` of `steps` optimiser steps are taken; a disk that refuses it is ignored."""
-        seconds = round(time.monotonic() - self._began, 1)
+        """Write that `step` of `steps` optimiser steps are taken, at most twice a second once steps are taken.
+
+        A disk that refuses it is ignored.
+        """
+        now = time.monotonic()
+        if step and now - self._written < _LEAST_SECONDS:
+            return
+        self._written = now if step else -math.inf
+        seconds = round(now - self._began, 1)
         text = json.dumps([socket.gethostname(), os.getpid(), step, steps, seconds])
         with suppress(OSError), open_whole(self._path, durable=False) as file:
             file.write(text.encode())

@@ -39,13 +39,23 @@ def zeros(key: Array, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     return np.zeros(shape, dtype)
 
 
-def draw_module(build: Callable[[Array], nnx.Module], key: Array) -> nnx.Module:
-    """Build a module from a key, in one program if it has values to draw."""
-    graph, values = nnx.split(nnx.eval_shape(build, key))
-    if isinstance(key, jax.core.Tracer) or not jax.tree.leaves(values):
-        return build(key)
-    draw = jax.jit(lambda key: nnx.split(build(key))[1], compiler_options=_options())
-    return nnx.merge(graph, draw(key))
+class Drawing:
+    """Draws a module of one kind for any key; its values, if there are some, by one program that all keys share."""
+
+    def __init__(self, build: Callable[[Array], nnx.Module]) -> None:
+        self._build = build
+        self._prepared: tuple[nnx.GraphDef[nnx.Module], Callable[[Array], nnx.State] | None] | None = None
+
+    def __call__(self, key: Array) -> nnx.Module:
+        """Build the module from a key."""
+        if isinstance(key, jax.core.Tracer):
+            return self._build(key)
+        if self._prepared is None:
+            graph, values = nnx.split(nnx.eval_shape(self._build, key))
+            draw = jax.jit(lambda key: nnx.split(self._build(key))[1], compiler_options=_options())
+            self._prepared = graph, draw if jax.tree.leaves(values) else None
+        graph, program = self._prepared
+        return self._build(key) if program is None else nnx.merge(graph, program(key))
 
 
 def _draw(scale: float, key: Array, shape: tuple[int, ...], dtype: Any) -> Array:

@@ -25,7 +25,7 @@ from poolscope.pooling import HeadPool, make_pool
 from poolscope.spec.config import RunConfig
 from poolscope.spec.geometry import Pair
 from poolscope.spec.plan import Layer, Plan
-from poolscope.training.initial import draw_module, he_normal, lecun_normal, zeros
+from poolscope.training.initial import Drawing, he_normal, lecun_normal, zeros
 
 Activations = dict[str, tuple[Array, Array]]  # before and after each pool
 
@@ -34,10 +34,14 @@ _HEADS = {"avg": lambda x: x.mean((1, 2)), "max": lambda x: x.max((1, 2))}
 
 
 class ConvNet(nnx.Module):
-    """Blocks of convolution, normalisation, ReLU and pooling, then a head, in the order of the plan."""
+    """Blocks of convolution, normalisation, ReLU and pooling, then a head, in the order of the plan.
 
-    def __init__(self, config: RunConfig, plan: Plan, key: Array) -> None:
+    drawings: how layers are drawn that have a program for it, by name; networks of one plan share the same.
+    """
+
+    def __init__(self, config: RunConfig, plan: Plan, key: Array, drawings: dict[str, Drawing] | None = None) -> None:
         self.plan = plan
+        drawings = {} if drawings is None else drawings
         self.head_kind = config.model.head
         self.grid = config.model.grid
         self.torus = config.model.conv_padding == "CIRCULAR"
@@ -52,10 +56,11 @@ class ConvNet(nnx.Module):
             elif layer.kind == "norm":
                 setattr(self, layer.name, _make_norm(config.model.norm, channels, self.dtype, rngs))
             elif layer.kind == "pool":
-                setattr(self, layer.name, draw_module(partial(_make_pool, config, layer, channels), key_of_layer))
+                build = partial(_make_pool, config, layer, channels)
+                setattr(self, layer.name, drawings.setdefault(layer.name, Drawing(build))(key_of_layer))
             elif layer.kind == "head_pool" and self.head_kind not in (*_HEADS, "flatten", "grid"):
                 build = partial(_make_head, self.head_kind, shape)
-                setattr(self, layer.name, draw_module(build, key_of_layer))
+                setattr(self, layer.name, drawings.setdefault(layer.name, Drawing(build))(key_of_layer))
             elif layer.kind == "dense":
                 features = math.prod(plan.layers[-2].output)
                 self.dropout = nnx.Dropout(config.model.dropout)

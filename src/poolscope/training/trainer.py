@@ -29,6 +29,7 @@ from poolscope.training.augment import augment, normalise
 from poolscope.training.checkpoint import Checkpoint
 from poolscope.training.devices import Devices, make_mesh
 from poolscope.training.history import Evaluation, History, Trained, Weights
+from poolscope.training.initial import Drawing
 from poolscope.training.network import Activations, ConvNet
 from poolscope.training.optimiser import learning_rates, make_optimiser
 from poolscope.training.placement import (
@@ -96,6 +97,7 @@ class Trainer:
         self.graph = nnx.split(nnx.eval_shape(lambda: ConvNet(config, plan, jax.random.key(0))), nnx.Param, ...)[0]
         self._predict = jax.jit(self._predict_batch)
         self._compiled_beside = False
+        self._drawings: dict[str, Drawing] = {}
         self._step = jax.jit(self._train_step, donate_argnums=0)
         self._epoch = jax.jit(self._train_chunk, donate_argnums=0, static_argnames="count")
         self._evaluate = jax.jit(self._evaluate_batch, static_argnames="axes")
@@ -103,7 +105,7 @@ class Trainer:
 
     def initialise(self, seed: int) -> TrainState:
         """The state before the first step."""
-        network = ConvNet(self.config, self.plan, stream_key(seed, "init"))
+        network = ConvNet(self.config, self.plan, stream_key(seed, "init"), self._drawings)
         _, params, rest = nnx.split(network, nnx.Param, ...)  # type: ignore[misc]
         shapes = jax.eval_shape(self.optimiser.init, params)  # each optimiser of ours starts from zeros
         optimiser = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
