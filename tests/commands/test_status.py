@@ -10,7 +10,8 @@ import pytest
 from made_records import make_config, make_record, write_study
 
 from poolscope.commands import status as status_command
-from poolscope.commands.status import describe_status, examine_study
+from poolscope.commands.status import describe_status, examine_study, watch_status
+from poolscope.process.terminal import open_console
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import record_path
 from poolscope.statistics.tables import collect, write_tables
@@ -107,3 +108,19 @@ def test_the_time_left_has_its_end(results: Path, monkeypatch: pytest.MonkeyPatc
 
     assert say(61.0) == "Time left: 1 min 1 s, one run at a time; started now, they end at about in 61 s."
     assert say(None) == "Time left: unknown, since no run is done yet."
+
+
+def test_a_study_is_watched_until_its_last_run_ended(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ask(results, "made", ("max", 0), ("max", 1))
+    pending = [record("max", 0), None, record("max", 1)]
+
+    def pause() -> None:
+        if (made := pending.pop(0)) is not None:
+            write_study(results, [made])
+
+    watch_status(str(results), "made", open_console(), pause)
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("made:")]
+    assert not pending
+    assert [line.partition(", 0 running")[0] for line in lines] == [
+        f"made: 2 runs planned: {n} done" for n in (0, 1, 2)
+    ]

@@ -9,7 +9,8 @@ import pytest
 from made_records import make_config, make_record, write_study
 
 from poolscope.spec.config import RunConfig
-from poolscope.statistics.arms import add_arms, factors, find_baselines, find_varying, show_value
+from poolscope.spec.errors import PoolscopeError
+from poolscope.statistics.arms import add_arms, check_baseline, factors, find_baselines, find_varying, show_value
 from poolscope.statistics.tables import Tables, collect
 
 
@@ -92,6 +93,21 @@ def test_baselines_share_all_but_the_operator(tmp_path: Any) -> None:
 def test_an_arm_without_partner_is_compared_with_the_first_baseline(tmp_path: Any) -> None:
     runs = _runs(tmp_path, make_config("avg"), make_config("max"), make_config("max", pool__window=3))
     assert find_baselines(add_arms(runs))["mnist", "max 3"] == "max 2"
+
+
+def test_an_arm_s_own_name_is_everybody_s_baseline(tmp_path: Any) -> None:
+    runs = _runs(tmp_path, *(make_config(pool, pool__window=w) for pool in ("avg", "max") for w in (2, 3)))
+    assert set(find_baselines(add_arms(runs), "avg 3").values()) == {"avg 3"}
+    with pytest.raises(PoolscopeError, match="There is no arm 'avg 4' to compare with; there are max 2, max 3, avg 2"):
+        check_baseline(add_arms(runs), "avg 4")
+
+
+def test_a_key_can_be_part_of_the_setting(tmp_path: Any) -> None:
+    runs = _runs(tmp_path, *(make_config(pool, pool__window=w) for pool in ("avg", "max") for w in (2, 3)))
+    labelled = add_arms(runs, by=["pool.window"])
+    assert labelled["setting"].unique().tolist() == ["mnist, window=2", "mnist, window=3"]
+    assert labelled["arm"].unique().tolist() == ["max", "avg"]
+    assert find_baselines(labelled)["mnist, window=3", "avg"] == "max"
 
 
 def test_without_the_wanted_operator_the_first_arm_is_the_baseline(tmp_path: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from poolscope.statistics.comparison import compare_arms, list_missing
+from poolscope.statistics.comparison import add_validation, compare_arms, list_missing
 
 
 def make_runs(values: dict[str, list[float | None]]) -> pd.DataFrame:
@@ -51,3 +51,30 @@ def test_missing_runs_are_listed_with_their_reason() -> None:
         ["avg", "1", "failed", "out of memory"],
         ["avg", "2", "not recorded", "other arms have this seed"],
     ]
+
+
+def test_easier_seeds_lift_no_arm_above_one_that_beats_it_seed_by_seed() -> None:
+    runs = make_runs(
+        {"max": [0.6, 0.9, 0.9], "avg": [None, 0.85, 0.85], "lp": [None, 0.95, None], "min": [0.7, 0.8, 0.8]}
+    )
+    table = compare_arms(runs).set_index("arm")
+    assert table.loc["avg", "test_accuracy"] > table.loc["max", "test_accuracy"]  # of its two easier seeds
+    assert table["difference"].drop("max").to_dict() == pytest.approx({"lp": 5.0, "min": -10 / 3, "avg": -5.0})
+    assert table.index.tolist() == ["lp", "max", "min", "avg"]
+
+
+def test_an_arm_without_a_common_seed_is_ranked_by_its_mean() -> None:
+    table = compare_arms(make_runs({"max": [0.5, None], "avg": [None, 0.75]}))
+    assert table["arm"].tolist() == ["avg", "max"]
+
+
+def test_validation_accuracy_and_rates_that_differ_are_added() -> None:
+    runs = make_runs({"max": [0.5, 0.75], "avg": [0.5, None]})
+    assert list(add_validation(compare_arms(runs), runs)) == list(compare_arms(runs))
+    rates = runs["arm"].map({"max": 0.5, "avg": 0.125})
+    done = runs.assign(val_accuracy=[0.25, 0.5, 0.75, None], **{"optim.learning_rate": rates}).dropna()
+    added = add_validation(compare_arms(runs), done).set_index("arm")
+    assert added["val_accuracy"].to_dict() == {"max": 0.375, "avg": 0.75}
+    assert added["learning_rate"].to_dict() == {"max": "0.5", "avg": "0.125"}
+    same = done.assign(**{"optim.learning_rate": 0.5})
+    assert "learning_rate" not in add_validation(compare_arms(runs), same)

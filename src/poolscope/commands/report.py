@@ -8,6 +8,7 @@ from pathlib import Path
 
 from poolscope.commands.arguments import add_results
 from poolscope.process.terminal import open_console
+from poolscope.spec.errors import PoolscopeError
 
 SUMMARY = "Write a study's tables, figures, report.md and report.html, and print its comparison."
 
@@ -15,16 +16,23 @@ SUMMARY = "Write a study's tables, figures, report.md and report.html, and print
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `poolscope report`."""
     parser.add_argument("study", help="the study's name; ledger: what all say of the claims; all: redraw everything")
+    parser.add_argument("--baseline", default="max", help="arm or operator to compare with (default: max)")
+    parser.add_argument("--where", action="append", default=[], metavar="KEY=VALUE", help="only such runs; repeatable")
+    parser.add_argument("--by", action="append", default=[], metavar="KEY", help="compare its values apart; repeatable")
     add_results(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Build the report of one study, of the claims or of everything; returns the exit status."""
+    chosen = options.baseline != "max" or options.where or options.by
     if options.study in ("all", "ledger"):
+        if chosen:
+            raise PoolscopeError("--baseline, --where and --by go with one study.")
         return _report_all(options.results, options.study == "ledger")
-    from poolscope.reports.study import build_report
+    from poolscope.reports.study import View, build_report
 
-    report = build_report(options.results, options.study, _warn)
+    view = View(options.baseline, tuple(options.where), tuple(options.by)) if chosen else None
+    report = build_report(options.results, options.study, _warn, view=view)
     open_console().print(report.table)
     print(f"Written to {report.folder}: open {report.folder / 'report.html'}")
     return report.exit_status

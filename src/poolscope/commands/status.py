@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 import statistics
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from time import sleep
 
 from rich.console import Console
+from rich.live import Live
+from rich.text import Text
 
 from poolscope.commands.arguments import add_results
 from poolscope.process.terminal import format_end, open_console
@@ -28,13 +32,34 @@ SUMMARY = "Say how far a study is, also while its sweep runs: done, running, fai
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `poolscope status`."""
     parser.add_argument("study", help="the study's name (poolscope list studies)")
+    parser.add_argument("--watch", action="store_true", help="show it anew every few seconds until all runs ended")
     add_results(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print how far the study is."""
-    print_status(options.results, options.study, open_console())
+    """Print how far the study is, once or until all of its runs ended."""
+    if options.watch:
+        watch_status(options.results, options.study, open_console())
+    else:
+        print_status(options.results, options.study, open_console())
     return 0
+
+
+def watch_status(results: str, study: str, console: Console, pause: Callable[[], object] = lambda: sleep(2)) -> None:
+    """Show how far a study is until no run of it is to come; on a terminal in place, elsewhere whenever it changes."""
+    shown = ""
+    with Live(console=console, auto_refresh=False) if console.is_terminal else nullcontext() as live:
+        while True:
+            status = examine_study(results, study)
+            text = "\n".join(describe_status(study, status))
+            if live is not None:
+                live.update(Text(text), refresh=True)
+            elif (counts := text.partition("\n")[0]) != shown:
+                console.print(text, soft_wrap=True)
+                shown = counts
+            if not (status.waiting or status.running):
+                return
+            pause()
 
 
 @dataclass(frozen=True)

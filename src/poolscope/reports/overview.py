@@ -137,6 +137,9 @@ def _say_claim(ledger: Ledger, claim: dict[str, Any]) -> tuple[str, tuple[str, .
     return where, say_facts(ledger, claim["number"])
 
 
+_BESIDE = ("learning rate", "validation accuracy (%)")  # columns of a comparison that a printed page has no room for
+
+
 def _write_latex(folder: Path, ledger: Ledger, reports: list[Report]) -> list[Path]:
     drawn: list[tuple[str, Figure]] = [("ledger", plot_verdicts(ledger.verdicts, ledger.claims))]
     tables = {"verdicts": make_tabular(show_claims(ledger), "The claims and their verdicts.", "claims")}
@@ -146,7 +149,11 @@ def _write_latex(folder: Path, ledger: Ledger, reports: list[Report]) -> list[Pa
         study, analysis = report.study, report.analysis
         sections = {section.title: section.table for section in analysis.sections}
         tables[study] = "".join(
-            make_tabular(table, f"{study}: {name.lower()}.", f"{study}-{name.lower()}")
+            make_tabular(
+                table.drop(columns=list(_BESIDE), errors="ignore"),
+                f"{study}: {name.lower()}.",
+                f"{study}-{name.lower()}",
+            )
             for name in ("Decisions", "Comparison", "Protocol")
             if (table := sections.get(name)) is not None
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from poolscope.reports.latex import escape_latex
 from poolscope.reports.protocol import say_protocol
+from poolscope.statistics.comparison import score_arms
 from poolscope.statistics.selection import Selection
 
 
@@ -37,11 +38,12 @@ class Row:
 
 
 def list_rows(selection: Selection) -> Iterator[tuple[str, list[Row]]]:
-    """Go through the settings and the rows of each, best mean first."""
+    """Go through the settings and the rows of each, the largest first, ranked as `score_arms` does."""
     digits = find_digits(selection)
-    for setting, group in selection.summary.groupby("setting", sort=False):
+    ranked = selection.summary.assign(score=score_arms(selection.summary))
+    for setting, group in ranked.groupby("setting", sort=False):
         rows = []
-        for row in group.sort_values("mean", ascending=False, kind="stable").to_dict("records"):
+        for row in group.sort_values("score", ascending=False, kind="stable").to_dict("records"):
             mean = _make_cell(row["mean"], row["low"], row["high"], digits, "")
             difference = _make_cell(row["difference"], row["difference_low"], row["difference_high"], digits, "+")
             of_baseline = row["arm"] == row["baseline"]

@@ -34,7 +34,7 @@ from poolscope.reports.verdicts import say_verdicts, show_verdicts
 from poolscope.statistics.arms import add_arms, find_baselines
 from poolscope.statistics.claims import Contrast
 from poolscope.statistics.classes import add_balanced, compare_classes, is_unbalanced, read_labels
-from poolscope.statistics.comparison import compare_arms, list_missing
+from poolscope.statistics.comparison import add_validation, compare_arms, list_missing
 from poolscope.statistics.inference import contrast_arms
 from poolscope.statistics.tables import Tables, sum_confusion
 from poolscope.statistics.verdicts import judge_contrasts
@@ -58,20 +58,21 @@ class Analysis:
         return replace(self, sections=(*sections, *self.sections))
 
 
-def analyse_sweep(tables: Tables, baseline: str = "max") -> Analysis:
+def analyse_sweep(tables: Tables, baseline: str = "max", by: Sequence[str] = ()) -> Analysis:
     """Compare all arms of any study: accuracy, overfitting, factors, curves, errors, maps, contrasts, protocol.
 
-    baseline: the operator that the others are compared with (`arms.find_baselines`).
+    baseline: the operator or arm that the others are compared with (`arms.find_baselines`). by: keys whose values are
+    compared apart, like data sets.
     """
     unbalanced = is_unbalanced(tables.confusion)
-    everything = add_arms(add_balanced(tables.runs, tables.confusion) if unbalanced else tables.runs)
+    everything = add_arms(add_balanced(tables.runs, tables.confusion) if unbalanced else tables.runs, by=by)
     missing = list_missing(everything)
-    comparison = compare_arms(everything, baseline)
+    done = everything[everything["status"] == "done"]
+    extra = {"comparison": compare_arms(everything, baseline)}
+    comparison = add_validation(extra["comparison"], done)
     sections = [
         Section("Comparison", (say_factors(tables.runs), *say_unlearned(comparison)), show_comparison(comparison))
     ]
-    extra = {"comparison": comparison}
-    done = everything[everything["status"] == "done"]
     if len(done) and "test_accuracy" in done:
         baselines = find_baselines(done, baseline)
         contrasts = _contrast_metrics(done, baselines)

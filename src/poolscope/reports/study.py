@@ -7,7 +7,7 @@ import importlib.util
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -21,7 +21,7 @@ from poolscope.reports.runs import list_arm_runs, list_values
 from poolscope.reports.sections import Analysis, add_verdicts, analyse_sweep
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import shipped, study_folder
-from poolscope.statistics.arms import add_arms
+from poolscope.statistics.arms import add_arms, check_baseline, filter_runs, find_varying
 from poolscope.statistics.claims import find_contrasts
 from poolscope.statistics.tables import (
     Tables,
@@ -57,8 +57,45 @@ class Report:
         return make_table(show_comparison(self.comparison), f"{self.study}: 95 % t intervals over n seeds")
 
 
+@dataclass(frozen=True)
+class View:
+    """A part of a study, or another way to look at it.
+
+    baseline: the arm or operator to compare with. where: conditions that runs must meet, such as "pool.window=2". by:
+    keys whose values are compared apart.
+    """
+
+    baseline: str = "max"
+    where: tuple[str, ...] = ()
+    by: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What it is, as typed."""
+        baseline = (f"baseline={self.baseline}",) if self.baseline != "max" else ()
+        return (*baseline, *self.where, *(f"by={key}" for key in self.by))
+
+    @property
+    def name(self) -> str:
+        """A name for its folder."""
+        return re.sub(r"[^\w.=+-]+", "-", "_".join(self.words), flags=re.ASCII)[:100]
+
+    def choose(self, tables: Tables) -> Tables:
+        """Choose the runs; raises PoolscopeError where a condition, a key or the baseline fits nothing."""
+        runs = filter_runs(tables.runs, self.where)
+        varying = find_varying(runs)
+        if unknown := [key for key in self.by if key not in varying]:
+            raise PoolscopeError(f"--by {unknown[0]}: these runs vary in {', '.join(varying) or 'nothing'}.")
+        check_baseline(add_arms(runs, by=self.by), self.baseline)
+        return replace(tables, runs=runs)
+
+
 def build_report(
-    results: str | Path, study: str, notify: Callable[[str], None] = print, overview: bool = False
+    results: str | Path,
+    study: str,
+    notify: Callable[[str], None] = print,
+    overview: bool = False,
+    view: View | None = None,
 ) -> Report:
     """Collect, analyse and write <results>/<study>/{tables/*.csv, figures/*.svg and .png, report.md, report.html}.
 
@@ -67,6 +104,7 @@ def build_report(
         study: the study's name.
         notify: called with a sentence for each damaged record.
         overview: whether index.html is being written too; else the page links to it where it is there.
+        view: of the study, written to <results>/<study>/views/<name> by the general analysis; None: the study's report.
 
     Raises:
         PoolscopeError: where there is nothing to report, or the folder can't be written.
@@ -75,10 +113,15 @@ def build_report(
     for sentence in tables.damaged:
         notify(f"Left out of the report: {sentence}")
     folder = study_folder(results, study)
+    if view:
+        tables, folder = view.choose(tables), folder / "views" / view.name
     try:
         with _without_collector():
-            analysis = add_verdicts(load_analysis(study)(tables), tables, find_contrasts(study))
-            files = _write(folder, study, tables, analysis, overview)
+            if view:
+                analysis = analyse_sweep(tables, view.baseline, view.by)
+            else:
+                analysis = add_verdicts(load_analysis(study)(tables), tables, find_contrasts(study))
+            files = _write(folder, study, tables, analysis, overview, view)
     except OSError as error:
         raise PoolscopeError(
             f"Can't write the report to {folder} ({error.strerror or error}); make the folder writable or choose "
@@ -122,17 +165,22 @@ def _without_collector() -> Iterator[None]:
             gc.enable()
 
 
-def _write(folder: Path, study: str, tables: Tables, analysis: Analysis, overview: bool) -> list[Path]:
-    files = write_tables(tables, folder / "tables")
-    publish_environment(folder.parent, study)
+def _write(
+    folder: Path, study: str, tables: Tables, analysis: Analysis, overview: bool, view: View | None
+) -> list[Path]:
+    files: list[Path] = []
+    if view is None:
+        files += write_tables(tables, folder / "tables")
+        publish_environment(folder.parent, study)
     for name, frame in analysis.extra.items():
         files.append(folder / "tables" / f"{name}.csv")
         write_csv(frame, files[-1], show_statistic)
-    labelled = add_arms(tables.runs)
+    labelled = add_arms(tables.runs, by=view.by if view else ())
     done = int((tables.runs["status"] == "done").sum())
     lead = (
         f"Study {study}: {done} of {len(tables.runs)} recorded runs finished. The tables behind every number: tables/."
     )
+    lead += f" Only a view of it: {', '.join(view.words)}." if view else ""
     runs = {"arms": list_arm_runs(labelled), "values": list_values(labelled)}
     title = _read_title(study)
     mixture = describe_revisions(tally_revisions(tables.runs))

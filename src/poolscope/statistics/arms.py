@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from poolscope.spec.config import RESULT_KEYS
+from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.operators import OPERATORS
 from poolscope.statistics.tables import CONFIG_COLUMNS
 
@@ -48,14 +49,15 @@ def factors(runs: pd.DataFrame) -> list[str]:
     return chosen
 
 
-def add_arms(runs: pd.DataFrame, ignoring: Sequence[str] = ()) -> pd.DataFrame:
+def add_arms(runs: pd.DataFrame, ignoring: Sequence[str] = (), by: Sequence[str] = ()) -> pd.DataFrame:
     """The runs with columns setting, arm, stratum and operator, in the order in which arms are always listed.
 
     That order is: settings by data set; operators as in the catalogue; then the other factors, smaller first. Arms that
-    differ only in the columns `ignoring` get one name.
+    differ only in the columns `ignoring` get one name. Varying columns `by` are part of the setting instead of the arm.
     """
-    varying = [column for column in factors(runs) if column not in ignoring]
+    varying = [column for column in factors(runs) if column not in (*ignoring, *by)]
     of_setting = [column for column in varying if column.startswith("data.")]
+    of_setting += [column for column in find_varying(runs) if column in by and column != "data.name"]
     of_arm = [column for column in varying if not column.startswith("data.")]
     with_operator = "pool.name" in of_arm or not of_arm
     of_stratum = [column for column in of_arm if column not in ("pool.name", *_OPTIONS)]
@@ -89,15 +91,44 @@ def find_baselines(labelled: pd.DataFrame, operator: str = "max") -> dict[tuple[
 
     Within a stratum that has several operators it is the arm with `operator` (else the stratum's first arm); an arm
     alone in its stratum, and every arm where the operator doesn't vary, is compared with the setting's first such arm.
+    Where `operator` is an arm's own name, every arm of its setting is compared with that.
     """
     baselines = {}
     for setting, of_setting in labelled.groupby("setting", sort=False):
+        if operator in set(of_setting["arm"]):
+            baselines.update({(setting, arm): operator for arm in of_setting["arm"].unique()})
+            continue
         overall = _first_arm(of_setting, operator)
         for _, stratum in of_setting.groupby("stratum", sort=False):
             alone = stratum["arm"].nunique() == 1
             baseline = overall if alone else _first_arm(stratum, operator)
             baselines.update({(setting, arm): baseline for arm in stratum["arm"].unique()})
     return baselines
+
+
+def check_baseline(labelled: pd.DataFrame, baseline: str) -> None:
+    """Refuse a baseline that is neither an arm nor an operator among the runs; "max" is taken where it is there."""
+    if baseline != "max" and baseline not in {*labelled["arm"], *labelled["operator"]}:
+        raise PoolscopeError(
+            f"There is no arm {baseline!r} to compare with; there are {', '.join(labelled['arm'].unique())}."
+        )
+
+
+def filter_runs(runs: pd.DataFrame, where: Sequence[str]) -> pd.DataFrame:
+    """Keep the runs that meet all conditions, such as "data.train_size=1000".
+
+    Raises:
+        PoolscopeError: where a condition is none, or no run meets it, with the values that there are.
+    """
+    for condition in where:
+        column, equals, value = condition.partition("=")
+        if not equals or column not in runs:
+            raise PoolscopeError(f"{condition!r} is no condition on these runs; write key=value, as in pool.window=2.")
+        found = [show_value(cell) for cell in runs[column]]
+        if value not in found:
+            raise PoolscopeError(f"No run has {condition}; {column} is {', '.join(dict.fromkeys(found))}.")
+        runs = runs[[text == value for text in found]]
+    return runs
 
 
 def show_value(value: Any) -> str:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pandas as pd
 
-from poolscope.statistics.arms import find_baselines
+from poolscope.statistics.arms import find_baselines, show_value
 from poolscope.statistics.inference import contrast_arms, find_bounds, summarise
 from poolscope.statistics.learning import find_unlearned
 
 
 def compare_arms(labelled: pd.DataFrame, baseline: str = "max") -> pd.DataFrame:
-    """Compare arms: a row per setting and arm, best mean test accuracy first; means over finished runs.
+    """Compare arms: a row per setting and arm, best first; means over finished runs.
+
+    Arms are ordered by mean test accuracy; one whose seeds are not its baseline's, by the baseline's mean plus their
+    paired difference, so that easier seeds lift no arm above one that beats it seed by seed.
 
     Columns: setting, arm, n, seeds (of the setting), unlearned (finished at chance, and in the means), <metric>,
     <metric>_low and _high (also of balanced_accuracy where the runs have it), baseline, difference (points),
@@ -42,9 +45,61 @@ def compare_arms(labelled: pd.DataFrame, baseline: str = "max") -> pd.DataFrame:
         rows.append(row)
     comparison = pd.DataFrame(rows)
     place = {setting: rank for rank, setting in enumerate(comparison["setting"].unique())}
-    ranked = comparison.assign(_place=comparison["setting"].map(place))
-    ranked = ranked.sort_values(["_place", "test_accuracy"], ascending=[True, False], kind="stable", na_position="last")
-    return ranked.drop(columns="_place").reset_index(drop=True)
+    pairs = [differences["n"].get(pair, 0) for pair in zip(comparison["setting"], comparison["arm"], strict=True)]
+    ranked = comparison.assign(mean=100 * comparison["test_accuracy"], pairs=pairs)
+    ranked = comparison.assign(_place=comparison["setting"].map(place), _score=score_arms(ranked))
+    ranked = ranked.sort_values(["_place", "_score"], ascending=[True, False], kind="stable", na_position="last")
+    return ranked.drop(columns=["_place", "_score"]).reset_index(drop=True)
+
+
+def add_validation(comparison: pd.DataFrame, done: pd.DataFrame) -> pd.DataFrame:
+    """Add to a comparison the mean validation accuracy of each arm, and its learning rates where arms differ in them.
+
+    Args:
+        comparison: of `compare_arms`.
+        done: finished runs, from `add_arms`.
+
+    Returns:
+        The comparison with val_accuracy, val_accuracy_low and _high, and learning_rate, texts; without those that
+        aren't known or tell nothing.
+    """
+    groups = dict(list(done.groupby(["setting", "arm"], sort=False)))
+    pairs = [groups.get(pair, done.iloc[:0]) for pair in zip(comparison["setting"], comparison["arm"], strict=True)]
+    added = comparison
+    if "val_accuracy" in done:
+        means = [summarise(runs["val_accuracy"].to_numpy(), bounds=find_bounds("val_accuracy")) for runs in pairs]
+        added = added.assign(val_accuracy=[summary.mean for summary in means])
+        added = added.assign(val_accuracy_low=[summary.low for summary in means])
+        added = added.assign(val_accuracy_high=[summary.high for summary in means])
+    rate = "optim.learning_rate"
+    if rate in done and done[rate].nunique() > 1 and not any("lr=" in arm for arm in comparison["arm"]):
+        texts = [", ".join(show_value(value) for value in sorted(runs[rate].unique())) for runs in pairs]
+        added = added.assign(learning_rate=texts)
+    return added
+
+
+def score_arms(summary: pd.DataFrame) -> list[float]:
+    """Score each arm for ranking by its mean, or by its baseline's mean plus the paired difference where seeds differ.
+
+    Args:
+        summary: a row for each setting and arm: n, mean, baseline, and, paired with it, pairs and difference, in the
+            unit of the mean.
+
+    Returns:
+        A score for each row; the mean also where an arm shares no seed with its baseline.
+
+    Example:
+        >>> arms = pd.DataFrame({"setting": "x", "arm": ["max", "avg"], "n": [3, 2], "mean": [80.0, 85.0]})
+        >>> score_arms(arms.assign(baseline="max", pairs=[0, 2], difference=[float("nan"), -5.0]))
+        [80.0, 75.0]
+    """
+    arms = {(row["setting"], row["arm"]): row for row in summary.to_dict("records")}
+    scores = []
+    for row in arms.values():
+        other = arms.get((row["setting"], row["baseline"]), row)
+        apart = other is not row and row["pairs"] > 0 and not row["pairs"] == row["n"] == other["n"]
+        scores.append(float(other["mean"] + row["difference"] if apart else row["mean"]))
+    return scores
 
 
 def list_missing(labelled: pd.DataFrame) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from poolscope.spec.errors import PoolscopeError
-from poolscope.statistics.arms import add_arms, find_baselines, show_value
+from poolscope.statistics.arms import add_arms, check_baseline, filter_runs, find_baselines
 from poolscope.statistics.classes import add_balanced
 from poolscope.statistics.inference import LEVEL, contrast_arms, find_bounds, list_differences, summarise
 from poolscope.statistics.quantities import DERIVED, find_column
@@ -66,7 +66,7 @@ def select(
         PoolscopeError: naming what there is, where a metric, arm, baseline or condition fits nothing.
     """
     arms, where = ([value] if isinstance(value, str) else value for value in (arms, where))
-    runs = _filter(add_balanced(tables.runs, tables.confusion), where)
+    runs = filter_runs(add_balanced(tables.runs, tables.confusion), where)
     labelled = add_arms(runs)
     done = labelled[labelled["status"] == "done"]
     values = find_column(done, metric)
@@ -74,7 +74,8 @@ def select(
         known = [name for name in [*done, *DERIVED] if name in DERIVED or (is_scalar(name) and _is_number(done[name]))]
         raise PoolscopeError(f"The finished runs have no {metric!r}; they have {', '.join(known) or 'nothing'}.")
     done = done.assign(**{metric: values.astype(float)}).dropna(subset=[metric])
-    baselines = _find_baselines(done, baseline)
+    check_baseline(done, baseline)
+    baselines = find_baselines(done, baseline)
     if arms:
         done = _choose(done, arms, baselines)
         baselines = {key: value for key, value in baselines.items() if key[1] in set(done["arm"])}
@@ -89,18 +90,6 @@ def select(
     )
 
 
-def _filter(runs: pd.DataFrame, where: Sequence[str]) -> pd.DataFrame:
-    for condition in where:
-        column, equals, value = condition.partition("=")
-        if not equals or column not in runs:
-            raise PoolscopeError(f"{condition!r} is no condition on these runs; write key=value, as in pool.window=2.")
-        found = [show_value(cell) for cell in runs[column]]
-        if value not in found:
-            raise PoolscopeError(f"No run has {condition}; {column} is {', '.join(dict.fromkeys(found))}.")
-        runs = runs[[text == value for text in found]]
-    return runs
-
-
 def _choose(done: pd.DataFrame, arms: Sequence[str], baselines: dict[tuple[str, str], str]) -> pd.DataFrame:
     """The runs of these arms, and of those that they are compared with."""
     for name in arms:
@@ -112,18 +101,6 @@ def _choose(done: pd.DataFrame, arms: Sequence[str], baselines: dict[tuple[str, 
     }
     wanted = {*zip(chosen["setting"], chosen["arm"], strict=True), *against}
     return done[[pair in wanted for pair in zip(done["setting"], done["arm"], strict=True)]]
-
-
-def _find_baselines(done: pd.DataFrame, baseline: str) -> dict[tuple[str, str], str]:
-    if baseline != "max" and baseline not in {*done["arm"], *done["operator"]}:
-        raise PoolscopeError(
-            f"There is no arm {baseline!r} to compare with; there are {', '.join(done['arm'].unique())}."
-        )
-    baselines = find_baselines(done, baseline)
-    for setting, runs in done.groupby("setting", sort=False):
-        if baseline in set(runs["arm"]):  # an arm by its own name is everybody's baseline
-            baselines |= {(str(setting), str(arm)): baseline for arm in runs["arm"].unique()}
-    return baselines
 
 
 def _summarise(done: pd.DataFrame, baselines: dict[tuple[str, str], str], metric: str, scale: float) -> pd.DataFrame:
