@@ -70,6 +70,11 @@ _LINES = [
     *([], ["--help"], ["help"], ["--version"], ["-h", "x"], ["trian"], [""], ["--plugin"], ["--plugin", "nosuch.py"]),
     *(["train", "--plugin", "made.txt"], ["\udcff"], ["--shell-completion"], ["train", "-m", "-sc"], ["list", "-sc"]),
 ]
+_LINKED = (
+    r"""zip(pool=max,avg optim.learning_rate=0.1,0.2)|zip(pool=max,avg train.epochs=1)|zip()|zip(|zip(a=b c)|points()|
+zip(pool=range(1,1e308))|zip(pool=max,avg study=a,b)|zip(seeds=[0],[1])|zip(pool=[/x],max)|points(made.txt)|points(.)|
+points(nosuch.csv)|points(points.csv)|points(points.csv|zip(é=1)""".replace("\n", "")
+).split("|")
 _COMPLETED = [
     "poolscope ",
     "poolscope tr",
@@ -88,12 +93,16 @@ def draw_line(draw: random.Random, overrides: list[str]) -> list[str]:
     command = draw.choice(["train"] * 6 + ["show"] * 3 + ["compare", "apply", "exercise"] + list(MODULES))
     words = [word for word in overrides if not word.lstrip("+~").startswith(("hydra/launcher", "hydra.launcher._"))]
     flags = _draw_flags(command, draw)
+    if command in ("train", "tune", "show", "compare") and draw.random() < 0.1:
+        words = [*words, draw.choice(_LINKED)]
     if command in ("train", "tune", "show", "apply", "measure", "compare"):
         given = words + flags + ["pool=max"] * (command == "measure")  # all of them are many
         draw.shuffle(given) if draw.random() < 0.3 else None
         return [command, *given]
     if command == "exercise":
         return [command, draw.choice(["forward", "backward", "size", "indices", "nosuch", ""]), *words[:2], *flags]
+    if command == "export":
+        return [command, draw.choice(_STUDIES), *draw.choice([["--to", "csv"], ["--to", "markdown"], []]), *flags]
     if command in ("status", "reproduce", "report"):
         return [command, draw.choice(_STUDIES), *flags]
     if command == "list":
@@ -105,7 +114,8 @@ def draw_line(draw: random.Random, overrides: list[str]) -> list[str]:
             draw.choice(["prepare", "prepare", "nosuch"]),
             draw.choice(["mnist", "", "a/b:1", "[/x]"]),
         ]
-    return [command, *draw.choices(["training", "pools", "nosuch", "[/x]", ""], k=draw.choice([0, 1, 2])), *flags]
+    others = ["training", "pools", "nosuch", "[/x]", "", "page.html", "results/page.html", "nosuch/\0.html", "max.html"]
+    return [command, *draw.choices(others, k=draw.choice([0, 1, 1, 2])), *flags]
 
 
 def _draw_flags(command: str, draw: random.Random) -> list[str]:
@@ -114,9 +124,14 @@ def _draw_flags(command: str, draw: random.Random) -> list[str]:
     jobs = {"-m": [""] * 4, "--config-dir": [folder]}
     own = {
         "train": jobs
+        | {"--dry-run": [""] * 2, "--probe": [""]}
         | {"--cfg": ["job", "job", "all", "nosuch", ""], "--info": ["config", "defaults", "nosuch"], "--resolve": [""]}
         | {"--package": ["model", "nosuch", "", "pool.name", "[/x]"], "--run": [""]},
         "show": jobs,
+        "export": {"--to": ["csv", "nosuch"], "--metric": ["val_loss", "nosuch", "seed", ""], "--force": [""]}
+        | {"--arm": ["max", "[/x]", ""], "--baseline": ["avg", "nosuch"], "--where": ["seed=0", "x", "=", "seed=x"]}
+        | {"--figure": ["none", "curves", "pie"], "--width": ["page", *_NUMBERS], "--font": ["sans", "nosuch"]}
+        | {"--out": [folder], "--results": [folder]},
         "apply": jobs
         | {"--matrix": _MATRICES, "--seed": [number], "--train": [""], "--cotangent": [*_MATRICES, "0,1", "9,9"]}
         | {flag: [""] for flag in ("--gradient", "--indices", "--windows", "--bins")}
@@ -174,6 +189,7 @@ def _own_folder(folder: Path) -> Iterator[None]:
         write_study(place / "results", records)
         write_tables(collect(place / "results", "made"), place / "results" / "made" / "tables")
         (place / "made.txt").write_text("[/x]", encoding="utf-8")
+        (place / "points.csv").write_text("pool,train.epochs\nmax,1\navg,2\n", encoding="utf-8")
     places = {"HOME": str(place), "POOLSCOPE_CACHE": str(place / "cache"), "TFDS_DATA_DIR": str(place / "sets")}
     places["COMP_LINE"] = random.Random(str(sys.argv)).choice(_COMPLETED)
     try:

@@ -38,6 +38,7 @@ def pretending() -> Iterator[None]:
         patch("poolscope.measures.operators.measure_operators", _refuse),
         patch("poolscope.measures.responses.write_gallery", _refuse),
         patch("poolscope.benchmarks.bench.measure_suite", _refuse),
+        patch("poolscope.commands.estimate._probe", lambda config: (1.0, 0.01, 0.001)),
     ):
         yield
 
