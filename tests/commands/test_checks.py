@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from prepared_sets import make_images, write_prepared
-from processes import run_tiny_sweep
+from processes import run_command, run_tiny_sweep
 
 from poolscope.data.tfds import open_prepared
 
@@ -90,3 +91,20 @@ def test_too_few_images_to_measure_stop_a_sweep_before_its_first_job(measure: st
     status, errors = run_tiny_sweep(results, "data=synthetic", "data.shape=[8,8,1]", *splits)
     assert status == 2 and errors.startswith("poolscope: data.val names 1 image, and ") and errors.count("\n") == 1
     assert not results.exists()
+
+
+def test_networks_that_cannot_be_are_left_out_when_asked_and_listed_in_the_report(results: Path) -> None:
+    words = ["data=synthetic", "data.shape=[8,8,1]", "measure=none", "pool.window=2,20"]
+    status, errors = run_tiny_sweep(results, *words)
+    assert status == 2 and not results.exists()
+    status, errors = run_tiny_sweep(results, *words, "sweep.impossible=skip")
+    assert status == 0 and "Left out as impossible, 2: pool=max pool.window=20 (" in errors, errors
+    assert "2 of 2 runs done." in errors
+    assert run_command("report", "adhoc", f"results={results}")[0] == 0
+    text = (results / "adhoc" / "report.md").read_text()
+    assert "## Left out" in text and "pool=avg pool.window=20" in text
+    shutil.rmtree(results / "runs")  # as in a fresh clone, where the table says it
+    assert run_command("report", "adhoc", f"results={results}")[0] == 0
+    assert (results / "adhoc" / "report.md").read_text() == text
+    status, _, errors = run_command("train", "-m", "data=digits", "pool.window=20,21", "sweep.impossible=skip")
+    assert status == 2 and errors.count("\n") == 1 and "window" in errors

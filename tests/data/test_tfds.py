@@ -206,7 +206,7 @@ def test_preparing_without_tensorflow_names_the_extra(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == missing else object())
-    with pytest.raises(PoolscopeError, match=r"Preparing mnist needs TensorFlow.*pip install 'poolscope\[prepare\]'"):
+    with pytest.raises(PoolscopeError, match=r"Preparing mnist needs TensorFlow.*pip install '\.\[prepare\]'"):
         prepare_dataset("mnist", str(tmp_path))
 
 

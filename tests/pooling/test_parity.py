@@ -126,7 +126,7 @@ def theirs(request: pytest.FixtureRequest) -> str:
     os.environ["KERAS_BACKEND"] = "jax"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        pytest.importorskip(MODULES[library], reason=f'{library} isn\'t installed; pip install "poolscope[parity]"')
+        pytest.importorskip(MODULES[library], reason=f"{library} isn't installed; pip install .[parity]")
     return library
 
 

@@ -49,7 +49,7 @@ def test_pdf_without_typst_says_what_to_install(
     export: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(PoolscopeError, match=r"pip install 'poolscope\[pdf\]'"):
+    with pytest.raises(PoolscopeError, match=r"pip install '\.\[pdf\]'"):
         write_export(export, "pdf", tmp_path)
 
 

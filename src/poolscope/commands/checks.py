@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from rich.console import Console
 
 from poolscope.commands.arguments import check_backend
+from poolscope.spec.compose import Composed, describe_job
 from poolscope.spec.config import RunConfig
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.plan import Plan, plan_network
@@ -39,6 +41,27 @@ def check_jobs(configs: Sequence[RunConfig], finished: FinishedRuns, console: Co
     for sentence in dict.fromkeys(notes):
         console.print(f"note: {sentence}", style="yellow", soft_wrap=True)
     return sum(lacking.values())
+
+
+def leave_out_impossible(composed: Composed) -> Composed:
+    """Leave out the jobs whose network can't be, where that was asked for; raises PoolscopeError where none is left."""
+    from poolscope.data.datasets import describe_dataset
+
+    if not composed.skips:
+        return composed
+    kept, left_out, first = [], list(composed.left_out), None
+    for place, (config, job) in enumerate(zip(composed.configs, composed.jobs, strict=True)):
+        describe_dataset(config.data)  # what it refuses is no impossible combination
+        try:
+            _plan_training(config)
+            kept.append(place)
+        except PoolscopeError as error:
+            first = first or error
+            left_out.append((describe_job(job, composed.jobs), str(error)))
+    if first and not kept:
+        raise first
+    configs, jobs = [composed.configs[place] for place in kept], [composed.jobs[place] for place in kept]
+    return replace(composed, configs=configs, jobs=jobs, left_out=left_out)
 
 
 def _plan_training(config: RunConfig) -> Plan:

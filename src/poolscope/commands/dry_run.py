@@ -45,6 +45,8 @@ def describe_jobs(composed: Composed, finished: FinishedRuns, probe: bool = Fals
     counts = f"{len(configs):,} jobs, {runs:,} runs: {runs - to_do:,} done, {to_do:,} to do."
     needs = describe_needs(lacking, finished, composed.workers, probe)
     console.print(" ".join([counts, *needs]), soft_wrap=True)
+    for job, reason in composed.left_out:
+        console.print(f"Left out as impossible: {job}: {reason}", soft_wrap=True)
 
 
 def describe_needs(

@@ -25,7 +25,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from poolscope.commands.arguments import Parser, add_overrides
-from poolscope.commands.checks import check_jobs
+from poolscope.commands.checks import check_jobs, leave_out_impossible
 from poolscope.kernels.malloc import keep_freed_memory
 from poolscope.process.interrupts import end_worker, serve, starting_workers
 from poolscope.process.terminal import open_console
@@ -97,6 +97,7 @@ def run(options: argparse.Namespace) -> int:
         from poolscope.commands.dry_run import describe_jobs
 
         composed = compose_runs(options.overrides, options.multirun, options.config_dir)
+        composed = leave_out_impossible(composed)
         finished = open_finished(composed.configs[0].results, composed.configs[0].study)
         check_jobs(composed.configs, finished, open_console(stderr=True))
         describe_jobs(composed, finished, options.probe)
@@ -141,7 +142,13 @@ def _print_config(hydra: Any, overrides: list[str], options: argparse.Namespace)
 
 def train(overrides: Sequence[str], multirun: bool = False, config_dir: str | None = None) -> int:
     """Run what the overrides ask for; returns the exit status: 0, or 1 if a run failed or diverged."""
-    composed = compose_runs(overrides, multirun, config_dir)
+    composed = leave_out_impossible(compose_runs(overrides, multirun, config_dir))
+    if count := len(composed.left_out):
+        named = "; ".join(f"{job} ({reason.rstrip('.')})" for job, reason in composed.left_out[:3])
+        more = f"; and {count - 3} more" if count > 3 else ""
+        open_console(stderr=True).print(
+            f"Left out as impossible, {count}: {named}{more}.", style="yellow", soft_wrap=True
+        )
     command = _command(overrides, multirun, config_dir)
     finished, shown = train_jobs(composed, take_points(overrides)[0], command, config_dir)
     return _conclude(composed, finished, open_console(stderr=True), shown)
@@ -179,7 +186,7 @@ def train_jobs(
             return finished, False
         labels = label_runs(composed.configs) if composed.complete else {}
         planned = [PlannedRun(*key, label) for key, label in labels.items()]
-        write_sweep(results, study, planned, command)
+        write_sweep(results, study, planned, command, composed.left_out)
         write_environment(results, study)
         if only_lacking:
             composed = _leave_out_done(composed, finished)

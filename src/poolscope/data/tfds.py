@@ -24,7 +24,7 @@ from poolscope.data.cache import cache_folder, read_cached
 from poolscope.data.pictures import Fitting, fit_array
 from poolscope.data.splits import Source, Split
 from poolscope.process.terminal import make_bars, open_console
-from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.errors import PoolscopeError, describe_install
 
 # Images in the official splits, to report copies that hold only some of them.
 COMPLETE: dict[str, dict[str, int]] = {
@@ -118,7 +118,7 @@ def prepare_dataset(name: str, folder: str | None = None, notify: Callable[[str]
     if None in (importlib.util.find_spec(module) for module in WRITERS):
         raise PoolscopeError(
             f"Preparing {name} needs TensorFlow (reading does not): `poolscope data prepare {name} --throwaway` puts "
-            "it in a temporary folder for this one time; or pip install 'poolscope[prepare]' and run the same command "
+            f"it in a temporary folder for this one time; or {describe_install('prepare')} and run the same command "
             f"again, or copy a prepared {name} folder from another machine into {data_folder(folder)}."
         )
     datasets = importlib.import_module("tensorflow_datasets")

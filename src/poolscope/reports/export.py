@@ -23,7 +23,7 @@ from poolscope.reports.paper_tables import (
     write_markdown,
     write_typst,
 )
-from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.errors import PoolscopeError, describe_install
 from poolscope.statistics.selection import Selection
 from poolscope.statistics.tables import Tables, write_csv
 from poolscope.store.cells import show_statistic
@@ -95,7 +95,7 @@ def _write_latex(export: Export, folder: Path) -> None:
 
 def _write_pdf(export: Export, folder: Path) -> None:
     if importlib.util.find_spec("typst") is None:
-        raise PoolscopeError("--to pdf needs Typst: pip install 'poolscope[pdf]'; or take --to latex and compile it.")
+        raise PoolscopeError(f"--to pdf needs Typst: {describe_install('pdf')}; or take --to latex and compile it.")
     typst, stem = importlib.import_module("typst"), export.stem
     with tempfile.TemporaryDirectory() as place:
         picture = ""

@@ -6,7 +6,7 @@ import gc
 import importlib.util
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from poolscope.reports.comparison import show_comparison
-from poolscope.reports.document import write_document
+from poolscope.reports.document import Section, write_document
 from poolscope.reports.pages import find_numeric
 from poolscope.reports.runs import list_arm_runs, list_values
 from poolscope.reports.sections import Analysis, add_verdicts, analyse_sweep
@@ -32,7 +32,9 @@ from poolscope.statistics.tables import (
 )
 from poolscope.store.cells import show_statistic
 from poolscope.store.environment import publish_environment
+from poolscope.store.files import read_csv
 from poolscope.store.revisions import describe_revisions
+from poolscope.store.sweep import read_sweep
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,7 @@ def build_report(
                 analysis = analyse_sweep(tables, view.baseline, view.by)
             else:
                 analysis = add_verdicts(load_analysis(study)(tables), tables, find_contrasts(study))
+            analysis = _add_left_out(analysis, results, study)
             files = _write(folder, study, tables, analysis, overview, view)
     except OSError as error:
         raise PoolscopeError(
@@ -163,6 +166,21 @@ def _without_collector() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+def _add_left_out(analysis: Analysis, results: str | Path, study: str) -> Analysis:
+    """The analysis with what sweeps left out as impossible, by what stands beside the records, else by the table."""
+    left_out: tuple[tuple[str, str], ...] = ()
+    with suppress(PoolscopeError):  # a damaged file of what was planned stops no report
+        left_out = read_sweep(results, study).left_out
+    if not left_out:
+        rows = read_csv(study_folder(results, study) / "tables" / "left_out.csv", ("job", "reason"))
+        left_out = tuple((row["job"], row["reason"]) for row in rows)
+    if not left_out:
+        return analysis
+    table = pd.DataFrame(left_out, columns=["job", "reason"])
+    section = Section("Left out", ("These jobs were asked for and can't be, so that they have no runs.",), table)
+    return replace(analysis, sections=(*analysis.sections, section), extra={**analysis.extra, "left_out": table})
 
 
 def _write(

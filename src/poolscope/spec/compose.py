@@ -32,7 +32,7 @@ from omegaconf.errors import OmegaConfBaseException
 from poolscope.spec.config import SETTINGS, RunConfig, make_schema, to_config
 from poolscope.spec.config_files import ReadOnce
 from poolscope.spec.content_hash import hash_files
-from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.errors import PoolscopeError, describe_install
 from poolscope.spec.explain import check_choices, in_one_sentence
 from poolscope.spec.extensions import find_datasets, find_measurements
 from poolscope.spec.linked_keys import Points, list_keys, multiply, take_points
@@ -40,6 +40,7 @@ from poolscope.spec.operators import OPERATORS
 from poolscope.spec.overrides import quote_text
 from poolscope.spec.paths import shipped
 from poolscope.spec.rates import take_rates
+from poolscope.spec.sweep_options import SweepOptions, take_options
 
 MOST_JOBS = 10_000
 _ENGINES = {  # choices that need an optional package of the same name
@@ -59,6 +60,8 @@ class Composed:
     complete: bool  # False where a sweeper chooses later jobs by the results of earlier ones
     jobs: list[list[str]] = field(default_factory=list)  # overrides of each job of a sweep, where they are known
     workers: int | None = 1  # runs at a time on this machine; None where a cluster decides
+    left_out: list[tuple[str, str]] = field(default_factory=list)  # impossible jobs, each with the reason
+    skips: bool = False  # whether impossible jobs are left out
 
 
 @cache
@@ -93,8 +96,12 @@ def compose_runs(
     Raises PoolscopeError with one sentence for the first one that can't be, or where there are more than most_jobs.
     """
     plain, groups = take_points(overrides)
+    options = take_options(overrides)[1]
     with open_hydra(plain, config_dir) as (hydra, given):
-        return _compose_runs(hydra, given, multirun, most_jobs, groups)
+        composed = _compose_runs(hydra, given, multirun, most_jobs, groups, options)
+    if options != SweepOptions() and not composed.jobs:
+        raise PoolscopeError("sweep.impossible, sweep.sample and sweep.seed go with a sweep of known jobs: add -m.")
+    return composed
 
 
 def compose_jobs(
@@ -105,6 +112,8 @@ def compose_jobs(
     Raises PoolscopeError as `compose_runs` does.
     """
     plain, groups = take_points(overrides)
+    if take_options(overrides)[1] != SweepOptions():
+        raise PoolscopeError("sweep.impossible, sweep.sample and sweep.seed go with `poolscope train` only.")
     with open_hydra(plain, config_dir) as (hydra, given):
         first = compose_one(hydra, given, True)
         if first.hydra.runtime.choices["hydra/sweeper"] != "basic":
@@ -200,7 +209,12 @@ def compose_shown(hydra: Any, given: list[str]) -> DictConfig:
 
 
 def _compose_runs(
-    hydra: Any, given: list[str], multirun: bool, most_jobs: int, groups: Sequence[Points] = ()
+    hydra: Any,
+    given: list[str],
+    multirun: bool,
+    most_jobs: int,
+    groups: Sequence[Points],
+    options: SweepOptions,
 ) -> Composed:
     first = compose_one(hydra, given, multirun)
     sweeps = multirun or first.hydra.mode == RunMode.MULTIRUN
@@ -211,11 +225,30 @@ def _compose_runs(
         return Composed([to_config(_without_hydra(first))], False, launcher, True)
     if first.hydra.runtime.choices["hydra/sweeper"] != "basic":
         return Composed([to_config(_without_hydra(first))], True, launcher, False)
-    jobs = multiply(_list_jobs(first, given, most_jobs, groups), groups)
-    configs = [to_config(job) for job in _compose_jobs(jobs)]
-    if not configs:
+    jobs = options.draw(multiply(_list_jobs(first, given, most_jobs, groups), groups))
+    if not jobs:
         raise PoolscopeError(f"{' '.join(given)[:200]} makes no job, because a sweep in it has no values.")
-    return Composed(configs, True, launcher, True, jobs, _count_workers(first, launcher))
+    configs: list[RunConfig] = []
+    refused: dict[int, PoolscopeError] = {}
+    for place, job in enumerate(_compose_jobs(jobs)):
+        try:
+            configs.append(to_config(job))
+        except PoolscopeError as error:
+            if not options.skips:
+                raise
+            refused[place] = error
+    if not configs:
+        raise refused[0]
+    kept = [job for place, job in enumerate(jobs) if place not in refused]
+    left_out = [(describe_job(jobs[place], jobs), str(error)) for place, error in refused.items()]
+    workers = _count_workers(first, launcher)
+    return Composed(configs, True, launcher, True, kept, workers, left_out, options.skips)
+
+
+def describe_job(job: list[str], jobs: list[list[str]]) -> str:
+    """Describe a job by its overrides that not all jobs have."""
+    shared = set(job).intersection(*map(set, jobs))
+    return " ".join(word for word in job if word not in shared) or " ".join(job)
 
 
 def _count_workers(first: DictConfig, launcher: str) -> int | None:
@@ -313,9 +346,7 @@ def _check_engines(first: DictConfig) -> None:
     for group, choice in first.hydra.runtime.choices.items():
         module = _ENGINES.get(f"{group}={choice}")
         if module and (find_spec("hydra_plugins") is None or find_spec(f"hydra_plugins.{module}") is None):
-            raise PoolscopeError(
-                f"{group}={choice} needs a package that is not installed; pip install 'poolscope[{choice}]'."
-            )
+            raise PoolscopeError(f"{group}={choice} needs a package that is not installed: {describe_install(choice)}.")
 
 
 def _count_values(override: Override) -> float:

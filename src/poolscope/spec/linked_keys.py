@@ -14,6 +14,7 @@ from pathlib import Path
 
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.overrides import is_sweep, quote_text, split_values
+from poolscope.spec.sweep_options import take_options
 
 Points = list[list[str]]
 
@@ -25,12 +26,14 @@ _KEY = re.compile(r"[+]*[\w@/.]+", re.ASCII)
 def take_points(words: Sequence[str]) -> tuple[list[str], list[Points]]:
     """Take zip(...) and points(...) out of overrides: the other words, and the points of each, as lists of overrides.
 
+    The options of a sweep (sweep.impossible and so on), which no configuration has, are left out.
+
     Raises:
         PoolscopeError: where keys of one zip have unequally many values, or a table can't be read.
     """
     plain: list[str] = []
     groups: list[Points] = []
-    for word in words:
+    for word in take_options(words)[0]:
         if match := _CALL.fullmatch(word):
             groups.append(_link(match[2]) if match[1] == "zip" else _read_points(match[2].strip()))
         else:
