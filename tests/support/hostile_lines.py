@@ -103,6 +103,8 @@ def draw_line(draw: random.Random, overrides: list[str]) -> list[str]:
         return [command, draw.choice(["forward", "backward", "size", "indices", "nosuch", ""]), *words[:2], *flags]
     if command == "export":
         return [command, draw.choice(_STUDIES), *draw.choice([["--to", "csv"], ["--to", "markdown"], []]), *flags]
+    if command == "predict":
+        return [command, draw.choice(_STUDIES), draw.choice(["max", "lip", ""]), draw.choice(_FOLDERS), *flags]
     if command in ("status", "reproduce", "report"):
         return [command, draw.choice(_STUDIES), *flags]
     if command == "list":

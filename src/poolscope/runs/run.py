@@ -38,6 +38,7 @@ from poolscope.training.compilation import enable_compilation_cache
 from poolscope.training.devices import count_together
 from poolscope.training.history import Evaluation, Trained
 from poolscope.training.trainer import Trainer
+from poolscope.training.weights import Facts, find_weights, save_weights
 
 _SHOWN_CHANNELS = 2
 
@@ -69,6 +70,7 @@ def _run_config(config: RunConfig, progress: Progress) -> list[RunRecord]:
     runs = _Runs(config, progress)
     seeds = [seed for seed in config.seeds if not runs.finished.only_committed(runs.key(seed))]
     lacking = [seed for seed in seeds if runs.finished.lacks(runs.key(seed))]
+    runs.warn_of_weights([seed for seed in config.seeds if seed not in lacking])
     together = count_together(config.train, jax.default_backend(), len(lacking)) if lacking else 1
     groups = {lacking[start]: lacking[start : start + together] for start in range(0, len(lacking), together)}
     records: dict[int, RunRecord] = {}
@@ -140,6 +142,8 @@ class _Runs:
         for seed, dataset, fit in zip(seeds, datasets, trained, strict=True):
             began, known = time.monotonic(), provenance | {"data": dataset.description}
             try:
+                if self.config.train.keep == "weights" and fit.status == "done":
+                    self._keep_weights(seed, dataset, fit)
                 content = _measure(self.config, seed, trainer, dataset, fit, seconds)
                 known["unmeasured"] = content.pop("unmeasured", "")
             except Exception as error:
@@ -168,6 +172,24 @@ class _Runs:
         else:
             trained = trainer.fit_together(datasets, seeds, watch, checkpoint)
         return trained, (time.perf_counter() - began + checkpoint.earlier_seconds) / len(seeds)
+
+    def warn_of_weights(self, done: Sequence[int]) -> None:
+        """Say which runs that are done already have no weights although these are asked for."""
+        if self.config.train.keep != "weights":
+            return
+        without = [seed for seed in done if not find_weights(self._path(seed), "final").is_file()]
+        if without:
+            self.progress.notify(
+                f"Seeds {', '.join(map(str, without))} of {self.digest} are done and kept no weights; to have them, "
+                "train in a study of another name, or delete their records."
+            )
+
+    def _keep_weights(self, seed: int, dataset: Dataset, fit: Trained) -> None:
+        """Write the final and the best weights beside the record, before it: a run with a record has them."""
+        mean, std = (tuple(map(float, values)) for values in (dataset.mean, dataset.std))
+        facts = Facts(self.config, seed, dataset.shape, dataset.classes, mean, std, dataset.labels)
+        for kind, weights in (("final", fit.final), ("best", fit.best)):
+            save_weights(weights, facts, find_weights(self._path(seed), kind))
 
     def _trainer(self, dataset: Dataset, seeds: int) -> Trainer:
         key = (dataset.shape, dataset.classes, len(dataset.train.labels), seeds)

@@ -146,6 +146,12 @@ class TrainConfig:
         within=Range(0, 100_000),
         result=False,
     )
+    keep: str | None = setting(
+        None,
+        "weights: the final and the best ones are kept beside the record, as safetensors",
+        choices=("weights",),
+        result=False,
+    )
 
 
 @dataclass
