@@ -8,7 +8,7 @@ import jax
 import pytest
 
 from poolscope.cli import MODULES
-from poolscope.commands.arguments import Parser, add_results, check_backend, read_count, read_seed
+from poolscope.commands.arguments import Parser, add_results, prepare_backend, read_count, read_seed
 from poolscope.spec.errors import PoolscopeError
 
 
@@ -59,7 +59,14 @@ def test_a_platform_that_is_not_there_is_named(error: Exception, monkeypatch: py
     monkeypatch.setattr(jax, "default_backend", fail)
     monkeypatch.setenv("JAX_PLATFORMS", "cuda")
     with pytest.raises(PoolscopeError, match=r"JAX_PLATFORMS=cuda can't be used here \(.+\); unset JAX_PLATFORMS"):
-        check_backend()
+        prepare_backend()
     monkeypatch.delenv("JAX_PLATFORMS")
     with pytest.raises(PoolscopeError, match="JAX finds no device to compute on"):
-        check_backend()
+        prepare_backend()
+
+
+def test_what_a_command_compiles_is_kept_for_later_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[str] = []
+    monkeypatch.setattr("poolscope.training.compilation.enable_compilation_cache", lambda: kept.append("kept"))
+    prepare_backend()
+    assert kept == ["kept"]

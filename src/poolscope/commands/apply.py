@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from poolscope.commands.arguments import MOST_SHOWN, add_job_flags, add_overrides, check_backend, read_seed
+from poolscope.commands.arguments import MOST_SHOWN, add_job_flags, add_overrides, prepare_backend, read_seed
 from poolscope.process.terminal import open_console
 from poolscope.spec.config import PoolConfig
 from poolscope.spec.errors import PoolscopeError
@@ -96,7 +96,7 @@ def apply_operators(pools: Sequence[PoolConfig], matrix: np.ndarray, train: bool
     headings = [describe_pool(pool, *matrix.shape) for pool in pools]
     results = [_apply_plainly(pool, matrix) for pool in pools]
     if any(result is None for result in results):
-        check_backend()
+        prepare_backend()
     console = open_console()
     console.print(f"input {format_shape(matrix)}", make_grid(matrix))
     for pool, heading, plain in zip(pools, headings, results, strict=True):
@@ -115,7 +115,7 @@ def trace_operators(pools: Sequence[PoolConfig], matrix: np.ndarray, options: ar
         raise PoolscopeError(f"--figure must be a file that ends in .svg or .png, not {options.figure!r}.")
     if options.figure:
         check_writable(Path(options.figure).parent)
-    check_backend()
+    prepare_backend()
     from poolscope.commands.routing import make_grid, print_bins, print_gradient, print_indices, print_windows
     from poolscope.measures.routing import check_traceable, trace_operator
 

@@ -64,8 +64,11 @@ def read_seed(text: str) -> int:
     return int(text)
 
 
-def check_backend() -> None:
-    """Refuse to compute where JAX finds no device, such as with JAX_PLATFORMS=cuda on a machine without a GPU."""
+def prepare_backend() -> None:
+    """Have JAX keep what it compiles for later commands, and refuse where it finds no device to compute on.
+
+    Such as with JAX_PLATFORMS=cuda on a machine without a GPU.
+    """
     import jax
 
     try:
@@ -75,3 +78,6 @@ def check_backend() -> None:
         reason = " ".join(str(error).split()) or "there is none of its devices"
         what = f"JAX_PLATFORMS={chosen} can't be used here" if chosen else "JAX finds no device to compute on"
         raise PoolscopeError(f"{what} ({reason[:200]}); unset JAX_PLATFORMS, or set it to cpu.") from error
+    from poolscope.training.compilation import enable_compilation_cache
+
+    enable_compilation_cache()

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from rich.console import Console
 
-from poolscope.commands.arguments import check_backend
+from poolscope.commands.arguments import prepare_backend
 from poolscope.spec.compose import Composed, describe_job
 from poolscope.spec.config import RunConfig
 from poolscope.spec.errors import PoolscopeError
@@ -31,7 +31,7 @@ def check_jobs(configs: Sequence[RunConfig], finished: FinishedRuns, console: Co
     sizes = {job: check_dataset(configs[job].data) for job in lacking}
     tried: set[str] = set()
     if lacking:
-        check_backend()
+        prepare_backend()
     for job, size in sizes.items():
         _check_devices(configs[job], plans[job], size, tried)
         _check_measurable(configs[job])
@@ -93,12 +93,9 @@ def _check_devices(config: RunConfig, plan: Plan, train_size: int, tried: set[st
     import jax
 
     from poolscope.pooling import make_pool
-    from poolscope.training.compilation import enable_compilation_cache
     from poolscope.training.devices import make_mesh
     from poolscope.training.memory import check_memory
 
-    if not tried:
-        enable_compilation_cache()
     make_mesh(config.train, train_size)
     check_memory(config, plan)
     before = next((before for before, layer in pairwise(plan.layers) if layer.kind == "pool"), None)

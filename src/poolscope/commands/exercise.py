@@ -13,7 +13,7 @@ import numpy as np
 from rich.console import Console
 
 from poolscope.commands.apply import build_function, describe_pool, format_shape, read_matrix, read_window
-from poolscope.commands.arguments import add_job_flags, add_overrides, check_backend, read_count, read_seed
+from poolscope.commands.arguments import add_job_flags, add_overrides, prepare_backend, read_count, read_seed
 from poolscope.commands.routing import make_grid, name_cell, print_gradient, print_indices
 from poolscope.process.terminal import open_console
 from poolscope.spec.errors import PoolscopeError
@@ -240,7 +240,7 @@ def _ask(console: Console) -> np.ndarray:
 
 
 def _trace(exercise: Exercise) -> Routing:
-    check_backend()
+    prepare_backend()
     from poolscope.measures.routing import trace_operator
 
     function, _ = build_function(exercise.pool, train=False, seed=0)

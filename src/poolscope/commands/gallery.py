@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from poolscope.commands.arguments import add_results, check_backend
+from poolscope.commands.arguments import add_results, prepare_backend
 from poolscope.store.files import check_writable
 
 SUMMARY = "Measure every operator on the same images and write the gallery's tables and page."
@@ -23,7 +23,7 @@ def run(options: argparse.Namespace) -> int:
     from poolscope.measures.responses import write_gallery
 
     check_writable(Path(options.results) / "gallery")
-    check_backend()
+    prepare_backend()
     write_gallery(options.results, lambda name: print(f"measuring {name}", file=sys.stderr), options.pools)
     from poolscope.reports.gallery import build_page
 

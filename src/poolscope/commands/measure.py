@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from poolscope.commands.arguments import add_overrides, check_backend
+from poolscope.commands.arguments import add_overrides, prepare_backend
 from poolscope.process.terminal import list_rows, make_bars, open_console
 from poolscope.spec.compose import compose_runs
 from poolscope.spec.config import DataConfig
@@ -50,7 +50,7 @@ def measure_overrides(overrides: Sequence[str]) -> int:
     for config in configs:
         check_operator(config)
     check_writable(folder := Path(configs[0].results) / "operators")
-    check_backend()
+    prepare_backend()
     for data in _distinct([config.data for config in configs]):
         if check_dataset(data) < 2:
             raise PoolscopeError(
@@ -100,7 +100,7 @@ def measure_invariances(overrides: Sequence[str], seeds: int = 5, images: int = 
     given += [f"pool={','.join(COMPARED)}"] if "pool" not in named else []
     configs = compose_runs(given, multirun=True).configs
     check_writable(folder := Path(configs[0].results) / "operators")
-    check_backend()
+    prepare_backend()
     for data in _distinct([config.data for config in configs]):
         pools = [config.pool for config in configs if config.data == data]
         shown = load_dataset(data, seed=0).test.images[:images]

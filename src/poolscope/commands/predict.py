@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from poolscope.commands.arguments import add_results, check_backend, read_seed
+from poolscope.commands.arguments import add_results, prepare_backend, read_seed
 from poolscope.process.terminal import list_rows, open_console
 from poolscope.spec.content_hash import SUFFIXES
 from poolscope.spec.errors import PoolscopeError
@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     """Classify, print and write."""
     path = find_run(options.results, options.study, options.arm, options.seed, options.weights, options.where)
     files = list_images(options.images)
-    check_backend()
+    prepare_backend()
     from poolscope.training.weights import load_network
 
     network = load_network(path)

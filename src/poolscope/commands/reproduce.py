@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from poolscope.commands.arguments import add_results, check_backend, read_count
+from poolscope.commands.arguments import add_results, prepare_backend, read_count
 from poolscope.spec.config import RunConfig, check_config, digest
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import study_folder
@@ -87,7 +87,7 @@ def reproduce_study(results: str, study: str, runs: int | None, notify: Callable
     if len(threads) == 1 and (recorded := threads.pop()):
         os.environ.setdefault("NPROC", recorded)  # read when JAX computes first
     checks = []
-    check_backend()
+    prepare_backend()
     for index in chosen:
         record = _rerun(configs[index], int(rows[index]["seed"]))
         checks.append(compare_run(rows[index], record, rows))
