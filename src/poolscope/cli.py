@@ -26,6 +26,7 @@ _COMMANDS = {  # name: what it does, an example
     "compare": ("strategies against the first: verdict, cost", "poolscope compare pool=max,avg data=mnist"),
     "report": ("tables, figures and a report of a study, or all", "poolscope report quickstart"),
     "export": ("a study's table and figure for a paper", "poolscope export quickstart --to latex"),
+    "pack": ("a study for reviewers, with make verify", "poolscope pack quickstart"),
     "predict": ("one's own images by a study's weights", "poolscope predict flowers max photos/"),
     "gallery": ("what every operator does to the same images", "poolscope gallery"),
     "explore": ("operators, shifts and studies in the browser", "poolscope explore --open"),

@@ -105,7 +105,7 @@ def draw_line(draw: random.Random, overrides: list[str]) -> list[str]:
         return [command, draw.choice(_STUDIES), *draw.choice([["--to", "csv"], ["--to", "markdown"], []]), *flags]
     if command == "predict":
         return [command, draw.choice(_STUDIES), draw.choice(["max", "lip", ""]), draw.choice(_FOLDERS), *flags]
-    if command in ("status", "reproduce", "report"):
+    if command in ("status", "reproduce", "report", "pack"):
         return [command, draw.choice(_STUDIES), *flags]
     if command == "list":
         what = draw.choice(["pools", "heads", "data", "measures", "studies", "runs", "runs", "nosuch", ""])
