@@ -30,6 +30,12 @@ def test_without_a_finished_run_nothing_is_known(results: Path) -> None:
     assert estimate_by_records([(compose(), 1)], open_finished(str(results), "made")) is None
 
 
+def test_records_without_their_seconds_tell_nothing(results: Path) -> None:
+    write_study(results, [make_record(make_config(), 0)])
+    finished = open_finished(str(results), "made")
+    assert estimate_by_records([(compose(), 1)], finished) is None
+
+
 def test_the_same_configuration_takes_what_it_took_and_others_in_proportion(results: Path) -> None:
     records = [make_record(make_config("max"), seed) for seed in (0, 1)]
     for record, seconds in zip(records, (20.0, 40.0), strict=True):

@@ -57,6 +57,9 @@ def test_any_arm_is_the_baseline_and_any_number_the_metric(tables: Tables) -> No
     [
         ({"metric": "speed"}, r"have no 'speed'; they have .*test_accuracy, .*balanced_accuracy"),
         ({"metric": "test_correct"}, "have no 'test_correct'"),
+        ({"metric": "seed"}, "have no 'seed'; they have test_accuracy"),
+        ({"metric": "digest"}, "have no 'digest'"),
+        ({"metric": "setting"}, "have no 'setting'"),
         ({"arms": ["lip"]}, "There is no arm 'lip'; there are max, avg, blur"),
         ({"baseline": "lip"}, "There is no arm 'lip' to compare with; there are max, avg, blur"),
         ({"where": ["pool.name"]}, "'pool.name' is no condition on these runs; write key=value"),

@@ -94,7 +94,7 @@ def _read_recorded(finished: FinishedRuns) -> tuple[dict[str, list[tuple[float, 
     sizes = []
     for path in sorted(runs_folder(finished.results, finished.study).glob("*/seed-*.json")):
         record = read_placed_record(path)
-        if record.status == "done":
+        if record.status == "done" and "seconds" in record.provenance:
             sizes.append(path.stat().st_size)
             known.setdefault(record.digest, []).append(_read_cost(record))
     return known, float(np.mean(sizes)) if sizes else 0.0, f"the {len(sizes)} recorded"

@@ -13,7 +13,7 @@ from poolscope.statistics.classes import add_balanced
 from poolscope.statistics.inference import LEVEL, contrast_arms, find_bounds, list_differences, summarise
 from poolscope.statistics.quantities import DERIVED, find_column
 from poolscope.statistics.tables import Tables
-from poolscope.store.checks import is_scalar
+from poolscope.store.checks import IDENTITY, is_scalar
 
 _WORDS = {"test_accuracy": "test accuracy", "generalisation_gap": "gap", "val_accuracy": "validation accuracy"}
 
@@ -70,7 +70,7 @@ def select(
     labelled = add_arms(runs)
     done = labelled[labelled["status"] == "done"]
     values = find_column(done, metric)
-    if done.empty or values is None or values.isna().all():
+    if done.empty or values is None or values.isna().all() or metric in IDENTITY:
         known = [name for name in [*done, *DERIVED] if name in DERIVED or (is_scalar(name) and _is_number(done[name]))]
         raise PoolscopeError(f"The finished runs have no {metric!r}; they have {', '.join(known) or 'nothing'}.")
     done = done.assign(**{metric: values.astype(float)}).dropna(subset=[metric])
