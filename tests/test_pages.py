@@ -40,7 +40,7 @@ PAGES = sorted(
 PROGRAMS = ("poolscope", "make", "python", "scripts/")
 OTHERS = ("cd", "git", "export", "source", ".", "eval", "mkdir")  # programs that are not ours
 PLACEHOLDER = re.compile(r"\.\.\.|…|<\w+>|(?<![\w=])[A-Z]{3,}(?![\w=])")  # <study>, NAME: not meant to be typed
-MOST_RUNS = 20
+MOST_RUNS = 60
 LONG = ("bench", "data", "explore", "export", "gallery", "measure", "report", "reproduce")  # checked without being run
 
 
