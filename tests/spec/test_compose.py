@@ -6,6 +6,8 @@ import re
 
 import pytest
 from hydra import compose
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
 
 from poolscope.spec.compose import compose_runs, open_hydra
 from poolscope.spec.config import to_config
@@ -111,3 +113,15 @@ def _values(grid: list[str], job: int) -> list[str]:
 def test_a_command_can_take_fewer_jobs() -> None:
     with pytest.raises(PoolscopeError, match="This makes 3 jobs, and there may be at most 2"):
         compose_runs(["model.width=1,2,3"], True, most_jobs=2)
+
+
+def test_what_hydra_ran_in_this_process_before_is_nothing_to_refer_to() -> None:
+    hydra_config = HydraConfig.instance()
+    former, job = hydra_config.cfg, OmegaConf.create({"hydra": {"job": {"num": 3}}})
+    hydra_config.cfg = job
+    try:
+        with pytest.raises(PoolscopeError, match=r"model.kernel: .*HydraConfig was not set"):
+            compose_runs(["model.kernel=${hydra:job.num}"], True)
+        assert hydra_config.cfg is job
+    finally:
+        hydra_config.cfg = former

@@ -21,6 +21,7 @@ from hydra import compose, initialize_config_dir
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType, RangeSweep
 from hydra.core.plugins import Plugins
@@ -121,7 +122,7 @@ def compose_jobs(
         words = jobs(multiply(_list_jobs(first, given, MOST_JOBS, groups), groups))
         if len(words) > MOST_JOBS:
             raise PoolscopeError(f"This makes {len(words):,} jobs, and there may be at most {MOST_JOBS:,}.")
-        configs = [to_config(job) for job in _compose_jobs(words)]
+        configs = [to_config(job) for job in _compose_jobs(words, given)]
         launcher = str(first.hydra.runtime.choices["hydra/launcher"])
         return Composed(configs, True, launcher, True, words, _count_workers(first, launcher))
 
@@ -134,6 +135,17 @@ def read_written(overrides: Sequence[str], key: str, config_dir: str | None = No
         content = OmegaConf.to_container(node, resolve=False)
         assert isinstance(content, dict)
         return content[name]
+
+
+@contextmanager
+def _leave_no_trace() -> Iterator[None]:
+    """Hide the configuration of a job that Hydra ran in this process before, to which `${hydra:...}` would refer."""
+    hydra_config = HydraConfig.instance()
+    former, hydra_config.cfg = hydra_config.cfg, None
+    try:
+        yield
+    finally:
+        hydra_config.cfg = former
 
 
 @contextmanager
@@ -154,6 +166,7 @@ def open_hydra(
         _check_files(Path(config_dir))
         given.append(f"hydra.searchpath=[file://{Path(config_dir).resolve()}]")
     with (
+        _leave_no_trace(),
         initialize_config_dir(str(shipped("configs")), job_name="poolscope", version_base="1.3"),
         in_one_sentence(given),
     ):
@@ -230,7 +243,7 @@ def _compose_runs(
         raise PoolscopeError(f"{' '.join(given)[:200]} makes no job, because a sweep in it has no values.")
     configs: list[RunConfig] = []
     refused: dict[int, PoolscopeError] = {}
-    for place, job in enumerate(_compose_jobs(jobs)):
+    for place, job in enumerate(_compose_jobs(jobs, given)):
         try:
             configs.append(to_config(job))
         except PoolscopeError as error:
@@ -314,8 +327,12 @@ def _list_jobs(first: DictConfig, overrides: list[str], most: int, groups: Seque
     return BasicSweeper.split_arguments(of_jobs, max_batch_size=None)[0]
 
 
-def _compose_jobs(jobs: list[list[str]]) -> Iterator[DictConfig]:
-    """What Hydra composes for each job; jobs that differ in plain values only are composed once and changed."""
+def _compose_jobs(jobs: list[list[str]], given: list[str]) -> Iterator[DictConfig]:
+    """What Hydra composes for each job; jobs that differ in plain values only are composed once and changed.
+
+    given: overrides of the whole sweep, of which all jobs have the folders where configuration files are looked for.
+    """
+    folders = [word for word in given if _key(word) == "hydra.searchpath"]
     parsed = {word: _parse([word])[0] for job in jobs for word in job}
     composed: dict[tuple[str, ...], DictConfig] = {}
     for job in jobs:
@@ -323,12 +340,12 @@ def _compose_jobs(jobs: list[list[str]]) -> Iterator[DictConfig]:
         rest = tuple(word for word in job if word not in values)
         try:
             if rest not in composed:
-                composed[rest] = compose("train", list(rest))
+                composed[rest] = compose("train", [*folders, *rest])
             config = copy.deepcopy(composed[rest])
             for word in values:
                 OmegaConf.update(config, parsed[word].key_or_group, parsed[word].value())
         except (HydraException, OmegaConfBaseException):
-            config = compose("train", job)  # says what is wrong with it
+            config = compose("train", [*folders, *job])  # says what is wrong with it
         yield config
 
 
