@@ -172,11 +172,17 @@ def _read_records(results: str | Path, study: str) -> tuple[dict[Path, dict[str,
 
 
 def _drop_contradictions(recorded: dict[Path, dict[str, list[Cells]]], committed: list[Cells], study: str) -> list[str]:
-    """Leave out the records whose configuration isn't that of their digest, where others of the digest differ."""
+    """Leave out the records whose configuration isn't that of their digest, where others of the digest differ.
+
+    A key without a value has its default in the digest, as in tables from before the key: then the record that lacks
+    it is left out.
+    """
     damaged: list[str] = []
     while found := find_contradiction([*(tables["runs"][0] for tables in recorded.values()), *committed]):
         digest, column = found
         false = [path for path in recorded if path.parent.name == digest and not fits_digest(recorded[path]["runs"][0])]
+        of_digest = [path for path in recorded if path.parent.name == digest]
+        false = false or [path for path in of_digest if not recorded[path]["runs"][0].get(column)]
         if not false:
             raise PoolscopeError(f"Study {study!r} has runs with the digest {digest} that differ in {column}.")
         for path in false:

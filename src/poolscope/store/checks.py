@@ -37,6 +37,7 @@ _SECTIONS = ("provenance", *{column.partition(".")[0] for column in CONFIG_KINDS
 _ALWAYS = {key for key in RESULT_KEYS if not SETTINGS[key].optional and SETTINGS[key].kind is not Any}
 _NAME = re.compile(r"[\w.:/@+-]+", re.ASCII)
 _ODD = re.compile(r"[$\x00-\x1f\x7f]")
+_SURROGATE = re.compile("[\ud800-\udfff]")  # halves of characters, which no file can hold
 _DIGEST = re.compile(r"[0-9a-f]{12}")
 _SHARES = re.compile(  # accuracies and other shares; relative_accuracy is a ratio and may be above 1
     r"(train_eval|val|test)_accuracy(_best|_at_.*)?|accuracy_.*|(worst_)?shift_accuracy_.*|(agreement|consistency)_.*"
@@ -57,6 +58,8 @@ def find_problem(name: str, row: Mapping[str, str], study: str) -> str | None:
     if absent := [column for column in REQUIRED[name] if column not in row]:
         return f"it lacks {absent[0]}"
     for column, text in row.items():
+        if _SURROGATE.search(column + text):
+            return f"{column!r} must be text, not {text[:60]!r}"
         try:
             _check_cell(column, text, study)
         except ValueError as error:
