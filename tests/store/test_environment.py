@@ -10,7 +10,7 @@ from pathlib import Path
 from poolscope.store.environment import describe_environment, publish_environment, write_environment
 from poolscope.store.sweep import write_sweep
 
-COMMAND = "poolscope train -m pool=max,avg 'seeds=[0,1]' results=/home/me/results ~/x \"data.dir=/data/sets\""
+COMMAND = "poolscope train -m pool=max,avg 'seeds=[0,1]' results=/elsewhere/results ~/x \"data.dir=/data/sets\""
 
 
 def test_the_environment_names_versions_and_commands_and_no_folder(results: Path) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from poolscope.benchmarks.rounds import Children, Pace, Row, make_rows, measure, to_texts
 from poolscope.benchmarks.suites import SUITES
+from poolscope.process.cores import list_cores
 from poolscope.spec.errors import PoolscopeError
 from poolscope.store.environment import read_processor
 from poolscope.store.files import write_csv, write_text
@@ -50,7 +51,7 @@ def choose_pace(quick: bool, rounds: int | None = None) -> Pace:
 
 def order_cores(core: int | None) -> list[int]:
     """The cores that this process may use, in order, the one to measure on last."""
-    available = sorted(getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0))
+    available = list_cores()
     if core is not None and core not in available:
         raise PoolscopeError(
             f"--core must be one of {', '.join(map(str, available))}, which are free to use, not {core}."

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from poolscope.commands.estimate import estimate_by_probe, estimate_by_records
 from poolscope.data.memory import format_bytes
 from poolscope.process.terminal import format_end, list_rows, open_console
 from poolscope.spec.compose import Composed
-from poolscope.spec.config import RESULT_KEYS, RunConfig, to_dict
+from poolscope.spec.config import RunConfig
 from poolscope.spec.paths import runs_folder
+from poolscope.spec.varying import find_varying, list_values
 from poolscope.store.files import check_writable
 from poolscope.store.finished import FinishedRuns, identify
 
@@ -30,8 +30,8 @@ def describe_jobs(composed: Composed, finished: FinishedRuns, probe: bool = Fals
     """
     check_writable(runs_folder(finished.results, finished.study))
     rows, lacking, configs = [], [], composed.configs
-    flat = [_flatten(config) for config in configs]
-    varying = [key for key in flat[0] if len({str(values[key]) for values in flat}) > 1] or ["pool.name"]
+    flat = list_values(configs)
+    varying = find_varying(flat) or ["pool.name"]
     for config, values in zip(configs, flat, strict=True):
         if missing := sum(finished.lacks(identify(config, seed)) for seed in config.seeds):
             lacking.append((config, missing))
@@ -80,8 +80,3 @@ def describe_needs(
 def format_duration(seconds: float) -> str:
     """Write a time that is known roughly: 2.5 hours."""
     return f"{seconds / 3600:.2g} hours" if seconds >= 3600 else f"{max(seconds / 60, 0.1):.2g} minutes"
-
-
-def _flatten(config: RunConfig) -> Mapping[str, Any]:
-    content = to_dict(config)
-    return {key: content[key.partition(".")[0]][key.partition(".")[2]] for key in RESULT_KEYS}

@@ -39,6 +39,8 @@ def run(options: argparse.Namespace) -> int:
     path = find_run(options.results, options.study, options.arm, options.seed, options.weights, options.where)
     files = list_images(options.images)
     prepare_backend()
+    from scipy.special import softmax
+
     from poolscope.training.weights import load_network
 
     network = load_network(path)
@@ -46,7 +48,10 @@ def run(options: argparse.Namespace) -> int:
     if options.maps:
         Path(options.maps).mkdir(parents=True, exist_ok=True)
     shares = np.concatenate(
-        [_softmax(np.asarray(network(images[start : start + _BATCH]))) for start in range(0, len(images), _BATCH)]
+        [
+            softmax(np.asarray(network(images[start : start + _BATCH])), axis=-1)
+            for start in range(0, len(images), _BATCH)
+        ]
     )
     labels = network.facts.labels or tuple(map(str, range(network.facts.classes)))
     rows = []
@@ -139,12 +144,6 @@ def read_images(files: Sequence[Path], facts: Any) -> np.ndarray:
         except ValueError as error:
             raise PoolscopeError(f"The image {file} can't be read ({error}).") from error
     return images
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    exponents = np.exp(logits - logits.max(-1, keepdims=True))
-    shares: np.ndarray = exponents / exponents.sum(-1, keepdims=True)
-    return shares
 
 
 def _draw_maps(network: Any, files: Sequence[Path], images: np.ndarray, folder: Path) -> None:

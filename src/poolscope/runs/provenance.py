@@ -12,6 +12,7 @@ from typing import Any
 
 import jax
 
+from poolscope.process.cores import list_cores
 from poolscope.store.environment import read_processor
 
 _PACKAGES = ("poolscope", "jax", "jaxlib", "flax", "optax", "numpy")
@@ -36,8 +37,7 @@ def describe_provenance(started: datetime) -> dict[str, Any]:
 
 def count_threads() -> str:
     """The number of threads that XLA computes on; on a CPU, it changes the order of sums."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return os.environ.get("NPROC") or str(len(affinity(0)) if affinity else os.cpu_count())
+    return os.environ.get("NPROC") or str(len(list_cores()))
 
 
 def read_revision() -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 import math
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,6 +29,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from poolscope.process.cores import list_cores
 from poolscope.spec.config import SETTINGS, RunConfig, make_schema, to_config
 from poolscope.spec.config_files import ReadOnce
 from poolscope.spec.content_hash import hash_files
@@ -271,7 +271,7 @@ def _count_workers(first: DictConfig, launcher: str) -> int | None:
     if launcher not in ("local", "joblib"):
         return None
     asked = int(first.hydra.launcher.n_jobs)
-    return asked if asked > 0 else len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return asked if asked > 0 else len(list_cores())
 
 
 def _check_files(folder: Path) -> None:

@@ -9,11 +9,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
 from flax import nnx
+from flax.traverse_util import flatten_dict
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
@@ -85,7 +85,7 @@ def save_weights(weights: Weights, facts: Facts, path: Path) -> None:
     arrays = {
         ".".join(map(str, name)): np.asarray(jax.device_get(leaf))
         for state in weights
-        for name, leaf in _flatten(nnx.to_pure_dict(state))
+        for name, leaf in flatten_dict(nnx.to_pure_dict(state)).items()
         if not jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
     }
     with open_whole(path) as file:
@@ -126,13 +126,6 @@ def load_network(path: str | Path) -> TrainedNetwork:
     if arrays:
         raise PoolscopeError(f"The weights {path} don't fit: the network has no {next(iter(arrays))}.")
     return TrainedNetwork(network, facts)
-
-
-def _flatten(tree: Mapping[Any, Any], prefix: tuple[Any, ...] = ()) -> list[tuple[tuple[Any, ...], jax.Array]]:
-    flat: list[tuple[tuple[Any, ...], jax.Array]] = []
-    for name, value in tree.items():
-        flat += _flatten(value, (*prefix, name)) if isinstance(value, Mapping) else [((*prefix, name), value)]
-    return flat
 
 
 def _read_facts(metadata: Mapping[str, str]) -> Facts:

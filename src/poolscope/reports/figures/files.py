@@ -17,6 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from poolscope.process.cores import list_cores
 from poolscope.process.interrupts import is_alone, leave_parent
 from poolscope.reports.figures.style import RUN, STYLE, styled
 from poolscope.store.files import open_whole
@@ -141,4 +142,4 @@ def _count_workers() -> int:
     """Cores to draw on: 1 where a fork may be unsafe (not Linux, other Python threads, or JAX's)."""
     if sys.platform != "linux" or not is_alone() or "jax" in sys.modules:
         return 1
-    return len(os.sched_getaffinity(0))
+    return len(list_cores())
