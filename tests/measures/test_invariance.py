@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from poolscope.measures import invariance
-from poolscope.measures.invariance import COMPARED, max_sampling_bias, measure_rows, measure_untrained
-from poolscope.pooling import avg_pool, max_pool, subsample
+from poolscope.measures.invariance import COMPARED, measure_rows, measure_untrained
 from poolscope.spec.config import PoolConfig
 from poolscope.spec.errors import PoolscopeError
-from poolscope.spec.geometry import make_window
 from poolscope.spec.operators import OPERATORS
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 1), np.uint8)
@@ -38,14 +35,9 @@ def test_compared_operators_are_operators() -> None:
     assert set(COMPARED) <= set(OPERATORS)
 
 
-def test_the_bias_to_maxima_by_hand() -> None:
-    before = jnp.asarray([[1.0, 2, 5, 5], [3, 4, 5, 5], [9, 1, 0, 0], [1, 1, 7, 0]])[None, ..., None]
-    window = make_window(2)  # windows 1 2 3 4, all 5 (left out), 9 1 1 1, 0 0 7 0
-    assert max_sampling_bias(before, max_pool(before, 2), window) == 1
-    assert max_sampling_bias(before, avg_pool(before, 2), window) == 0
-    assert max_sampling_bias(before, subsample(before, 2), window) == pytest.approx(1 / 3)
-    assert np.isnan(max_sampling_bias(jnp.ones((1, 4, 4, 1)), jnp.ones((1, 2, 2, 1)), window))
-    assert np.isnan(max_sampling_bias(before, jnp.ones((1, 2, 2, 4)), window))
+def test_maps_that_no_window_gives_have_no_bias() -> None:
+    row = measure_rows([PoolConfig(name="space_to_depth")], "noise", IMAGES, [0])[0]
+    assert np.isnan(row["sampling_bias"])
 
 
 def test_one_image_has_no_distance_to_another() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import jax
@@ -11,12 +10,9 @@ import numpy as np
 import pytest
 from hand_maps import assert_refused, normal
 
-from poolscope.pooling import aps_pool, avg_pool, lps_pool, space_to_depth, tips_pool
-from poolscope.spec.errors import PoolscopeError
+from poolscope.pooling import aps_pool, lps_pool, space_to_depth
 
 pytestmark = pytest.mark.usefixtures("compiled_calls")
-
-CENTRE = jnp.zeros((3, 3, 1)).at[1, 1].set(1)  # a filter that gives its cell
 
 
 def test_space_to_depth_loses_nothing_and_orders_channels_by_offset() -> None:
@@ -55,33 +51,6 @@ def test_lps_mixes_phases_in_training_and_picks_one_in_evaluation() -> None:
         assert (shares > 0).all()
     cold = np.asarray(lps_pool(x, 2, **weights, tau=1e-4, key=jax.random.key(0)))
     assert all(min(np.abs(cold[n] - phases[k, n]).max() for k in range(4)) < 1e-5 for n in range(4))
-
-
-def test_the_quarters_of_the_map_give_the_shares_of_its_phases() -> None:
-    x = np.zeros((4, 4))
-    x[:2, 2:] = math.log(3)  # the quarter of phase (0, 1): its share is 3 / 6
-    found = tips_pool(jnp.asarray(x, "float32")[..., None], 2, kernel=CENTRE, scale=jnp.ones(1))[..., 0]
-    np.testing.assert_allclose(found, [[0, math.log(3)], [0, 0]], rtol=1e-6)  # its 2x2 cells are all alike
-    x[0, 3] += 4 * math.log(3)
-    x[1, 2:] -= 2 * math.log(3)  # relu makes 0 of the lower two, so that the quarter's mean is 6/4 ln 3
-    weight = 3 * math.sqrt(3) / (3 * math.sqrt(3) + 3)
-    mixed = math.log(3) * (weight * 5 + (1 - weight) / 3 * (1 - 1 - 1))
-    found = tips_pool(jnp.asarray(x, "float32")[..., None], 2, kernel=CENTRE, scale=jnp.ones(1))[..., 0]
-    np.testing.assert_allclose(found, [[0, mixed], [0, 0]], rtol=1e-5)
-    even = tips_pool(jnp.asarray(x, "float32")[..., None], 2, kernel=CENTRE, scale=jnp.zeros(1))
-    np.testing.assert_allclose(even, avg_pool(jnp.asarray(x, "float32")[..., None], 2), rtol=1e-6)
-
-
-def test_phases_are_weighted_row_by_row() -> None:
-    x = jnp.asarray(np.kron(np.ones((2, 2)), [[1.0, 2.0], [3.0, 4.0]]), "float32")[..., None]
-    shifted = x.at[:2, 2:].add(100.0)
-    found = tips_pool(shifted, 2, kernel=CENTRE, scale=jnp.ones(1))[..., 0]
-    np.testing.assert_allclose(found, [[2, 102], [2, 2]], rtol=1e-6)  # all weight on phase (0, 1)
-
-
-def test_a_kernel_of_another_shape_is_refused() -> None:
-    with pytest.raises(PoolscopeError, match=r"tips kernel must be \(3, 3, 1\), not \(2, 2, 1\)"):
-        tips_pool(jnp.ones((4, 4, 1)), 2, kernel=jnp.ones((2, 2, 1)), scale=jnp.ones(1))
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ import numpy as np
 from flax import nnx
 
 from poolscope.measures.shifts import logit_stability, predict_shifts, shift_consistency, square_shifts
-from poolscope.pooling import max_pool, min_pool
+from poolscope.pooling import max_sampling_bias
 from poolscope.spec.config import ModelConfig, PoolConfig, RunConfig, check_pool
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Window, make_window
@@ -87,7 +87,7 @@ def measure_untrained(pool: PoolConfig, images: np.ndarray, seeds: Sequence[int]
         circular.append(predict_shifts(predict, images, square_shifts(MAX_SHIFT)))
         subpixel.append(predict_shifts(predict, images, square_shifts(2) / 2, "subpixel"))
         for (before, after), window in zip(_run(program, state, images)[1].values(), windows, strict=True):
-            biases.append(max_sampling_bias(before, after, window))
+            biases.append(_measure_bias(before, after, window))
     values: dict[str, Any] = {"seeds": len(seeds), "images": len(images)}
     values["sampling_bias"] = float(np.mean(biases)) if biases else float("nan")
     for name, shifted in (("circular", circular), ("subpixel", subpixel)):
@@ -97,20 +97,12 @@ def measure_untrained(pool: PoolConfig, images: np.ndarray, seeds: Sequence[int]
     return Invariance(**values)
 
 
-def max_sampling_bias(before: jax.Array, after: jax.Array, window: Window) -> float:
-    """Share of windows whose output is their largest cell; NaN where every window is constant.
-
-    before: maps (N, H, W, C); after: their pooled maps. Windows of equal cells are left out, since whatever takes one
-    of them takes the largest. 1 for max pooling. (Saha & Gokhale 2025, maximum-sampling bias; the definition is
-    written from the paper's abstract.)
-    """
+def _measure_bias(before: jax.Array, after: jax.Array, window: Window) -> float:
+    """`max_sampling_bias` without padding; NaN where the pooled maps have another shape than windows give."""
     plain = make_window(window.size, window.stride, "VALID", window.dilation)
     if plain.output(*before.shape[1:3]) != after.shape[1:3] or before.shape[3] != after.shape[3]:
         return float("nan")
-    top, low = max_pool(before, plain), min_pool(before, plain)
-    told = top > low
-    near = jnp.abs(after - top) <= 1e-6 * jnp.maximum(jnp.abs(top), jnp.abs(low))
-    return float(jnp.sum(near & told) / jnp.sum(told)) if bool(told.any()) else float("nan")
+    return float(max_sampling_bias(before, after, plain))
 
 
 def measure_rows(

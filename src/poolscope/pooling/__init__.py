@@ -50,6 +50,7 @@ from poolscope.pooling.heads import (
 from poolscope.pooling.indices import max_pool_with_indices, max_unpool
 from poolscope.pooling.lookup import POOLS, find_pool, name_layer
 from poolscope.pooling.phases import space_to_depth
+from poolscope.pooling.tips import max_sampling_bias, tips_share_loss, tips_shares, tips_undo_loss
 from poolscope.spec.declaration import Choice, Learned, Real, Sizes, Switch, Whole
 from poolscope.spec.operators import OPERATORS
 from poolscope.spec.plugins import import_plugin
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
     from poolscope.pooling.sampling import *  # noqa: F403
     from poolscope.pooling.spectral import *  # noqa: F403
     from poolscope.pooling.strided import *  # noqa: F403
+    from poolscope.pooling.tips import *  # noqa: F403
     from poolscope.pooling.wavelets import *  # noqa: F403
     from poolscope.pooling.weighted import *  # noqa: F403
 
@@ -111,6 +113,7 @@ __all__ = [
     "make_layer",
     "make_pool",
     "max_pool_with_indices",
+    "max_sampling_bias",
     "max_unpool",
     "netvlad_pool",
     "operator",
@@ -118,6 +121,9 @@ __all__ = [
     "sim_pool",
     "space_to_depth",
     "spatial_pyramid_pool",
+    "tips_share_loss",
+    "tips_shares",
+    "tips_undo_loss",
 ]
 __all__ += [name for name in _FUNCTIONS if name.endswith(("_pool", "subsample"))]
 __all__ += _LAYERS

@@ -15,7 +15,6 @@ import numpy as np
 from jax import lax
 
 from poolscope.pooling.declare import operator
-from poolscope.pooling.grids import adaptive_avg_pool
 from poolscope.pooling.sampling import need_key
 from poolscope.pooling.window_cells import Size, fit_window, take_positions, widen
 from poolscope.spec.declaration import Choice, Learned, Real, Whole
@@ -172,57 +171,6 @@ def lps_pool(
     noise = jax.random.gumbel(need_key("lps", key), scores.shape, scores.dtype)
     weights = jax.nn.softmax((scores + noise) / tau, axis=0)[:, :, None, None, None]
     mixed = [w * widen(phase) for w, phase in zip(weights, phases, strict=True)]
-    return sum(mixed[1:], mixed[0]).astype(x.dtype)
-
-
-@operator(
-    "tips",
-    order=48,
-    family="phases",
-    summary="polyphase components mixed, channel by channel, by a small network",
-    formula="sum t_ij x[i::s, j::s], t = softmax(scale mean relu(conv x))",
-    source="Saha & Gokhale 2025",
-    learned={"kernel": Learned((3, 3, "C"), "he_normal"), "scale": Learned(("C",), "ones")},
-    no_stride1_form="the shares of its phases depend on the image",
-    kind="map",
-)
-def tips_pool(
-    x: jax.Array,
-    window: Size,
-    stride: int | Sequence[int] | None = None,
-    padding: Any = "VALID",
-    *,
-    dilation: Any = 1,
-    kernel: jax.Array,
-    scale: jax.Array,
-) -> jax.Array:
-    """Translation invariant polyphase sampling: y = sum_ij t_ij x[i::s, j::s], the shares t learned for each channel.
-
-    t = softmax over (i, j) of scale * a_ij, where a is relu(conv(x)), averaged over as many bins of the map as there
-    are phases; the convolution is depthwise, kernel (3, 3, C), zero outside the map; scale: (C,). x: (..., H, W, C).
-    The paper's two losses on feature maps, which are added in training, are not built; the authors' code also pairs
-    share (i, j) with phase (j, i). Since the bins have fixed places, a shift changes the shares: unlike aps and lps it
-    isn't invariant by its form. Raises PoolscopeError if the kernel isn't (3, 3, C) or the window doesn't fit.
-    (Saha & Gokhale 2025. The paper claims the highest consistency and the least bias to maxima of all operators that
-    it compares, after training with its losses; measured here before training only, by `poolscope measure
-    --invariance`.)
-
-    Example:
-        >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
-        >>> tips_pool(x, 2, kernel=jnp.zeros((3, 3, 1)), scale=jnp.ones(1)).item()
-        3.0
-    """
-    fitted = fit_window(x, window, stride, padding, dilation)
-    if kernel.shape != (3, 3, x.shape[3]):
-        raise PoolscopeError(f"tips kernel must be {(3, 3, x.shape[3])}, not {tuple(kernel.shape)}.")
-    wide = widen(x)
-    height, width = x.shape[1:3]
-    padded = jnp.pad(wide, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    taps = [padded[:, i : i + height, j : j + width] * kernel[i, j].astype(wide.dtype) for i, j in np.ndindex(3, 3)]
-    means = adaptive_avg_pool(jax.nn.relu(sum(taps[1:], taps[0])), fitted.stride)
-    scores = (means * scale.astype(wide.dtype)).reshape(x.shape[0], -1, x.shape[3])
-    shares = jax.nn.softmax(scores, axis=1)
-    mixed = [shares[:, k, None, None] * phase for k, phase in enumerate(split_phases(wide, fitted))]
     return sum(mixed[1:], mixed[0]).astype(x.dtype)
 
 
