@@ -139,7 +139,7 @@ def tips_undo_loss(
         max_shift = (x.shape[-3] // 4, x.shape[-2] // 4)
     most = jnp.broadcast_to(jnp.asarray(max_shift), (2,))
     shift = jax.random.randint(key, (2,), -most, most + 1)
-    moved = jnp.roll(maps, (shift[0], shift[1]), (1, 2))
+    moved = jnp.roll(jnp.roll(maps, shift[0], 1), shift[1], 2)
     return jnp.mean((_filter(maps, kernel) - lax.stop_gradient(moved)) ** 2)
 
 
