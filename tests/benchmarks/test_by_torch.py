@@ -23,6 +23,17 @@ def test_torch_takes_the_same_steps(name: str, layout: str) -> None:
     np.testing.assert_allclose(ours, theirs, rtol=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch.compile's own
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_compiled_torch_takes_the_same_steps_to_its_precision(precision: str) -> None:
+    by_torch = import_module("poolscope.benchmarks.by_torch")
+    options = SMALL["digits"].options(layout="channels_last")
+    eager = losses_of(by_torch.prepare_training(**options))
+    compiled = losses_of(by_torch.prepare_training(**options, compiled=True, precision=precision))
+    assert precision == "float32" or np.abs(compiled - eager).max() > 1e-5  # it was computed in less
+    np.testing.assert_allclose(compiled, eager, rtol=1e-4 if precision == "float32" else 0.03)
+
+
 @pytest.mark.parametrize(("window", "stride", "padding"), WINDOWS)
 @pytest.mark.parametrize("operator", ["max", "avg"])
 def test_pools_of_torch_agree(operator: str, window: int, stride: int, padding: str) -> None:

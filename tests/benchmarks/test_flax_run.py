@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import jax
 import numpy as np
-import pytest
 from flax import nnx
 
-from poolscope.benchmarks.flax_run import CNN, move, train
+from poolscope.benchmarks.flax_run import CNN, train
 from poolscope.spec.compose import compose_runs
 from poolscope.spec.plan import plan_network
 
@@ -28,15 +27,3 @@ def test_it_has_the_network_s_parameters() -> None:
     model = nnx.eval_shape(lambda: CNN(config, 1, 10, rngs=nnx.Rngs(0)))
     count = sum(np.prod(leaf.shape) for leaf in jax.tree.leaves(nnx.state(model, nnx.Param)))
     assert count == plan_network(config, (8, 8, 1), 10).parameters
-
-
-def test_images_are_mirrored_and_shifted_with_zeros_coming_in() -> None:
-    images = np.arange(1, 10, dtype=np.uint8).reshape(1, 3, 3, 1).repeat(64, 0)
-    moved = move(images, 1, True, np.random.default_rng(0))
-    assert moved.shape == images.shape and len(np.unique(moved, axis=0)) > 9
-    assert set(np.unique(moved)) == set(range(10))
-
-
-def test_other_settings_are_refused() -> None:
-    with pytest.raises(ValueError, match="flax_run takes"):
-        train([*SMALL, "train.steps=5", "model.head=flatten"])

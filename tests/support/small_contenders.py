@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import jax
 import numpy as np
 
-from poolscope.benchmarks.networks import NETWORKS, Network
+from poolscope.benchmarks.networks import NETWORKS
 
-SMALL = {name: Network(network.shape, network.filters, 3, 8) for name, network in NETWORKS.items()}
+SMALL = {name: replace(network, steps=3, batch=8) for name, network in NETWORKS.items()}
 WINDOWS = ((2, 2, "VALID"), (3, 2, "VALID"), (3, 1, "SAME"), (5, 3, "VALID"))
 
 

@@ -27,6 +27,9 @@ class CNN(nnx.Module):
         weights = networks.draw_weights(network)
         ends = [network.shape[2], *network.filters]
         self.convs = nnx.List(nnx.Conv(i, o, kernel_size=(3, 3), rngs=rngs) for i, o in pairwise(ends))
+        normed = network.norm == "batch"
+        self.norms = nnx.List(nnx.BatchNorm(o, momentum=0.9, rngs=rngs) for o in network.filters if normed)
+        self.pool = nnx.max_pool if network.pool == "max" else nnx.avg_pool
         self.linear = nnx.Linear(*weights["head"]["kernel"].shape, rngs=rngs)
         layers: tuple[Any, ...] = (*self.convs, self.linear)
         for layer, values in zip(layers, weights.values(), strict=True):
@@ -34,8 +37,12 @@ class CNN(nnx.Module):
 
     def __call__(self, x: Array) -> Array:
         """Logits of images (N, H, W, C)."""
-        for conv in self.convs:
-            x = nnx.max_pool(nnx.relu(conv(x)), window_shape=(2, 2), strides=(2, 2))
+        for number, conv in enumerate(self.convs):
+            x = conv(x)
+            if self.norms:
+                x = self.norms[number](x)
+            with jax.numpy_dtype_promotion("standard"):  # Flax divides an average by a whole number
+                x = self.pool(nnx.relu(x), window_shape=(2, 2), strides=(2, 2))
         return self.linear(x.reshape(x.shape[0], -1))
 
 

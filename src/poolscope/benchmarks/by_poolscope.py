@@ -38,16 +38,18 @@ from poolscope.training.trainer import Trainer
 class Training:
     """An epoch a call; `losses` are the last epoch's."""
 
-    def __init__(self, network: Network, loop: str, seeds: int = 1) -> None:
+    def __init__(self, network: Network, loop: str, seeds: int = 1, precision: str = "float32") -> None:
         keep_freed_memory()
         self.network, self.seeds = network, seeds
-        (config,) = compose_runs([*write_overrides(network), f"train.loop={loop}"]).configs
+        ways = [f"train.loop={loop}", f"train.precision={precision}"]
+        (config,) = compose_runs([*write_overrides(network), *ways]).configs
         images, labels, order = draw_images(network)
         self.trainer = Trainer(config, plan_network(config, network.shape, CLASSES), len(labels), seeds)
         state = self.trainer.initialise(0)
         drawn = nnx.to_pure_dict(state.params)
-        placed = jax.tree.map(lambda old, new: jax.device_put(new, old.sharding), drawn, draw_weights(network))
-        nnx.replace_by_pure_dict(state.params, placed)
+        for name, layer in draw_weights(network).items():
+            drawn[name] = {key: jax.device_put(new, drawn[name][key].sharding) for key, new in layer.items()}
+        nnx.replace_by_pure_dict(state.params, drawn)
         mean, std = (np.full(network.shape[2], value, np.float32) for value in (MEAN, STD))
         keys = {name: stream_key(0, name) for name in STREAMS}
         devices = self.trainer.devices
@@ -61,9 +63,9 @@ class Training:
         return self.seeds * self.network.steps * self.network.batch
 
 
-def prepare_training(loop: str, seeds: int = 1, **network: Any) -> Training:
+def prepare_training(loop: str, seeds: int = 1, precision: str = "float32", **network: Any) -> Training:
     """The Trainer that `poolscope train` uses, with train.loop=step or scan; several seeds in one program."""
-    return Training(read_network(network), loop, seeds)
+    return Training(read_network(network), loop, seeds, precision)
 
 
 def prepare_pool(

@@ -1,4 +1,4 @@
-"""PyTorch, eager, where it is installed: in its default layout (NCHW) or channels last."""
+"""PyTorch, where it is installed: NCHW or channels last, eager or compiled, float32 or bfloat16."""
 
 from __future__ import annotations
 
@@ -16,10 +16,14 @@ FORMATS = {"default": torch.contiguous_format, "channels_last": torch.channels_l
 
 
 class Training:
-    """An epoch a call; `losses` are the last epoch's."""
+    """An epoch a call; `losses` are the last epoch's.
 
-    def __init__(self, network: Network, layout: str) -> None:
+    compiled: forward and backward by torch.compile. precision: float32, or bfloat16 by autocast.
+    """
+
+    def __init__(self, network: Network, layout: str, compiled: bool, precision: str) -> None:
         self.network = network
+        self.autocast = torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16")
         images, labels = networks.make_batches(network)
         form = FORMATS[layout]
         maps = torch.from_numpy(images.transpose(0, 1, 4, 2, 3))
@@ -28,6 +32,7 @@ class Training:
             for batch, truth in zip(maps, torch.from_numpy(labels).long(), strict=True)
         ]
         self.model = _build(network).to(memory_format=form)
+        self.compute_loss = torch.compile(self._compute_loss) if compiled else self._compute_loss
         self.optimiser = torch.optim.SGD(
             self.model.parameters(), lr=networks.LEARNING_RATE, momentum=networks.MOMENTUM, nesterov=True
         )
@@ -36,16 +41,20 @@ class Training:
         self.losses = []
         for images, labels in self.batches:
             self.optimiser.zero_grad()
-            loss = functional.cross_entropy(self.model(images), labels)
+            loss = self.compute_loss(images, labels)
             loss.backward()
             self.optimiser.step()
             self.losses.append(loss.detach())
         return self.network.steps * self.network.batch
 
+    def _compute_loss(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        with self.autocast:
+            return functional.cross_entropy(self.model(images), labels)
 
-def prepare_training(layout: str, **network: Any) -> Training:
+
+def prepare_training(layout: str, compiled: bool = False, precision: str = "float32", **network: Any) -> Training:
     """The usual training loop."""
-    return Training(networks.read_network(network), layout)
+    return Training(networks.read_network(network), layout, compiled, precision)
 
 
 def prepare_pool(
@@ -79,7 +88,10 @@ def _build(network: Network) -> nn.Sequential:
     *convs, head = weights.values()
     for values in convs:
         kernel = torch.from_numpy(values["kernel"].transpose(3, 2, 0, 1).copy())
-        layers += [_load(nn.Conv2d(kernel.shape[1], kernel.shape[0], 3, padding=1), kernel), nn.ReLU(), nn.MaxPool2d(2)]
+        layers.append(_load(nn.Conv2d(kernel.shape[1], kernel.shape[0], 3, padding=1), kernel))
+        if network.norm == "batch":
+            layers.append(nn.BatchNorm2d(kernel.shape[0]))
+        layers += [nn.ReLU(), nn.MaxPool2d(2) if network.pool == "max" else nn.AvgPool2d(2)]
     side = [length // 2 ** len(network.filters) for length in network.shape[:2]]
     flat = head["kernel"].reshape(*side, -1, head["kernel"].shape[1]).transpose(2, 0, 1, 3)  # torch flattens C, H, W
     matrix = torch.from_numpy(flat.reshape(head["kernel"].shape).T.copy())

@@ -17,9 +17,9 @@ import optax
 from flax import nnx
 from jax import Array
 
-from poolscope.data.datasets import Dataset, load_dataset
+from poolscope.benchmarks.plain_data import draw_batches, normalise, read_run
+from poolscope.data.datasets import Dataset
 from poolscope.data.splits import Split
-from poolscope.spec.compose import compose_runs
 from poolscope.spec.config import RunConfig
 
 
@@ -62,23 +62,6 @@ def predict(model: CNN, images: Array) -> Array:
     return model(images).argmax(-1)
 
 
-def move(images: np.ndarray, shift: int, flip: bool, rng: np.random.Generator) -> np.ndarray:
-    """Mirror half of the images and shift each by up to `shift` pixels; zeros come in."""
-    if flip:
-        images = np.where(rng.random(len(images))[:, None, None, None] < 0.5, images[:, :, ::-1], images)
-    if not shift:
-        return images
-    _, height, width, _ = images.shape
-    padded = np.pad(images, ((0, 0), (shift, shift), (shift, shift), (0, 0)))
-    places = rng.integers(0, 2 * shift + 1, (len(images), 2))
-    return np.stack([image[i : i + height, j : j + width] for image, (i, j) in zip(padded, places, strict=True)])
-
-
-def normalise(images: np.ndarray, data: Dataset) -> np.ndarray:
-    """Levels 0..255 to zero mean and unit variance."""
-    return ((images.astype(np.float32) / np.float32(255) - data.mean) / data.std).astype(np.float32)
-
-
 def evaluate(model: CNN, split: Split, data: Dataset, batch: int) -> float:
     """Accuracy in evaluation form."""
     model.eval()
@@ -92,21 +75,12 @@ def evaluate(model: CNN, split: Split, data: Dataset, batch: int) -> float:
 
 def train(overrides: Sequence[str]) -> dict[str, float]:
     """Train seed 0 and return the accuracy on train_eval, val and test."""
-    (config,) = compose_runs([*overrides]).configs
-    data, rng = load_dataset(config.data, 0), np.random.default_rng(0)
-    size, steps = config.train.batch_size, config.train.steps
-    if not steps or (config.optim.name, config.model.norm, config.model.head) != ("sgd", "batch", "avg"):
-        raise ValueError("flax_run takes train.steps, optim=sgd, model.norm=batch and model.head=avg")
+    config, data = read_run(overrides)
     model = CNN(config, data.shape[2], data.classes, rngs=nnx.Rngs(0))
-    schedule = optax.cosine_decay_schedule(config.optim.learning_rate, steps)
+    schedule = optax.cosine_decay_schedule(config.optim.learning_rate, config.train.steps or 1)
     optimizer = nnx.Optimizer(model, optax.sgd(schedule, config.optim.momentum, config.optim.nesterov), wrt=nnx.Param)
-    order: np.ndarray = np.array([], int)
-    for _ in range(steps):
-        if len(order) < size:
-            order = rng.permutation(len(data.train.labels))
-        rows, order = order[:size], order[size:]
-        images = move(data.train.images[rows], config.train.shift, config.train.flip, rng)
-        train_step(model, optimizer, jnp.asarray(normalise(images, data)), jnp.asarray(data.train.labels[rows]))
+    for images, labels in draw_batches(config, data):
+        train_step(model, optimizer, jnp.asarray(images), jnp.asarray(labels))
     splits = {"train_eval": data.train_eval, "val": data.val, "test": data.test}
     return {name: evaluate(model, split, data, config.train.eval_batch_size) for name, split in splits.items()}
 

@@ -15,12 +15,15 @@ MEAN, STD = 0.5, 0.3  # of the images' levels, scaled to [0, 1]
 
 @dataclass(frozen=True)
 class Network:
-    """Blocks of 3x3 convolution, ReLU and 2x2 max pool, then a dense head; `steps` batches are one repetition."""
+    """Blocks of 3x3 convolution, perhaps batch norm, ReLU and 2x2 pool, then a dense head; `steps` batches are one
+    repetition."""
 
     shape: tuple[int, int, int]
     filters: tuple[int, ...]
     steps: int
     batch: int = 128
+    norm: str = "none"
+    pool: str = "max"
 
     def options(self, **changes: Any) -> dict[str, Any]:
         """As a contender's process takes it."""
@@ -31,12 +34,15 @@ NETWORKS = {
     "cifar": Network((32, 32, 3), (32, 64, 128), 4),
     "mnist": Network((28, 28, 1), (32, 64), 6),
     "digits": Network((8, 8, 1), (16, 32), 40),
+    "cifar, batch norm, max": Network((32, 32, 3), (32, 64, 128), 4, norm="batch"),
+    "cifar, batch norm, avg": Network((32, 32, 3), (32, 64, 128), 4, norm="batch", pool="avg"),
 }
 
 
 def read_network(options: dict[str, Any]) -> Network:
     """The network of a request that came as JSON."""
-    return Network(tuple(options["shape"]), tuple(options["filters"]), options["steps"], options["batch"])
+    shape, filters = tuple(options["shape"]), tuple(options["filters"])
+    return Network(shape, filters, options["steps"], options["batch"], options["norm"], options["pool"])
 
 
 def draw_images(network: Network) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -54,7 +60,8 @@ def make_batches(network: Network) -> tuple[np.ndarray, np.ndarray]:
 
 
 def draw_weights(network: Network) -> dict[str, dict[str, np.ndarray]]:
-    """{"conv1": {"kernel" (3, 3, in, out), "bias"}, ..., "head": {"kernel" (features, classes), "bias"}}, He-normal."""
+    """{"conv1": {"kernel" (3, 3, in, out), "bias"}, ..., "head": {"kernel" (features, classes), "bias"}}, He-normal;
+    batch norms start as they do everywhere, at a scale of one and a bias of zero."""
     rng, channels, weights = np.random.default_rng(1), network.shape[2], {}
     side = [length // 2 ** len(network.filters) for length in network.shape[:2]]
     shapes: dict[str, tuple[int, ...]] = {}
@@ -77,9 +84,10 @@ def write_overrides(network: Network, data: str = "synthetic") -> list[str]:
     height, width, channels = network.shape
     made = [f"data.shape=[{height},{width},{channels}]", f"data.classes={CLASSES}"] if data == "synthetic" else []
     return [
-        *(f"data={data}", *made, "pool=max", "pool.window=2"),
+        *(f"data={data}", *made, f"pool={network.pool}", "pool.window=2"),
         *(f"model.blocks={len(network.filters)}", f"model.pool_stages={len(network.filters)}"),
-        *(f"model.width={network.filters[0]}", "model.growth=2", "model.head=flatten", "model.norm=none"),
+        *(f"model.width={network.filters[0]}", "model.growth=2", "model.head=flatten"),
+        f"model.norm={network.norm}",
         *("optim=sgd", f"optim.learning_rate={LEARNING_RATE}", "optim.schedule=constant"),
         *(f"optim.momentum={MOMENTUM}", "optim.nesterov=true", f"train.batch_size={network.batch}"),
     ]

@@ -23,13 +23,15 @@ _HOW = (
     "its median and, in brackets, its quartiles over the rounds. CPU-s is CPU time, user and system; s is wall time."
 )
 _TRAINING = (
-    "3x3 convolutions, ReLU and a 2x2 max pool after each, flatten, dense head; batch 128, float32, gradient descent "
-    "with Nesterov momentum, no normalisation, no augmentation: cifar is 32x32x3 with 32, 64 and 128 filters, mnist "
-    "28x28x1 with 32 and 64, digits 8x8x1 with 16 and 32. From the same weights on the same batches, all take the same "
-    "steps (tested). poolscope is its own Trainer as `poolscope train` uses it, train.loop=step or scan, and does more "
-    "in a step than the others: it gathers the batch from uint8 images and normalises it, where the others get batches "
-    "of float32. Flax and torch are written as their documentation has it. Memory is the peak of the process after it "
-    "warmed up, compilation included, less what it was once the libraries were imported."
+    "3x3 convolutions, ReLU and a 2x2 max pool after each, flatten, dense head; batch 128, gradient descent with "
+    "Nesterov momentum, no augmentation, float32 and no normalisation where nothing is said of them: cifar is 32x32x3 "
+    "with 32, 64 and 128 filters, mnist 28x28x1 with 32 and 64, digits 8x8x1 with 16 and 32. torch in bfloat16 is its "
+    "autocast, compiled torch.compile, both channels last; poolscope in bfloat16 is train.precision=bfloat16. From "
+    "the same weights on the same batches, all take the same steps (tested). poolscope is its own Trainer as "
+    "`poolscope train` uses it, train.loop=step or scan, and does more in a step than the others: it gathers the "
+    "batch from uint8 images and normalises it, where the others get batches of float32. Flax and torch are written "
+    "as their documentation has it. Memory is the peak of the process after it warmed up, compilation included, less "
+    "what it was once the libraries were imported."
 )
 _POOLS = (
     "How many times as fast as the others poolscope's pools are, on NHWC maps of float32. Averages leave padding out. "
@@ -48,8 +50,8 @@ _START = (
 _RUNS = (
     f"Whole `poolscope train` commands of {STEPS} steps on real data, with batch norm and augmentation: imports, the "
     "program from the cache, training, evaluation of every split, the record; images trained on per CPU-second of the "
-    "process, page faults per image, peak memory. Plain Flax loads the same data and takes as many steps of the "
-    "same network."
+    "process, page faults per image, peak memory. Plain Flax and torch (channels last: "
+    "eager, torch.compile, bfloat16 autocast) load the same data and take as many steps of the same network."
 )
 _SWEEP = "Eight operators, 15 epochs of the digits each, with warm caches, on two cores."
 _COSTS = (

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 from poolscope.benchmarks.first_step import STATUS
 from poolscope.benchmarks.networks import NETWORKS, Network, write_overrides
@@ -68,6 +70,7 @@ def compare_training(threads: int = 1) -> list[BenchmarkCase]:
                 Contender("Flax scan", "flax", "training", _shorten(network, name).options(loop="scan")),
                 Contender("torch channels_last", "torch", "training", network.options(layout="channels_last")),
                 Contender("torch default", "torch", "training", network.options(layout="default")),
+                *_contend_by_torch(network),
             ),
             ("images/CPU-s", "MiB") if threads == 1 else ("images/s",),
             threads,
@@ -76,9 +79,23 @@ def compare_training(threads: int = 1) -> list[BenchmarkCase]:
     ]
 
 
+def _contend_by_torch(network: Network) -> list[Contender]:
+    """torch's faster modes, and poolscope in bfloat16 beside torch in bfloat16."""
+    halved = {"precision": "bfloat16"}
+    modes: dict[str, dict[str, Any]] = {"torch compiled": {"compiled": True}, "torch bfloat16": halved}
+    modes["torch compiled bfloat16"] = {"compiled": True, **halved}
+    return [
+        Contender("poolscope bfloat16", "poolscope", "training", network.options(loop="step", **halved)),
+        *(
+            Contender(name, "torch", "training", network.options(layout="channels_last", **mode))
+            for name, mode in modes.items()
+        ),
+    ]
+
+
 def _shorten(network: Network, name: str) -> Network:
     """Two steps where plain Flax in a scan takes seconds for each."""
-    return network if name == "digits" else Network(network.shape, network.filters, 2, network.batch)
+    return network if name == "digits" else replace(network, steps=2)
 
 
 def compare_starts() -> list[BenchmarkCase]:
@@ -110,8 +127,8 @@ def compare_starts() -> list[BenchmarkCase]:
 def compare_runs() -> list[BenchmarkCase]:
     """Whole commands on real data: start, compilation, training with batch norm and augmentation, evaluation, record.
 
-    MNIST and CIFAR-10 where they are prepared, else the digits. The same training in plain Flax stands beside them for
-    the operators that Flax has.
+    MNIST and CIFAR-10 where they are prepared, else the digits. The same training in plain Flax and in PyTorch stands
+    beside them for the operators that those have.
     """
     cases = []
     sets = {"mnist": ("mnist", 16, "train.shift=2"), "cifar": ("cifar10_heldout", 32, "train.shift=4 train.flip=true")}
@@ -128,8 +145,15 @@ def compare_runs() -> list[BenchmarkCase]:
             _run_command(f"plain Flax {operator}", "poolscope.benchmarks.flax_run", [*words, f"pool={operator}"])
             for operator in ("max", "avg")
         ]
+        contenders += [
+            _run_command(
+                f"torch {mode} {operator}", "poolscope.benchmarks.torch_run", [mode, *words, f"pool={operator}"]
+            )
+            for operator in ("max", "avg")
+            for mode in ("eager", "compiled", "bfloat16")
+        ]
         units = ("images/CPU-s", "faults/image", "MiB")
-        cases.append(BenchmarkCase(f"run on {name}", tuple(contenders), units, 1, ("max",)))
+        cases.append(BenchmarkCase(f"run on {name}", tuple(contenders), units, 1, ("max", "avg")))
     return cases
 
 
@@ -187,6 +211,7 @@ def compare_costs() -> list[BenchmarkCase]:
             references=("1",),
         )
         for name, network in NETWORKS.items()
+        if network.norm == "none"
     ]
     words = ["-m", "poolscope", "train", *write_overrides(NETWORKS["digits"], "digits")]
     words += ["train.epochs=10", "measure=none", "results={folder}/results"]
