@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from poolscope.benchmarks.bench import choose_pace, note_machine, write_rows
-from poolscope.benchmarks.page import build_page, judge_targets
+from poolscope.benchmarks.page import build_page, judge_targets, show_costs
 from poolscope.benchmarks.rounds import Measured, make_rows
 from poolscope.benchmarks.suites import SUITES
 
@@ -90,3 +90,17 @@ def test_the_page_says_what_is_not_installed(tmp_path: Path) -> None:
     report = build_page(tmp_path).read_text()
     assert "| cifar | torch default | torch default: torch is not installed |" in report
     assert report.count("not measured |") == 10
+
+
+def test_the_exponent_of_a_cost_is_that_of_the_time_for_an_image() -> None:
+    frame = pd.DataFrame({"contender": ["2", "8"], "contender_median": [400.0, 25.0]})  # images/CPU-s ~ size^-2
+    rows = frame.assign(quantity="curve: width", reference="4", reference_median=100.0, ratio=1.0, unit="images/CPU-s")
+    assert show_costs(rows).to_dict("records") == [
+        {
+            "what grows": "width",
+            "from": "2",
+            "to": "8",
+            "speed": "400 to 25 images/CPU-s",
+            "exponent of the time": "2.00",
+        }
+    ]

@@ -68,9 +68,7 @@ def plot_costs(rows: pd.DataFrame) -> Figure:
         figure, axes = make_grid(len(panels), 3, 1.9, WIDTH)
         for ax, panel in zip(axes, panels, strict=True):
             part = rows[(rows["quantity"] == panel) & rows["ratio"].notna()]
-            speeds = dict(zip(part["contender"], part["contender_median"], strict=True))
-            speeds |= dict(zip(part["reference"], part["reference_median"], strict=True))
-            points = sorted((float(x), speed) for x, speed in speeds.items())
+            points = list_points(part)
             ax.plot([x for x, _ in points], [speed for _, speed in points], color=COLOURS[0], marker=MARKERS[0])
             _scale(ax, 2)
             ax.set_ylim(0, 1.1 * max((speed for _, speed in points), default=1))
@@ -78,6 +76,13 @@ def plot_costs(rows: pd.DataFrame) -> Figure:
             ax.set_title(panel.removeprefix("curve: ").replace("seeds in one program", "seeds together"))
             ax.set_ylabel(part["unit"].iloc[0] if len(part) else "")
     return figure
+
+
+def list_points(rows: pd.DataFrame) -> list[tuple[float, float]]:
+    """Size and median speed of each contender of a cost curve and of its reference, by size."""
+    speeds = dict(zip(rows["contender"], rows["contender_median"], strict=True))
+    speeds |= dict(zip(rows["reference"], rows["reference_median"], strict=True))
+    return sorted((float(size), speed) for size, speed in speeds.items())
 
 
 def _scale(ax: Axes, base: int) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from poolscope.benchmarks.drawings import plot_costs, plot_operators, plot_ratios
+from poolscope.benchmarks.drawings import list_points, plot_costs, plot_operators, plot_ratios
 from poolscope.benchmarks.suites import STEPS
 from poolscope.reports.document import Plot, Section, write_document
 from poolscope.spec.errors import PoolscopeError
@@ -57,7 +57,9 @@ _SWEEP = "Eight operators, 15 epochs of the digits each, with warm caches, on tw
 _COSTS = (
     "poolscope's speed, train.loop=step, around a network of three blocks (16, 32, 64 filters) on 16x16x3 images in "
     "batches of 128; the reference networks with several seeds in one program (train.seeds_at_once), images of all; "
-    "and whole `poolscope train` commands (digits, 10 epochs) with several seeds."
+    "and whole `poolscope train` commands (digits, 10 epochs) with several seeds. The exponent b says that the time "
+    "for an image, or for a run, grows as size^b: 0 where size costs nothing, -1 where the whole costs the same at "
+    "any size."
 )
 _FASTER = "How many times as fast as each other contender poolscope is; bars are quartiles over rounds."
 _NUMBERS = ("ratio", "ratio_q25", "ratio_q75", "contender_median", "reference_median")
@@ -154,7 +156,7 @@ def make_sections(tables: Mapping[str, pd.DataFrame]) -> list[Section]:
             sections.append(Section(title, (text,), show_pairs(tables[part])))
     if "curves" in tables:
         plot = Plot("curves", plot_costs(tables["curves"]), "Medians over rounds.")
-        sections.append(Section("What size costs", (_COSTS,), None, (plot,)))
+        sections.append(Section("What size costs", (_COSTS,), show_costs(tables["curves"]), (plot,)))
     return sections
 
 
@@ -199,6 +201,24 @@ def show_pairs(rows: pd.DataFrame) -> pd.DataFrame:
             "rounds": rows["rounds"].astype(str),
         }
     )
+
+
+def show_costs(rows: pd.DataFrame) -> pd.DataFrame:
+    """A row for each curve: its ends, and b of time ~ size^b for one image (or run), by least squares on logarithms."""
+    cells = []
+    for quantity, part in rows[rows["ratio"].notna()].groupby("quantity", sort=False):
+        sizes, speeds = np.array(list_points(part)).T
+        slope = -np.polyfit(np.log(sizes), np.log(speeds), 1)[0]
+        cells.append(
+            {
+                "what grows": str(quantity).removeprefix("curve: "),
+                "from": f"{sizes[0]:g}",
+                "to": f"{sizes[-1]:g}",
+                "speed": f"{speeds[0]:,.3g} to {speeds[-1]:,.3g} {part['unit'].iloc[0]}",
+                "exponent of the time": f"{slope:.2f}",
+            }
+        )
+    return pd.DataFrame(cells)
 
 
 def list_contenders(rows: pd.DataFrame) -> list[str]:
