@@ -40,7 +40,7 @@ def write_operator_pages(folder: Path, results: Path) -> list[Path]:
 
     Args:
         folder: of the pages; made where it is missing.
-        results: folder of committed results, with gallery/, benchmarks/ and every_operator/.
+        results: folder of committed results.
 
     Returns:
         The pages, in the catalogue's order.
@@ -50,7 +50,8 @@ def write_operator_pages(folder: Path, results: Path) -> list[Path]:
         path: pd.read_csv(results / path, keep_default_na=False, encoding="utf-8")
         for path in (
             *("gallery/tables/operators.csv", "gallery/tables/impulse.csv", "gallery/tables/response.csv"),
-            *("benchmarks/operators.csv", "every_operator/tables/comparison.csv"),
+            *("benchmarks/operators.csv", "every_operator/tables/comparison.csv", "one_epoch/tables/runs.csv"),
+            *("operators/tables/operators.csv", "operators/tables/invariance.csv"),
         )
         if (results / path).is_file()
     }
@@ -67,6 +68,7 @@ def describe_operator(operator: Operator, tables: dict[str, pd.DataFrame], folde
     name = operator.name
     lines = [f"# {name}", "", f"{operator.summary[:1].upper()}{operator.summary[1:]}: `{operator.formula}`", ""]
     lines += [f"({operator.source}). Documentation of the function and the layer: [](../operators.md).", ""]
+    lines += [*describe_recommendation(operator), ""] if find_reference(operator.source) else []
     if options := describe_options(operator):
         lines += ["## Options", "", *options, ""]
     lines += ["## Forward and backward", "", f"`poolscope apply pool={name} --gradient`", ""]
@@ -81,6 +83,15 @@ def describe_operator(operator: Operator, tables: dict[str, pd.DataFrame], folde
     if entry := find_reference(operator.source):
         lines += ["## Reference", "", "```bibtex", entry, "```", ""]
     return lines
+
+
+def describe_recommendation(operator: Operator) -> list[str]:
+    """What its source recommends it for, from its declaration."""
+    lines = ["## When its source recommends it", ""]
+    if not operator.recommended:
+        return [*lines, f"No recommendation was found in {operator.source.rpartition(' of ')[2]}."]
+    text = operator.recommended[:1].upper() + operator.recommended[1:]
+    return [*lines, f"{text}. ({operator.source}, by its abstract; what was measured here stands below.)"]
 
 
 def draw_backward(name: str) -> Figure:
@@ -104,7 +115,28 @@ def draw_responses(name: str, tables: dict[str, pd.DataFrame]) -> Figure | None:
 
 
 def describe_measured(name: str, tables: dict[str, pd.DataFrame]) -> Iterator[str]:
-    """Lines of the committed tables that concern the operator, each with its source."""
+    """Lines of the committed tables that concern the operator, each with its n and its source."""
+    for row in _rows(tables, "one_epoch/tables/runs.csv", "pool.name", name).to_dict("records"):
+        yield (
+            f"- {row['data.name']}, one epoch of {float(row['train_size']):,.0f} images, n = 1: test accuracy "
+            f"{100 * float(row['test_accuracy']):.1f} %; equal predictions under shifts by at most one pixel "
+            f"{float(row['consistency_circular_1']):.3f} wrapped, {float(row['consistency_zero_1']):.3f} with zeros "
+            "(`results/one_epoch`)"
+        )
+    for row in _rows(tables, "operators/tables/invariance.csv", "pool", name).to_dict("records"):
+        network = "" if row["network"] == "strided" else f", {row['network']}"
+        exact = " (no logit moved)" if str(row["exact_circular"]) == "True" else ""
+        yield (
+            f"- {row['data']}, untrained networks{network}, n = {row['seeds']} seeds, {row['images']} images: equal "
+            f"predictions under shifts by whole pixels up to 3 {float(row['consistency_circular']):.4f}{exact}, by "
+            f"halves up to 1 {float(row['consistency_subpixel']):.4f} (`results/operators`)"
+        )
+    for row in _rows(tables, "operators/tables/operators.csv", "pool", name).to_dict("records"):
+        aliasing = f"; aliased energy {_short(row['aliasing'])}" if row["aliasing"] != "" else ""
+        yield (
+            f"- {row['data']} images by themselves, window {row['window']}, n = {row['n']}: R² of a linear "
+            f"reconstruction {_short(row['r2_global'])}{aliasing} (`results/operators`)"
+        )
     gallery = _rows(tables, "gallery/tables/operators.csv", "name", name)
     for column, words in _GALLERY.items():
         for value in gallery.get(column, ()):

@@ -20,6 +20,7 @@ def test_a_page_has_all_its_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     text = page.read_text(encoding="utf-8")
     for part in (
         "# lp\n\nLp norm",
+        "## When its source recommends it\n\nWith features of several stages",
         "| `pool.p` |",
         "aliased share",
         "as a multiple of max's",
@@ -39,6 +40,11 @@ def test_every_source_has_a_reference(source: str) -> None:
     assert year and f"year = {{{year[0]}}}" in entry
     author = re.search(r"[A-Z][a-z]{1,3}", source)  # what comes before an accent
     assert author and author[0] in entry
+
+
+def test_a_source_that_recommends_nothing_is_said_to() -> None:
+    lines = operator_pages.describe_recommendation(OPERATORS["min"])
+    assert lines[-1] == "No recommendation was found in Yamaguchi et al. 1990."
 
 
 def test_an_operator_that_no_table_has_yet_keeps_its_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,6 +69,7 @@ def avg_pool(
     summary="low band of the orthonormal Haar wavelet: a scaled average",
     formula="sqrt(K) mean x",
     source="Williams & Li 2018",
+    recommended="against the overfitting of max: better than or close to max, mean, mixed and stochastic on four sets",
     also="wavelet with moments=1",
     gain="K^(1/2)",
 )

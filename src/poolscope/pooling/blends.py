@@ -25,6 +25,8 @@ from poolscope.spec.geometry import Window
     summary="learned blend of max and average, one number a layer",
     formula="alpha max + (1 - alpha) avg",
     source="Lee, Gallagher & Tu 2016",
+    recommended="in place of max or average: more accurate and less sensitive to transformations than either, "
+    "for few more parameters",
     also="alpha-blend: learn=false with a fixed alpha",
     options={
         "alpha": Real(help="initial share of max", least=0, most=1),
@@ -61,6 +63,8 @@ def mixed_pool(
     summary="blend of max and average that a learned filter gates, window by window",
     formula="g max + (1 - g) avg, g = sigmoid(sum w x)",
     source="Lee, Gallagher & Tu 2016",
+    recommended="in place of max or average: more accurate and less sensitive to transformations than either, "
+    "for few more parameters",
     learned={"kernel": Learned(("h", "w"))},
 )
 def gated_pool(
@@ -93,6 +97,7 @@ def gated_pool(
     summary="max or average by a coin for each example and channel; their mean when evaluated",
     formula="b max + (1 - b) avg, b ~ {0, 1}",
     source="Yu et al. 2014",
+    recommended="against overfitting: better than max, average and others on three sets",
     stochastic=True,
 )
 def random_mixed_pool(
@@ -129,6 +134,8 @@ def random_mixed_pool(
     summary="binary tree of learned filters and gates",
     formula="g left + (1 - g) right, g = sigmoid(sum w x), leaves sum v x",
     source="Lee, Gallagher & Tu 2016",
+    recommended="in place of max or average: more accurate and less sensitive to transformations than either, "
+    "for few more parameters",
     options={"depth": Whole(1, help="levels of gates", most=8)},
     learned={
         "leaves": Learned(("2^depth", "h", "w"), "draw_near_mean"),

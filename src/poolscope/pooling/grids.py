@@ -96,6 +96,8 @@ def first_largest(taps: Sequence[jax.Array]) -> jax.Array:
     summary="max over regions of random size that average to the stride",
     formula="max over [a_i, a_(i+1)]",
     source="Graham 2014",
+    recommended="to shrink maps by less than two at a time: less overfitting, and the best of its time on "
+    "CIFAR-100 without dropout",
     options={
         "overlapping": Switch(help="regions share their border"),
         "pseudorandom": Switch(help="evenly spread cuts with a random start, not a random order"),
@@ -168,6 +170,7 @@ def _random_cuts(total: int, output: int, key: jax.Array) -> jax.Array:
     summary="max at stride 1, then random rows and columns of a grid; averaged when evaluated",
     formula="(max x)[rows, columns]",
     source="Zhai et al. 2017",
+    recommended="as a strong regulariser, like augmentation of the maps: better than its baselines on several sets",
     options={"grid": Whole(help="cells of the grid, a multiple of the stride, null for the stride")},
     stochastic=True,
     no_stride1_form="the cells that it keeps are drawn",

@@ -24,6 +24,8 @@ from poolscope.spec.errors import PoolscopeError
     summary="mean weighted by a learned importance of each cell",
     formula="sum e^l x / sum e^l, l = 12 sigmoid(norm(conv x))",
     source="Gao, Wang & Wu 2019",
+    recommended="where small details decide: gains on ImageNet, and at least 1.4 points of AP on COCO, most for "
+    "small objects",
     learned={
         "kernel": Learned((3, 3, "C", "C")),
         "scale": Learned(("C",), "ones"),
@@ -72,6 +74,7 @@ def lip_pool(
     summary="mean of cells gated by the means of their row and column (strip pooling)",
     formula="mean g x, g = sigmoid(conv relu(conv row means + conv column means))",
     source="Hou et al. 2020",
+    recommended="for parsing scenes, where context is long and narrow: the best of its time on Cityscapes and ADE20K",
     learned={
         "rows": Learned((3, "C", "C"), "he_normal"),
         "columns": Learned((3, "C", "C"), "he_normal"),
@@ -129,6 +132,8 @@ def strip_pool(
     summary="learned lifting scheme: even cells, predicted odd ones, updated",
     formula="even + U(odd - P(even)), by columns and rows",
     source="Zhao & Snoek 2021",
+    recommended="where maps are enlarged again, since it can be inverted: better classification and "
+    "segmentation, more robust to corruptions",
     options={"bands": Choice(help="low, or sum of all four bands", choices=("low", "sum"))},
     learned={
         "depthwise": Learned((2, 2, 3, "C"), "uniform", bound="3^-0.5"),

@@ -26,6 +26,7 @@ from poolscope.spec.errors import PoolscopeError
     summary="Lp norm of the window",
     formula="(sum |x|^p)^(1/p)",
     source="Sermanet et al. 2012",
+    recommended="with features of several stages: the best of its time on SVHN, 95.1 %",
     options={"p": Real(help="exponent", least=1, most=1000)},
     gain="K^(1/p)",
 )
@@ -67,6 +68,8 @@ def lp_pool(
     summary="generalised (power) mean, exponent fixed or learned",
     formula="(mean max(x, eps)^p)^(1/p)",
     source="Radenovic, Tolias & Chum 2018",
+    recommended="as a trainable layer before the descriptor of an image, where it raised retrieval over max and "
+    "average",
     options={
         "p": Real(help="exponent", least=0, open=True, most=1000),
         "eps": Real(help="smallest value let in", least=0, open=True, most=1e6),
@@ -154,6 +157,8 @@ def lse_pool(
     summary="mean weighted by the softmax of the window",
     formula="sum softmax(beta x) x",
     source="Stergiou, Poppe & Kalliatakis 2021",
+    recommended="to lose less than max or average at little cost: higher accuracy on ImageNet and in video with "
+    "pools exchanged for it",
     also="em: beta=1",
     options={
         "beta": Real(help="sharpness", least=-1e6, most=1e6),

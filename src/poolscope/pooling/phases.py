@@ -73,6 +73,8 @@ def stack_phases(
     summary="the polyphase component with the largest norm, example by example",
     formula="x[i::s, j::s], (i, j) = argmax norm",
     source="Chaman & Dokmanic 2021",
+    recommended="where shifts must not change a prediction: 100 % consistency, before training too, without "
+    "loss of accuracy",
     options={"norm": Choice(help="l2, l1 or linf", choices=("l2", "l1", "linf"))},
     no_stride1_form="the phase that it keeps depends on the image",
     kind="map",
@@ -110,6 +112,8 @@ def aps_pool(
     summary="polyphase components scored by a small network; mixed in training, the best one when evaluated",
     formula="sum softmax((f + gumbel) / tau) x[i::s, j::s]",
     source="Rojas-Gomez et al. 2022",
+    recommended="where shifts must not change a prediction: consistent as aps, at equal or higher accuracy; for "
+    "segmentation too",
     options={
         "hidden": Whole(8, help="width of the scoring network", most=1000),
         "tau": Real(help="temperature of the mixture", least=0, open=True, most=1e6),

@@ -63,6 +63,8 @@ def median_pool(
     summary="sorted window weighted rank by rank, learned for each channel",
     formula="sum_r w_r x_(r), w = softmax",
     source="Deliege et al. 2021",
+    recommended="in small and quantised networks above all: more accurate than max or average throughout, and "
+    "faster to train",
     also="one-hot weights: max, min or median",
     learned={"weights": Learned(("K", "C"), "draw_simplex", value="normalise_ranks")},
 )
@@ -110,6 +112,8 @@ def ordinal_pool(
     summary="mean of the largest values of the window (top-k average)",
     formula="mean of x_(1) .. x_(top)",
     source="Shi, Ye & Wu 2016",
+    recommended="as a trade-off of max and average that values' scale can't disturb, with a medium top: better "
+    "than earlier pools",
     also="Avg-TopK (Ozdemir 2023); top=1: max",
     options={"top": Whole(help="how many of the largest cells are averaged")},
 )
@@ -144,6 +148,7 @@ def rank_avg_pool(
     summary="sorted window weighted exponentially by rank",
     formula="sum_r w_r x_(r), w_r ~ alpha (1 - alpha)^(r - 1)",
     source="Shi, Ye & Wu 2016",
+    recommended="to weigh cells by rank, which values' scale can't disturb: better than earlier pools on several sets",
     options={"alpha": Real(help="weight of the largest cell", least=0, open=True, most=1)},
 )
 def rank_weighted_pool(
@@ -177,6 +182,7 @@ def rank_weighted_pool(
     summary="one cell drawn by its rank, large ones more often; its expectation when evaluated",
     formula="x_(r), r ~ alpha (1 - alpha)^(r - 1); evaluated: its mean",
     source="Shi, Ye & Wu 2016",
+    recommended="to regularise, by ranks instead of values: better than earlier pools on several sets",
     options={"alpha": Real(help="weight of the largest cell", least=0, open=True, most=1)},
     stochastic=True,
 )
@@ -230,6 +236,7 @@ def rank_stochastic_pool(
     summary="the maximum where it reaches a threshold, else the mean of the largest values",
     formula="x_(1) where x_(1) >= threshold, else mean of x_(1) .. x_(top)",
     source="Zhao & Zhang 2024",
+    recommended="in LeNet-5: more accurate than average, max and top-k average on CIFAR-10, CIFAR-100 and MNIST",
     also="a threshold above all cells: rank_avg",
     options={
         "top": Whole(help="how many of the largest cells are averaged"),

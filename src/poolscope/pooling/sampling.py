@@ -64,6 +64,8 @@ def first_cells(window: Window, height: int, width: int) -> tuple[np.ndarray, np
     summary="one cell drawn in proportion to its value; its expectation when evaluated",
     formula="x_l, l ~ x / sum x; evaluated: sum x^2 / sum x",
     source="Zeiler & Fergus 2013",
+    recommended="to regularise large networks, also beside dropout and augmentation: the best of its time "
+    "without augmentation on four sets",
     stochastic=True,
 )
 def stochastic_pool(

@@ -146,6 +146,7 @@ class Operator:
     """One way to make a feature map smaller.
 
     summary, formula, source: what it gives, its definition, and who described it.
+    recommended: what its source recommends it for, and what it claims there; empty where it claims nothing.
     also: what else it is called, or which setting of it, or of another one, is a known operator.
     family: the heading that it stands under in the gallery.
     order: its place in every list, which fixes its colour and marker in figures; operators without one follow, by name.
@@ -172,6 +173,7 @@ class Operator:
     summary: str = ""
     formula: str = ""
     source: str = ""
+    recommended: str = ""
     also: str = ""
     family: str = "other"
     order: int | None = None
