@@ -2,8 +2,8 @@
 # Run a command beside a Slurm of this one machine, for tests; needs root, as in a container:
 #   apt-get install -y --no-install-recommends slurmctld slurmd slurm-client munge
 #   scripts/local_slurm.sh poolscope train experiment=quickstart hydra/launcher=slurm
-# CPUS=4 offers more cores than there are. It has no accounting; a stand-in for sacct asks scontrol instead, without which
-# submitit would wait for ever for a job that was killed.
+# NODES=2 simulates nodes, each of CPUS=4 cores (default: one, of those that there are) and GPUS=4 accelerators, which are
+# copies of /dev/null; MAX_ARRAY=4 is the largest array, KILL_WAIT=5 the seconds from SIGTERM to SIGKILL. There is no accounting.
 set -eu
 [ $# -gt 0 ] || { sed -n '2,6s/^# //p' "$0" >&2; exit 2; }
 for program in slurmctld slurmd munged sbatch; do
@@ -13,62 +13,59 @@ done
 
 folder=$(mktemp -d)
 host=$(hostname -s)
-cores=$(nproc)
-mkdir -p "$folder/state" "$folder/spool" "$folder/bin"
+nodes=$(seq -f 'node%g' "${NODES:-1}")
+mkdir -p "$folder/state"
 cat > "$folder/slurm.conf" << CONF
 ClusterName=local
 SlurmctldHost=$host(127.0.0.1)
 SlurmctldPort=16817
-SlurmdPort=16818
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
 CryptoType=crypto/munge
 MpiDefault=none
 ProctrackType=proctrack/linuxproc
-TaskPlugin=task/affinity
+TaskPlugin=task/none
 ReturnToService=2
 SlurmctldPidFile=$folder/slurmctld.pid
-SlurmdPidFile=$folder/slurmd.pid
+SlurmdPidFile=$folder/%n.pid
 StateSaveLocation=$folder/state
-SlurmdSpoolDir=$folder/spool
+SlurmdSpoolDir=$folder/%n
 SlurmctldLogFile=$folder/slurmctld.log
-SlurmdLogFile=$folder/slurmd.log
+SlurmdLogFile=$folder/%n.log
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 SlurmdParameters=config_overrides
+SchedulerParameters=sched_interval=5,sched_min_interval=100000
 JobRequeue=1
+MaxArraySize=${MAX_ARRAY:-1001}
+KillWait=${KILL_WAIT:-30}
+GresTypes=gpu
 AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none
-NodeName=$host NodeAddr=127.0.0.1 CPUs=${CPUS:-$cores} RealMemory=$(awk '/MemTotal/ { print int($2 / 1024) }' /proc/meminfo)
-PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 CONF
-cat > "$folder/bin/sacct" << 'SACCT'
-#!/bin/sh
-# JobID|State|NodeList of every -j ID, as submitit reads it.
-echo 'JobID|State|NodeList'
-while [ $# -gt 0 ]; do
-  if [ "$1" = -j ]; then
-    shift
-    scontrol show job -o "$1" 2> /dev/null | awk '{
-      split("", field)
-      for (i = 1; i <= NF; i++) { at = index($i, "="); field[substr($i, 1, at - 1)] = substr($i, at + 1) }
-      id = field["JobId"]
-      if ("ArrayJobId" in field) id = field["ArrayJobId"] "_" field["ArrayTaskId"]
-      print id "|" field["JobState"] "|" field["NodeList"]
-    }'
+memory=$(awk '/MemTotal/ { print int($2 / 1024) }' /proc/meminfo)
+port=16818
+for node in $nodes; do
+  gres=
+  if [ "${GPUS:-0}" -gt 0 ]; then
+    gres="Gres=gpu:$GPUS"
+    for gpu in $(seq 0 $((GPUS - 1))); do mknod "$folder/$node-gpu$gpu" c 1 3; done
+    echo "NodeName=$node Name=gpu File=$folder/$node-gpu[0-$((GPUS - 1))]" >> "$folder/gres.conf"
   fi
-  shift
-done
-SACCT
-chmod +x "$folder/bin/sacct"
+  echo "NodeName=$node NodeHostname=$host NodeAddr=127.0.0.1 Port=$port CPUs=${CPUS:-$(nproc)} RealMemory=$memory $gres"
+  mkdir "$folder/$node"
+  port=$((port + 1))
+done >> "$folder/slurm.conf"
+echo 'PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP' >> "$folder/slurm.conf"
 
 started=
 stop() {
-  for file in "$folder/slurmd.pid" "$folder/slurmctld.pid"; do
+  for file in "$folder"/*.pid; do
     [ -f "$file" ] && kill "$(cat "$file")" 2> /dev/null || true
   done
   [ -n "$started" ] && kill "$(cat /run/munge/munged.pid)" 2> /dev/null || true
+  [ -n "${KEEP_LOGS:-}" ] || rm -rf "$folder" 2> /dev/null || true
 }
 trap stop EXIT
 trap 'exit 130' INT TERM
@@ -81,11 +78,11 @@ fi
 SLURM_CONF=$folder/slurm.conf
 export SLURM_CONF
 slurmctld -f "$SLURM_CONF"
-slurmd -f "$SLURM_CONF"
+for node in $nodes; do slurmd -f "$SLURM_CONF" -N "$node"; done
 tries=0
-until sinfo --noheader --format=%t 2> /dev/null | grep -q idle; do
+until [ "$(sinfo --noheader --Node --states=idle --format=%N 2> /dev/null | sort -u | wc -l)" -eq "${NODES:-1}" ]; do
   tries=$((tries + 1))
   [ $tries -lt 60 ] || { echo "local_slurm: no node came up; see $folder/*.log" >&2; exit 1; }
   sleep 1
 done
-PATH=$folder/bin:$PATH "$@"
+"$@"

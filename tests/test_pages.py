@@ -139,12 +139,12 @@ def try_poolscope(words: list[str], command: Command) -> None:
     elif name == "train" and not any(word.startswith("-") and word != "-m" for word in words) and is_large(words[1:]):
         return
     else:
-        finish([check_launcher(word) for word in words])
+        finish(check_launcher(words))
 
 
 def is_large(words: list[str]) -> bool:
     """Whether this asks for more runs than a test should pretend to train; then its networks are planned instead."""
-    configs = compose_runs([word for word in words if word != "-m"], "-m" in words).configs
+    configs = compose_runs(check_launcher([word for word in words if word != "-m"]), "-m" in words).configs
     large = sum(len(config.seeds) for config in configs) > MOST_RUNS
     for config in configs if large else ():
         plan_network(config, *datasets.describe_dataset(config.data))
@@ -181,13 +181,17 @@ def check_arguments(name: str, words: list[str]) -> None:
         compose_runs(options.overrides, multirun=True)
 
 
-def check_launcher(word: str) -> str:
-    """The same word, with jobs launched in this process instead of by workers or a cluster."""
-    if not word.startswith("hydra/launcher="):
-        return word
-    choice = word.partition("=")[2]
-    assert choice == "basic" or (shipped("configs") / "hydra" / "launcher" / f"{choice}.yaml").is_file(), word
-    return "hydra/launcher=basic"
+def check_launcher(words: list[str]) -> list[str]:
+    """The same words, with jobs launched in this process instead of by workers or a cluster."""
+    chosen = [word.partition("=")[2] for word in words if word.startswith("hydra/launcher=")]
+    folder = shipped("configs") / "hydra" / "launcher"
+    for choice in chosen:
+        assert choice == "basic" or (folder / f"{choice}.yaml").is_file(), choice
+    texts = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.yaml"))
+    keys = [word.partition("=")[0] for word in words if word.startswith("hydra.launcher.")]
+    for key in keys:
+        assert re.search(rf"^{key.split('.')[2]}:", texts, re.M), key
+    return [word for word in words if word.partition("=")[0] not in ("hydra/launcher", *keys)]
 
 
 @pytest.mark.parametrize(

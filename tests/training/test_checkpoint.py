@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,12 @@ import jax
 import numpy as np
 import pytest
 from processes import run_command
+from small_runs import cut, prepare
 
+from poolscope.data.datasets import Dataset
 from poolscope.store.record import read_record
 from poolscope.training.checkpoint import Checkpoint
+from poolscope.training.trainer import Trainer
 
 LONG = [
     *("data=digits", "pool=stochastic", "model.norm=batch", "model.dropout=0.2", "optim=adam", "train.shift=1"),
@@ -82,6 +86,49 @@ def test_a_damaged_checkpoint_is_named_and_training_starts_over(
     content, said = finish(results)
     assert said.count(str(kept)) == 1 and "training starts over" in said and "goes on" not in said
     assert json.dumps(content) == json.dumps(whole)
+
+
+def fit_in_parts(trainer: Trainer, dataset: Dataset, path: Path, stops: Sequence[int]) -> tuple[list[Any], int]:
+    """Fit, asked to stop at the first of `stops` checks, then resumed until the next; what came out, and all checks."""
+    seeds = [3, 4][: trainer.devices.seeds]
+    countdown = iter([*stops, 0])
+    left, checks = next(countdown), 0
+
+    def check() -> None:
+        nonlocal checks, left
+        checks, left = checks + 1, left - 1
+        if left == 0:
+            left = next(countdown)
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("poolscope.training.trainer.check", check)
+        for _ in range(len(stops) + 1):
+            try:
+                checkpoint = Checkpoint(path, "mine", None, lambda _: None)
+                fits = trainer.fit_together([dataset] * len(seeds), seeds, None, checkpoint)
+                return [[fit.curves, jax.device_get((fit.final, fit.best))] for fit in fits], checks
+            except KeyboardInterrupt:
+                continue
+    raise AssertionError("it is asked to stop more often than it is resumed")
+
+
+@pytest.mark.parametrize(("loop", "seeds"), [("step", 1), ("scan", 1), ("step", 2)])
+def test_a_fit_that_is_asked_to_stop_at_any_step_resumes_there(loop: str, seeds: int, tmp_path: Path) -> None:
+    """Within an epoch, before its first step, in an evaluation and in the last one; also twice, and step by step."""
+    trainer, dataset = prepare("train.epochs=3", "pool.name=stochastic", "train.shift=1", f"train.loop={loop}")
+    dataset = cut(dataset, 30)
+    trainer = Trainer(trainer.config, trainer.plan, len(dataset.train.labels), seeds)
+    fit_in_parts(trainer, dataset, tmp_path / "compiled", [])
+    whole, checks = fit_in_parts(trainer, dataset, tmp_path / "whole", [])
+    assert not (tmp_path / "whole").exists()
+    for stops in [[stop] for stop in range(1, checks + 1)] + [[3, 3], [3, 1, 1, 1]]:
+        path = tmp_path / "-".join(map(str, stops))
+        parts, more = fit_in_parts(trainer, dataset, path, stops)
+        assert more <= checks + 2 * len(stops), "steps were taken twice"  # the check again, and two evaluations
+        assert path.exists() or stops == [1]
+        for one, other in zip(jax.tree.leaves(whole), jax.tree.leaves(parts), strict=True):
+            np.testing.assert_array_equal(one, other, err_msg=str(stops))
 
 
 TREE = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b": [np.int32(4), np.float32(np.nan)]}

@@ -26,6 +26,7 @@ from rich.console import Console
 
 from poolscope.commands.arguments import Parser, add_overrides
 from poolscope.commands.checks import check_jobs, leave_out_impossible
+from poolscope.commands.slurm import launch_arrays, stopping_in_time
 from poolscope.kernels.malloc import keep_freed_memory
 from poolscope.process.interrupts import end_worker, serve, starting_workers
 from poolscope.process.terminal import open_console
@@ -188,7 +189,7 @@ def train_jobs(
         planned = [PlannedRun(*key, label) for key, label in labels.items()]
         write_sweep(results, study, planned, command, composed.left_out)
         write_environment(results, study)
-        if only_lacking:
+        if only_lacking or composed.launcher == "slurm":
             composed = _leave_out_done(composed, finished)
             planned = [run for run in planned if run.key in label_runs(composed.configs)]
         watched = {
@@ -202,8 +203,8 @@ def train_jobs(
                 _fit_workers(composed.launcher, overrides) as fitted,
                 open_hydra(fitted, config_dir, composing=False) as (hydra, given),
             ):
-                _launch(hydra, composed, task, given)
-    return finished, composed.launcher in ("basic", "local", "joblib")
+                _launch(hydra, composed, task, given, console)
+    return finished, composed.launcher in ("basic", "local")
 
 
 def _leave_out_done(composed: Composed, finished: FinishedRuns) -> Composed:
@@ -220,7 +221,9 @@ def _leave_out_done(composed: Composed, finished: FinishedRuns) -> Composed:
     )
 
 
-def _launch(hydra: Any, composed: Composed, task: Callable[[DictConfig], object], given: list[str]) -> None:
+def _launch(
+    hydra: Any, composed: Composed, task: Callable[[DictConfig], object], given: list[str], console: Console
+) -> None:
     """Have Hydra run one job or launch those of a sweep; one that is chosen as it goes is its sweeper's."""
     mode = "MULTIRUN" if composed.multirun else "RUN"
     words = [*given, f"hydra.mode={mode}"]
@@ -230,6 +233,11 @@ def _launch(hydra: Any, composed: Composed, task: Callable[[DictConfig], object]
     config = hydra.compose_config("train", words, run_mode=RunMode.MULTIRUN)
     context = HydraContext(config_loader=hydra.config_loader, callbacks=Callbacks(config))
     launcher = Plugins.instance().instantiate_launcher(context, task, config)
+    if composed.launcher == "slurm":
+        launch_arrays(
+            launcher, composed.jobs, runs_folder(composed.configs[0].results, composed.configs[0].study), console
+        )
+        return
     for job in launcher.launch(composed.jobs, initial_job_idx=0):
         _ = job.return_value  # raises what ended the job
 
@@ -248,7 +256,8 @@ def run_job(composed: DictConfig, progress: Lines | None = None) -> tuple[float,
 
     config = to_config(composed)
     try:
-        records = run_config(config, progress or Lines(labels=_read_labels(config)))
+        with stopping_in_time():
+            records = run_config(config, progress or Lines(labels=_read_labels(config)))
     except KeyboardInterrupt:
         if launcher is not None:
             end_worker()
@@ -271,7 +280,7 @@ def _read_labels(config: RunConfig) -> dict[RunKey, str]:
 @contextmanager
 def _fit_workers(launcher: str, overrides: Sequence[str]) -> Iterator[Sequence[str]]:
     """One thread for each worker of this machine; no workers on an accelerator, which one process fills."""
-    if launcher not in ("local", "joblib", "ray"):
+    if launcher not in ("local", "ray"):
         yield overrides
         return
     import jax

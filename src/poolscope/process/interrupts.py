@@ -113,6 +113,11 @@ class _Process:
 _process = _Process()
 
 
+def request_stop() -> None:
+    """Ask this process to stop at its next `check`."""
+    _process.stopping.set()
+
+
 def check() -> None:
     """Raise KeyboardInterrupt if this process was asked to stop."""
     if _process.stopping.is_set():

@@ -44,11 +44,13 @@ from poolscope.spec.rates import take_rates
 from poolscope.spec.sweep_options import SweepOptions, take_options
 
 MOST_JOBS = 10_000
-_ENGINES = {  # choices that need an optional package of the same name
-    "hydra/launcher=slurm": "hydra_submitit_launcher",
-    "hydra/launcher=ray": "hydra_ray_launcher",
-    "hydra/sweeper=optuna": "hydra_optuna_sweeper",
+_ENGINES = {  # Hydra's plugins that are used here, by their module: what they are called here
+    "hydra_submitit_launcher": "slurm",
+    "hydra_ray_launcher": "ray",
+    "hydra_optuna_sweeper": "optuna",
+    "hydra_joblib_launcher": "local",
 }
+_PRESETS = (("launcher", "slurm"), ("launcher", "ray"), ("sweeper", "optuna"))
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Composed:
 
     configs: list[RunConfig]
     multirun: bool
-    launcher: str
+    launcher: str  # basic, local, slurm, ray, or another plugin's choice
     complete: bool  # False where a sweeper chooses later jobs by the results of earlier ones
     jobs: list[list[str]] = field(default_factory=list)  # overrides of each job of a sweep, where they are known
     workers: int | None = 1  # runs at a time on this machine; None where a cluster decides
@@ -73,7 +75,7 @@ def register_schemas() -> None:
     store.store(group="schema", name="run", node=make_schema(), package="_global_")
     for group, name, keys in _plugin_choices():
         store.store(group=group, name=name, node=keys)
-    for group, name in (choice.split("/")[1].split("=") for choice in _ENGINES):
+    for group, name in _PRESETS:
         store.repo["hydra"].get(group, {}).pop(f"{name}.yaml", None)
 
 
@@ -123,7 +125,7 @@ def compose_jobs(
         if len(words) > MOST_JOBS:
             raise PoolscopeError(f"This makes {len(words):,} jobs, and there may be at most {MOST_JOBS:,}.")
         configs = [to_config(job) for job in _compose_jobs(words, given)]
-        launcher = str(first.hydra.runtime.choices["hydra/launcher"])
+        launcher = _name_launcher(first)
         return Composed(configs, True, launcher, True, words, _count_workers(first, launcher))
 
 
@@ -231,7 +233,7 @@ def _compose_runs(
 ) -> Composed:
     first = compose_one(hydra, given, multirun)
     sweeps = multirun or first.hydra.mode == RunMode.MULTIRUN
-    launcher = str(first.hydra.runtime.choices["hydra/launcher"])
+    launcher = _name_launcher(first)
     if groups and (not sweeps or first.hydra.runtime.choices["hydra/sweeper"] != "basic"):
         raise PoolscopeError("zip(...) and points(...) make a sweep: add -m, and leave hydra/sweeper as it is.")
     if not sweeps:
@@ -264,11 +266,22 @@ def describe_job(job: list[str], jobs: list[list[str]]) -> str:
     return " ".join(word for word in job if word not in shared) or " ".join(job)
 
 
+def _name_launcher(first: DictConfig) -> str:
+    """What launches the jobs, whatever the file is called that chooses it: local, slurm, ray, or the choice itself."""
+    return _ENGINES.get(_find_plugin(first.hydra.launcher)) or str(first.hydra.runtime.choices["hydra/launcher"])
+
+
+def _find_plugin(engine: Any) -> str:
+    """The module of hydra_plugins that a launcher or sweeper comes from; "" for Hydra's own."""
+    target = str((engine or {}).get("_target_", ""))
+    return target.split(".")[1] if target.startswith("hydra_plugins.") else ""
+
+
 def _count_workers(first: DictConfig, launcher: str) -> int | None:
     """How many runs a launcher has this machine do at a time; None where it isn't this machine's to say."""
     if launcher == "basic":
         return 1
-    if launcher not in ("local", "joblib"):
+    if launcher != "local":
         return None
     asked = int(first.hydra.launcher.n_jobs)
     return asked if asked > 0 else len(list_cores())
@@ -360,10 +373,12 @@ def _key(word: str) -> str:
 
 def _check_engines(first: DictConfig) -> None:
     """Refuse a launcher or sweeper whose package is not installed."""
-    for group, choice in first.hydra.runtime.choices.items():
-        module = _ENGINES.get(f"{group}={choice}")
+    for kind in ("launcher", "sweeper"):
+        module = _find_plugin(first.hydra[kind])
         if module and (find_spec("hydra_plugins") is None or find_spec(f"hydra_plugins.{module}") is None):
-            raise PoolscopeError(f"{group}={choice} needs a package that is not installed: {describe_install(choice)}.")
+            choice, extra = first.hydra.runtime.choices[f"hydra/{kind}"], _ENGINES.get(module)
+            remedy = describe_install(extra) if extra else f"install {module.replace('_', '-')}"
+            raise PoolscopeError(f"hydra/{kind}={choice} needs a package that is not installed: {remedy}.")
 
 
 def _count_values(override: Override) -> float:

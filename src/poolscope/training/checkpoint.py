@@ -36,6 +36,11 @@ class Checkpoint:
         self._began = self._last = time.monotonic()
         self._last_epoch = 0.0
 
+    @property
+    def wanted(self) -> bool:
+        """Whether any checkpoint is to be kept."""
+        return self.every != 0
+
     def due(self, epoch: float) -> bool:
         """Whether to save after this many epochs."""
         if self.every is None:
@@ -76,5 +81,5 @@ class Checkpoint:
             self.notify(f"The checkpoint {self.path} is damaged or another configuration's; training starts over.")
             return None
         self.earlier_seconds, self._last_epoch = numbers["seconds"], numbers["epoch"]
-        self.notify(f"Training goes on from epoch {numbers['epoch']:g}, where {self.path} was kept.")
+        self.notify(f"Training goes on from epoch {numbers['epoch']:.4g}, where {self.path} was kept.")
         return jax.tree.unflatten(tree, kept), numbers

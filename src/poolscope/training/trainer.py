@@ -67,8 +67,8 @@ class TrainState(NamedTuple):
 class _Fit:
     """Seeds that are trained together, after `step` steps.
 
-    best: copies on the host, which no step donates; epoch: the one whose order the data has; speeds: images per second
-    of each stretch between evaluations.
+    best: copies on the host, which no step donates; epoch: the one whose order the data has; losses: of the steps since
+    the last evaluation; speeds: images per second of each stretch between evaluations.
     """
 
     state: TrainState
@@ -77,6 +77,7 @@ class _Fit:
     histories: list[History]
     epoch: int = 0
     step: int = 0
+    losses: list[Any] = field(default_factory=list)
     speeds: list[float] = field(default_factory=list)
 
 
@@ -119,7 +120,8 @@ class Trainer:
         """Train from scratch, or resume from a checkpoint; `watch(step, values)` is called after each evaluation.
 
         A loss that is not finite ends the fit as "diverged". A fit that resumes ends with the same bits as one that was
-        never interrupted. Raises KeyboardInterrupt between two steps where the process was asked to stop.
+        never interrupted. Raises KeyboardInterrupt between two steps where the process was asked to stop, and keeps a
+        checkpoint of the steps so far.
         """
         return self.fit_together([dataset], [seed], watch, checkpoint)[0]
 
@@ -138,13 +140,19 @@ class Trainer:
         fit = self._start(datasets, seeds, checkpoint)
         splits = {name: self.place_split(*(getattr(dataset, name) for dataset in datasets)) for name in _HELD_OUT}
         beside = self._compile_beside(fit.best, splits["val"], datasets)
-        for last in self._evaluation_steps(fit.step):
-            losses = self._train_until(fit, seeds, last)
-            beside.result()
-            evaluations = {
-                name: self.evaluate_together(fit.state.weights, split, datasets) for name, split in splits.items()
-            }
-            improved = self._record(fit, losses, evaluations)
+        for last in self._evaluation_steps(fit.step - len(self._stack_losses(fit, seeds)[0])):
+            try:
+                self._train_until(fit, seeds, last)
+                beside.result()
+                evaluations = {
+                    name: self.evaluate_together(fit.state.weights, split, datasets) for name, split in splits.items()
+                }
+            except KeyboardInterrupt:
+                if checkpoint and checkpoint.wanted and fit.step:
+                    self._save(fit, seeds, checkpoint)
+                raise
+            improved = self._record(fit, self._stack_losses(fit, seeds), evaluations)
+            fit.losses = []
             if watch:
                 shown = next((history for history in fit.histories if not history.reason), fit.histories[0])
                 watch(last, {name: values[-1] for name, values in shown.curves.items()})
@@ -152,8 +160,8 @@ class Trainer:
                 break
             if any(improved):
                 fit.best = _choose(improved, fit.state.weights, fit.best)
-            if checkpoint and last < self.steps and checkpoint.due(last / self.steps_per_epoch):
-                self._save(fit, checkpoint)
+            if checkpoint and checkpoint.due(last / self.steps_per_epoch):
+                self._save(fit, seeds, checkpoint)
         ends = zip(fit.histories, self.devices.part(fit.state.weights), self.devices.part(fit.best), strict=True)
         return [history.end(final, best, float(np.median(fit.speeds))) for history, final, best in ends]
 
@@ -214,6 +222,7 @@ class Trainer:
             fit.state = jax.device_put(state, self.devices.by_seed)
             fit.histories = [History(**history) for history in numbers["courses"]]
             fit.step, fit.speeds = numbers["step"], numbers["speeds"]
+            fit.losses = [np.array(numbers.get("losses", ()), np.float32).T]
         return fit
 
     def _compile_beside(self, best: Weights, split: PlacedSplit, datasets: Sequence[Dataset]) -> Future[None]:
@@ -231,25 +240,33 @@ class Trainer:
         self._compiled_beside = True
         return future
 
-    def _save(self, fit: _Fit, checkpoint: Checkpoint) -> None:
+    def _save(self, fit: _Fit, seeds: Sequence[int], checkpoint: Checkpoint) -> None:
         histories = [asdict(history) for history in fit.histories]
-        epoch = fit.step / self.steps_per_epoch
-        numbers = {"epoch": epoch, "step": fit.step, "speeds": fit.speeds, "courses": histories}
+        epoch, losses = fit.step / self.steps_per_epoch, self._stack_losses(fit, seeds).tolist()
+        numbers = {"epoch": epoch, "step": fit.step, "speeds": fit.speeds, "courses": histories, "losses": losses}
         checkpoint.save((fit.state, fit.best), numbers)
 
-    def _train_until(self, fit: _Fit, seeds: Sequence[int], last: int) -> np.ndarray:
-        """Train up to step `last`. Returns the losses of the steps, (seeds, steps)."""
-        losses, first, began = [], fit.step, time.perf_counter()
+    def _train_until(self, fit: _Fit, seeds: Sequence[int], last: int) -> None:
+        """Train up to step `last`; one asked to stop has the fit as it is after its last step."""
+        first, began = fit.step, time.perf_counter()
         for epoch, start, count in self._pieces(first, last):
             if epoch != fit.epoch:
                 order = place_order(self.devices, seeds, epoch, fit.data.labels.shape[-1])
                 fit.data, fit.epoch = replace(fit.data, order=order), epoch
-            fit.state, taken = self.advance(fit.state, fit.data, start, count)
-            losses += taken
-        by_seed = np.concatenate([np.reshape(loss, (-1, len(seeds))) for loss in jax.device_get(losses)]).T.copy()
-        fit.step = last
-        fit.speeds.append(len(seeds) * (last - first) * self.config.train.batch_size / (time.perf_counter() - began))
-        return by_seed
+            at_once = count if self.scans else 1
+            for position in range(start, start + count, at_once):
+                fit.state, taken = self.advance(fit.state, fit.data, position, at_once)
+                fit.losses += taken
+                fit.step += at_once
+        jax.block_until_ready(fit.losses)
+        if last > first:
+            elapsed = time.perf_counter() - began
+            fit.speeds.append(len(seeds) * (last - first) * self.config.train.batch_size / elapsed)
+
+    def _stack_losses(self, fit: _Fit, seeds: Sequence[int]) -> np.ndarray:
+        """The losses of the steps since the last evaluation, (seeds, steps)."""
+        parts = [np.reshape(loss, (-1, len(seeds))) for loss in jax.device_get(fit.losses)]
+        return np.concatenate([np.empty((0, len(seeds)), np.float32), *parts]).T.copy()
 
     def _record(self, fit: _Fit, losses: np.ndarray, evaluations: dict[str, list[Evaluation]]) -> list[bool]:
         """Add an evaluation to the history of each seed; returns which have their least validation loss so far."""
