@@ -1,70 +1,39 @@
-"""The pure functions in Linen, Equinox and plain JAX, and on several devices."""
+"""The operators in other frameworks as the guide to the library shows them, and on several devices."""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 import pytest
-from flax import linen
-from pool_geometries import compile_quickly
 
 from poolscope import pooling
 
-IMAGES = jnp.asarray(np.random.default_rng(0).normal(size=(4, 8, 8, 1)), "float32")
+GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guides" / "library.md"
+EXAMPLES = dict(re.findall(r"^## ([^\n]+)\n(?:(?!^## ).)*?^```python\n(.*?)^```", GUIDE.read_text("utf-8"), re.M | re.S))
+NEEDED = {"In Haiku": "haiku", "In Equinox": "equinox"}
 
 
-class Linen(linen.Module):
-    """A model of Linen with a pool without state, one that draws and one that learns."""
-
-    @linen.compact
-    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-        x = linen.relu(linen.Conv(4, (3, 3))(x))
-        x = pooling.max_blur_pool(x, 2, filter_size=3)
-        key = self.make_rng("pooling") if train else None
-        x = pooling.stochastic_pool(x, 2, key=key, deterministic=not train)
-        share = self.param("share", linen.initializers.constant(0.5), ())
-        x = pooling.mixed_pool(x, 2, alpha=share)
-        return linen.Dense(3)(pooling.global_avg_pool(x))
+def test_the_guide_has_an_example_for_each() -> None:
+    assert {"In JAX", "In Linen", "In Haiku", "In Equinox", "Training TIPS with its losses"} == set(EXAMPLES)
 
 
-def test_in_linen() -> None:
-    model = Linen()
-    keys = {"params": jax.random.key(0), "pooling": jax.random.key(1)}
-    weights = model.init(keys, IMAGES, train=True)
-    assert "share" in weights["params"]
-
-    def loss(weights: dict[str, jax.Array], key: jax.Array) -> jax.Array:
-        return jnp.sum(model.apply(weights, IMAGES, train=True, rngs={"pooling": key}) ** 2)
-
-    step = compile_quickly(jax.value_and_grad(loss))
-    (one, gradient), (other, _) = (step(weights, jax.random.key(seed)) for seed in (2, 3))
-    assert one != other
-    assert gradient["params"]["share"] != 0
-    assert model.apply(weights, IMAGES, train=False).shape == (4, 3)
-
-
-def test_in_equinox() -> None:
-    eqx = pytest.importorskip("equinox", reason="Equinox isn't installed")
-
-    class Model(eqx.Module):  # type: ignore[misc, name-defined]
-        convolution: eqx.nn.Conv2d  # type: ignore[name-defined]
-        sharpness: jax.Array
-
-        def __call__(self, x: jax.Array) -> jax.Array:
-            x = jnp.moveaxis(self.convolution(x), 0, -1)  # one map with its channels last
-            return pooling.global_avg_pool(pooling.soft_pool(x, 2, beta=self.sharpness)[None])[0]
-
-    model = Model(eqx.nn.Conv2d(1, 4, 3, key=jax.random.key(0)), jnp.ones(()))
-    each = jax.vmap(model)
+@pytest.mark.parametrize("title", EXAMPLES)
+def test_the_guides_example_runs(title: str) -> None:
+    if title in NEEDED:
+        pytest.importorskip(NEEDED[title], reason=f"{NEEDED[title]} isn't installed")
+    names: dict[str, Any] = {"__name__": "example"}
     with jax.numpy_dtype_promotion("standard"):
-        assert each(jnp.moveaxis(IMAGES, -1, 1)).shape == (4, 4)
-        gradient = eqx.filter_grad(lambda model: jnp.sum(jax.vmap(model)(jnp.moveaxis(IMAGES, -1, 1)) ** 2))(model)
-    assert gradient.sharpness != 0
+        exec(EXAMPLES[title], names)
+    assert names["slope"] != 0, "what the pool learns has no gradient"
+    if "losses" in names:
+        one, other = names["losses"]
+        assert one != other, "two draws give the same"
 
 
 FEW = ("max", "lip", "stochastic", "spectral", "adaptive_max")
