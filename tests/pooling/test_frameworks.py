@@ -15,7 +15,8 @@ import pytest
 from poolscope import pooling
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guides" / "library.md"
-EXAMPLES = dict(re.findall(r"^## ([^\n]+)\n(?:(?!^## ).)*?^```python\n(.*?)^```", GUIDE.read_text("utf-8"), re.M | re.S))
+_BLOCK = re.compile(r"^## ([^\n]+)\n(?:(?!^## ).)*?^```python\n(.*?)^```", re.M | re.S)  # a heading and its first block
+EXAMPLES = dict(_BLOCK.findall(GUIDE.read_text(encoding="utf-8")))
 NEEDED = {"In Haiku": "haiku", "In Equinox": "equinox"}
 
 
