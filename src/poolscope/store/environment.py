@@ -20,7 +20,8 @@ _NAME = "environment.json"
 
 def describe_environment(results: str | Path, study: str) -> dict[str, Any]:
     """Python, machine, installed packages with versions, and the study's commands; no folder of this machine."""
-    packages = {dist.metadata["Name"]: dist.version for dist in distributions() if dist.metadata["Name"]}
+    found = (dist.metadata for dist in distributions())  # read once for each: it is parsed anew at every access
+    packages = {package["Name"]: package["Version"] for package in found if package["Name"]}
     return {
         "python": platform.python_version(),
         "machine": {
