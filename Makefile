@@ -81,7 +81,7 @@ check: lint types imports pins smoke test-all ## everything that CI checks
 # is newer than optuna's, "wandb" and "parity", which are large and only exports or tests use.
 constraints: .venv/.installed-dev ## resolve the pins again from pyproject.toml; ARGS=--upgrade takes newer versions
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
-	  $(foreach extra,gpu tpu prepare pdf tensorboard slurm optuna docs dev,--extra $(extra)) $(ARGS) --output-file constraints.txt pyproject.toml
+	  $(foreach extra,gpu tpu prepare pdf tensorboard grain slurm optuna docs dev,--extra $(extra)) $(ARGS) --output-file constraints.txt pyproject.toml
 
 clean: ## remove the environment, caches and build products; results stay
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -6,8 +6,10 @@ configs/data/<name>.yaml. Nothing here imports JAX; augmentation on the device i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -31,9 +33,10 @@ from poolscope.data.splits import (
     parse_split,
     stream,
 )
+from poolscope.data.stored import StoredImages, iterate_blocks
 from poolscope.data.tfds import find_prepared, open_prepared, prepare_dataset
 from poolscope.spec.config import DataConfig
-from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.errors import PoolscopeError, describe_install
 from poolscope.spec.extensions import find_datasets
 from poolscope.spec.paths import shipped
 
@@ -87,7 +90,7 @@ def load_dataset(config: DataConfig, seed: int) -> Dataset:
     is at least as large. Raises PoolscopeError where a split, a size or a shape doesn't fit the data.
     """
     source, named, shape, used = _plan(config)
-    pool, val, test = (_pad(_read(source, pieces), shape) for pieces in named.values())
+    pool, val, test = (_pad(_read(source, pieces, config), shape) for pieces in named.values())
     order = draw_balanced_order(pool.labels, stream(seed, SUBSET_STREAM))
     clean = pool if used == len(pool) else _take(pool, np.sort(order[:used]))
     labels, corrupted = corrupt_labels(clean.labels, source.classes, config.label_noise, stream(seed, NOISE_STREAM))
@@ -127,7 +130,10 @@ def check_dataset(config: DataConfig) -> int:
     Refuses, without reading an image, all that `load_dataset` would: a data set that isn't there, splits, sizes.
     """
     source, _, shape, used = _plan(config)
-    check_images(sum(source.sizes.values()), shape)
+    if config.memory != "batch":
+        check_images(sum(source.sizes.values()), shape)
+    elif find_spec("grain") is None:
+        raise PoolscopeError(f"data.memory=batch needs a package that is not installed: {describe_install('grain')}.")
     return used
 
 
@@ -144,7 +150,7 @@ def check_readable(config: DataConfig) -> list[str]:
     or classes that a split lacks.
     """
     source, named, _, _ = _plan(config)
-    parts = {key: _read(source, pieces) for key, pieces in named.items()}
+    parts = {key: _read(source, pieces, config) for key, pieces in named.items()}
     notes = inspect_parts(source, named, parts, copies=config.duplicates == "keep")
     return [f"{source.name}: {note}." for note in notes]
 
@@ -175,10 +181,10 @@ def measure_channels(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     A deviation below one grey level (a constant channel) counts as one, so that dividing by it is safe.
     """
     levels = np.arange(256) / 255
-    flat = images.reshape(-1, images.shape[-1])
-    counts = np.stack([_count_levels(flat[:, channel]) for channel in range(flat.shape[1])])
-    mean = counts @ levels / len(flat)
-    variance = (counts * (levels - mean[:, None]) ** 2).sum(axis=1) / len(flat)
+    counts = sum(map(_count_levels, iterate_blocks(images)), start=np.zeros((images.shape[-1], 256), np.int64))
+    pixels = math.prod(images.shape[:3])
+    mean = counts @ levels / pixels
+    variance = (counts * (levels - mean[:, None]) ** 2).sum(axis=1) / pixels
     return mean.astype(np.float32), np.maximum(np.sqrt(variance), 1 / 255).astype(np.float32)
 
 
@@ -273,13 +279,21 @@ def _plan(config: DataConfig) -> tuple[Source, dict[str, tuple[Slice, ...]], Sha
     return source, named, _padded_shape(source.shape, config), used
 
 
-def _read(source: Source, pieces: Sequence[Slice]) -> Split:
-    """The named slices one after the other; a single one stays a view."""
+def _read(source: Source, pieces: Sequence[Slice], config: DataConfig) -> Split:
+    """The named slices one after the other, in memory (a single one stays a view) or as what is read in batches."""
     bases = {base: _read_base(source, base) for base in {piece.base for piece in pieces}}
+    if config.memory == "batch":
+        for base, split in bases.items():
+            if isinstance(split.images, np.memmap):
+                stored: Any = StoredImages.of(split.images)
+                bases[base] = replace(split, images=stored)
     parts = [_take(bases[piece.base], slice(piece.start, piece.stop)) for piece in pieces]
     if len(parts) == 1:
         return parts[0]
-    return Split(np.concatenate([part.images for part in parts]), np.concatenate([part.labels for part in parts]))
+    images: list[Any] = [part.images for part in parts]
+    on_disk = all(isinstance(part, StoredImages) for part in images)
+    joined: Any = StoredImages.join(images) if on_disk else np.concatenate(images)
+    return Split(joined, np.concatenate([part.labels for part in parts]))
 
 
 def _read_base(source: Source, base: str) -> Split:
@@ -308,7 +322,9 @@ def _read_base(source: Source, base: str) -> Split:
 
 
 def _take(split: Split, index: slice | np.ndarray) -> Split:
-    return Split(split.images[index], split.labels[index])
+    images: Any = split.images
+    taken: Any = images.take(index) if isinstance(images, StoredImages) else images[index]
+    return Split(taken, split.labels[index])
 
 
 def _padded_shape(shape: Shape, config: DataConfig) -> Shape:
@@ -329,16 +345,15 @@ def _pad(split: Split, shape: Shape) -> Split:
     if not any(spare):
         return split
     border = [(gap // 2, gap - gap // 2) for gap in spare]
+    if isinstance(split.images, StoredImages):
+        return replace(split, images=split.images.pad(border))
     return Split(np.pad(split.images, [(0, 0), *border, (0, 0)]), split.labels)
 
 
-def _count_levels(values: np.ndarray) -> np.ndarray:
-    """How many of the values are 0, 1, ..., 255; in blocks, since bincount makes an eight-byte copy."""
-    block = 1 << 20
-    return sum(
-        (np.bincount(values[start : start + block], minlength=256) for start in range(0, len(values), block)),
-        start=np.zeros(256, np.int64),
-    )
+def _count_levels(images: np.ndarray) -> np.ndarray:
+    """How many levels of each channel are 0, 1, ..., 255: (channels, 256)."""
+    flat = images.reshape(-1, images.shape[-1])
+    return np.stack([np.bincount(flat[:, channel], minlength=256) for channel in range(flat.shape[1])])
 
 
 def _describe(source: Source, shape: Shape, named: dict[str, tuple[Slice, ...]], used: int, moved: int) -> str:

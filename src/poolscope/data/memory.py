@@ -18,7 +18,8 @@ def check_images(count: int, shape: tuple[int, int, int], available: int | None 
     if available and needed > available:
         raise PoolscopeError(
             f"{count:,} images of {'x'.join(map(str, shape))} take {format_bytes(needed)}, more than this machine's "
-            f"memory of {format_bytes(available)}; use a smaller data.shape or data.pad_to."
+            f"memory of {format_bytes(available)}; read them in batches with data.memory=batch, or use a "
+            "smaller data.shape or data.pad_to."
         )
 
 

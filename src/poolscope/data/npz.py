@@ -8,12 +8,15 @@ import zipfile
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from poolscope.data.cache import cache_folder
 from poolscope.data.own import Collection, Item, open_own
 from poolscope.data.pictures import choose_fitting, find_shape, fit_image, to_image
 from poolscope.data.splits import Source
+from poolscope.data.stored import StoredImages
 from poolscope.spec.config import DataConfig
 from poolscope.spec.errors import PoolscopeError
 
@@ -42,20 +45,26 @@ def _collect(config: DataConfig, path: Path) -> Collection:
     if len(pairs) > 1 and "" in pairs:
         raise PoolscopeError(f"{path} has images both with and without a split ({', '.join(arrays)}).")
     names = _read_names(arrays)
-    items, pixels = [], {}
+    items, places = [], {}
     for split, (key, labels) in pairs.items():
         for index, (image, label) in enumerate(zip(arrays[key], labels, strict=True)):
             text = str(label)
             text = names[int(text)] if text.isdecimal() and int(text) < len(names) else text
             item = Item(f"{key}[{index}]", text, hashlib.sha256(image.tobytes()).hexdigest(), split)
             items.append(item)
-            pixels[item.name] = image
+            places[item.name] = key, index
     if not items:
         raise PoolscopeError(f"{path} has no images in it.")
     fitting = choose_fitting(config)
-    headers = [(*image.shape[:2], image.ndim == 3 and image.shape[2] > 1) for image in pixels.values()]
-    shape = find_shape(headers, list(pixels), fitting, str(path))
-    return Collection(items, shape, lambda item: fit_image(to_image(pixels[item.name]), shape, fitting))
+    forms = {key: arrays[key].shape[1:] for key, _ in pairs.values()}
+    headers = [(*forms[key][:2], len(forms[key]) == 3 and forms[key][2] > 1) for key, _ in places.values()]
+    shape = find_shape(headers, list(places), fitting, str(path))
+
+    def decode(item: Item) -> np.ndarray:
+        key, index = places[item.name]
+        return fit_image(to_image(arrays[key][index]), shape, fitting)
+
+    return Collection(items, shape, decode)
 
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
@@ -65,10 +74,16 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray]:
                 raise ValueError("it is no archive of arrays; write it with numpy.savez")
             opened.seek(0)
             file = np.load(opened, allow_pickle=False)
-            return {name: file[name] for name in file.files}
+            return {name: _read_array(file, name) for name in file.files}
     except Exception as error:  # a damaged archive fails in many ways, and so do Python objects in it
         reason = " ".join(str(error).split()) or type(error).__name__
         raise PoolscopeError(f"data.path={path} cannot be read ({reason}).") from error
+
+
+def _read_array(file: Any, name: str) -> Any:
+    """An array of the archive; images are put on disk, since they may not fit into memory."""
+    stored = StoredImages.unpack(file.zip, f"{name}.npy", cache_folder()) if _IMAGES.fullmatch(name) else None
+    return file[name] if stored is None else stored
 
 
 def _find_images(arrays: Mapping[str, np.ndarray], path: Path) -> dict[str, str]:

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from poolscope.data.cache import cache_folder, read_cached
+from poolscope.data.cache import cache_folder, open_rows, read_cached, unwritable
 from poolscope.data.memory import check_images
 from poolscope.data.partition import order_evenly, sort_naturally, split_classes
 from poolscope.data.pictures import Shape, choose_fitting
 from poolscope.data.splits import Source, Split
+from poolscope.data.stored import StoredImages
 from poolscope.spec.config import DataConfig
 from poolscope.spec.content_hash import hash_files
 from poolscope.spec.data import find_files
@@ -100,17 +101,18 @@ def _keep(key: str, collection: Collection, config: DataConfig) -> dict[str, Any
 
 def _make_splits(collection: Collection, config: DataConfig) -> tuple[dict[str, Split], dict[str, Any]]:
     """The decoded splits, and what else is known of the set."""
-    check_images(len(collection.items), collection.shape)
-    items, images, notes = _decode(collection, config)
+    if config.memory != "batch":
+        check_images(len(collection.items), collection.shape)
+    items, images, prints, notes = _decode(collection, config)
     splits = [item.split for item in items]
     if any(splits) and not all(splits):
         raise PoolscopeError(
             f"data.path={config.path}: {items[splits.index('')].name} has no split, though others have."
         )
     if config.duplicates == "drop":
-        kept = _drop_copies(items, images, splits)
+        kept = _drop_copies(items, prints, splits)
         notes += [f"{len(items) - len(kept):,} copies of other images were left out"] if len(kept) < len(items) else []
-        items, images, splits = [items[i] for i in kept], [images[i] for i in kept], [splits[i] for i in kept]
+        items, images, splits = [items[i] for i in kept], images.take(kept), [splits[i] for i in kept]
     if not any(splits):
         splits = split_classes(*_columns(items), config.test_fraction, [item.name for item in items])
     labels = sort_naturally({item.label for item in items})
@@ -121,7 +123,7 @@ def _make_splits(collection: Collection, config: DataConfig) -> tuple[dict[str, 
         chosen = [items[i] for i in mine]
         order = order_evenly(*_columns(chosen), [item.name for item in chosen])
         classes = np.array([numbers[chosen[i].label] for i in order], np.int32)
-        made[name] = Split(np.stack([images[mine[i]] for i in order]), classes)
+        made[name] = Split(images.take([mine[i] for i in order]), classes)  # type: ignore[arg-type]
         names[name] = [chosen[i].name for i in order]
     return made, {
         "shape": list(collection.shape),
@@ -135,13 +137,21 @@ def _columns(items: Sequence[Item]) -> tuple[list[str], list[str]]:
     return [item.label for item in items], [item.hash for item in items]
 
 
-def _decode(collection: Collection, config: DataConfig) -> tuple[list[Item], list[np.ndarray], list[str]]:
-    """The images that can be read; the others are refused, or left out where data.unreadable=skip."""
-    items, images, failed = [], [], []
+def _decode(collection: Collection, config: DataConfig) -> tuple[list[Item], StoredImages, list[bytes], list[str]]:
+    """The images that can be read, on disk, each with the hash of its pixels, and a sentence on the others.
+
+    Those are refused, or left out where data.unreadable=skip.
+    """
+    items: list[Item] = []
+    prints, failed, rows = [], [], open_rows(collection.shape)
     for item in collection.items:
         try:
-            images.append(collection.decode(item))
+            image = collection.decode(item)
+            prints.append(hashlib.sha256(image.tobytes()).digest())
+            rows.append(image)
             items.append(item)
+        except OSError as error:
+            raise unwritable(cache_folder(), error) from error
         except ValueError as error:
             failed.append(f"{item.name} ({error})")
     if failed and config.unreadable != "skip":
@@ -152,15 +162,15 @@ def _decode(collection: Collection, config: DataConfig) -> tuple[list[Item], lis
     if not items:
         raise PoolscopeError(f"data.path={config.path}: none of {len(failed):,} images can be read, first {failed[0]}.")
     notes = [f"{len(failed):,} unreadable images were left out, first {failed[0]}"] if failed else []
-    return items, images, notes
+    return items, rows.images(), prints, notes
 
 
-def _drop_copies(items: Sequence[Item], images: Sequence[np.ndarray], splits: Sequence[str]) -> list[int]:
+def _drop_copies(items: Sequence[Item], prints: Sequence[bytes], splits: Sequence[str]) -> list[int]:
     """The images without further copies: one stays, in test where there is one, in training only where no other is."""
     rank = {"test": 0, "train": 2}
     first: dict[bytes, int] = {}
     for i in sorted(range(len(items)), key=lambda i: (rank.get(splits[i], 1), i)):
-        other = first.setdefault(hashlib.sha256(images[i].tobytes()).digest(), i)
+        other = first.setdefault(prints[i], i)
         if items[other].label != items[i].label:
             raise PoolscopeError(
                 f"{items[other].name} and {items[i].name} are the same image in two classes, {items[other].label!r} "

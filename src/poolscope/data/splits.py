@@ -25,7 +25,10 @@ _HOW = "write it as in train, train[:90%], train[5000:] or train[:50%]+test[:10]
 
 @dataclass(frozen=True)
 class Split:
-    """Images, uint8 (N, H, W, C), and their classes, int32 (N,)."""
+    """Images, uint8 (N, H, W, C), and their classes, int32 (N,).
+
+    Images that don't fit into memory are `StoredImages`, whose rows are read by indexing them like an array.
+    """
 
     images: np.ndarray
     labels: np.ndarray

@@ -14,13 +14,13 @@ import json
 import logging
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from poolscope.data.cache import cache_folder, read_cached
+from poolscope.data.cache import Blocks, cache_folder, read_cached
 from poolscope.data.pictures import Fitting, fit_array
 from poolscope.data.splits import Source, Split
 from poolscope.process.terminal import make_bars, open_console
@@ -216,8 +216,22 @@ def _decode(
     fitting: Fitting | None,
 ) -> Split:
     """Every image and label of a base split, in the order of the records."""
-    images, labels = np.empty((size, *shape), np.uint8), np.empty(size, np.int32)
-    console = open_console(stderr=True)
+    labels = np.empty(size, np.int32)
+    blocks = _decode_blocks(home, split, shape, classes, keys, fitting, labels)
+    return Split(Blocks((size, *shape), blocks), labels)  # type: ignore[arg-type]
+
+
+def _decode_blocks(
+    home: Path,
+    split: str,
+    shape: tuple[int, int, int],
+    classes: int,
+    keys: tuple[str, str],
+    fitting: Fitting | None,
+    labels: np.ndarray,
+) -> Iterator[np.ndarray]:
+    """The images in the order of the records, some at a time; the labels are filled in with them."""
+    size, console = len(labels), open_console(stderr=True)
     what = f"{home.parent.name} {home.name} {split}"
     console.print(f"Decoding {what}, {size:,} images, once; kept in {cache_folder()}", soft_wrap=True)
     datasets = importlib.import_module("tensorflow_datasets")
@@ -228,9 +242,11 @@ def _decode(
             task = progress.add_task(what, total=size)
             for start in range(0, size, _CHUNK):
                 block = range(start, min(start + _CHUNK, size))
+                images = np.empty((len(block), *shape), np.uint8)
                 for index, example in zip(block, records.__getitems__(block), strict=True):
                     pixels, labels[index] = example[keys[0]], example[keys[1]]
-                    images[index] = fit_array(pixels, fitting) if fitting else pixels
+                    images[index - start] = fit_array(pixels, fitting) if fitting else pixels
+                yield images
                 progress.update(task, completed=block.stop)
     except Exception as error:  # whatever the libraries below make of a damaged or missing file
         raise PoolscopeError(
@@ -243,4 +259,3 @@ def _decode(
             f"The {split!r} split of {home.parent.name} has {what}; its {classes} classes must be 0 to {classes - 1}. "
             "Use another split, or write the set anew."
         )
-    return Split(images, labels)

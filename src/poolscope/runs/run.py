@@ -72,6 +72,8 @@ def _run_config(config: RunConfig, progress: Progress) -> list[RunRecord]:
     lacking = [seed for seed in seeds if runs.finished.lacks(runs.key(seed))]
     runs.warn_of_weights([seed for seed in config.seeds if seed not in lacking])
     together = count_together(config.train, jax.default_backend(), len(lacking)) if lacking else 1
+    if config.data.memory == "batch":
+        together = 1
     groups = {lacking[start]: lacking[start : start + together] for start in range(0, len(lacking), together)}
     records: dict[int, RunRecord] = {}
     for seed in seeds:

@@ -296,6 +296,9 @@ def check_config(config: RunConfig) -> None:
         known.check(getattr(getattr(config, section) if section else config, name))
     model = config.model
     check_data(config.data)
+    if config.data.memory == "batch" and (config.train.loop == "scan" or (config.train.seeds_at_once or 1) > 1):
+        key = "train.loop=scan" if config.train.loop == "scan" else f"train.seeds_at_once={config.train.seeds_at_once}"
+        raise PoolscopeError(f"{key} needs all images in memory; leave it out with data.memory=batch.")
     if not _last_filters(model) <= 100_000:
         raise PoolscopeError(
             f"model.width * model.growth^(model.blocks - 1) must be at most 100,000, not {_last_filters(model):g}."

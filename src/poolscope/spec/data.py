@@ -18,6 +18,7 @@ OWN_SOURCES = ("folder", "npz")
 FITS = ("crop", "pad", "stretch")
 UNREADABLE = ("refuse", "skip")
 DUPLICATES = ("refuse", "drop", "keep")
+MEMORY = ("all", "batch")
 MOST = 2**31 - 1
 _NAME = re.compile(r"[\w.:/@+-]+", re.ASCII)
 
@@ -78,6 +79,12 @@ class DataConfig:
         None,
         "the same image in two of train, val and test: refuse (null), drop all but one, or keep",
         choices=DUPLICATES,
+    )
+    memory: str | None = setting(
+        None,
+        "images held while training: all (null), or a batch at a time, read from disk; the same bits on a CPU",
+        choices=MEMORY,
+        result=False,
     )
 
 

@@ -15,6 +15,7 @@ from jax import Array
 
 from poolscope.data.datasets import Dataset
 from poolscope.data.splits import Split
+from poolscope.data.stored import StoredImages
 from poolscope.training.devices import Devices
 from poolscope.training.streams import STREAMS, epoch_order, stream_key
 
@@ -44,10 +45,26 @@ class EpochData:
 class PlacedSplit(NamedTuple):
     """A split on the devices, in batches of one size. size: of the split; axes: as in `EpochData`."""
 
-    images: list[Array]
+    images: Sequence[Array]
     labels: list[Array]
     size: int
     axes: SeedAxes = SHARED
+
+
+class BatchesOnDisk(Sequence[Array]):
+    """Images of a split in batches, each put on the devices when it is asked for. rows: those of each batch."""
+
+    def __init__(self, devices: Devices, images: Any, rows: np.ndarray) -> None:
+        self.devices, self.images, self.rows = devices, images, rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return BatchesOnDisk(self.devices, self.images, self.rows[index])
+        placed: Array = jax.device_put(self.images[self.rows[index]], self.devices.spread("batch"))
+        return placed
 
 
 def place_training(devices: Devices, datasets: Sequence[Dataset], seeds: Sequence[int]) -> EpochData:
@@ -76,6 +93,9 @@ def place_split(devices: Devices, batch_size: int, splits: Sequence[Split]) -> P
     batch = -(-batch_size // sharing) * sharing
     index = np.minimum(np.arange(-(-size // batch) * batch), size - 1).reshape(-1, batch)
     axes = _seed_axes(splits)
+    if isinstance(splits[0].images, StoredImages):
+        labels = [jax.device_put(splits[0].labels[rows], devices.spread("batch")) for rows in index]
+        return PlacedSplit(BatchesOnDisk(devices, splits[0].images, index), labels, size, axes)
     batches = [
         _place_images(devices, [Split(split.images[rows], split.labels[rows]) for split in splits], axes, "batch")
         for rows in index

@@ -26,6 +26,7 @@ from poolscope.process.interrupts import check
 from poolscope.spec.config import RunConfig, TrainConfig
 from poolscope.spec.plan import Plan
 from poolscope.training.augment import augment, normalise
+from poolscope.training.batches import BatchReader
 from poolscope.training.checkpoint import Checkpoint
 from poolscope.training.devices import Devices, make_mesh
 from poolscope.training.history import Evaluation, History, Trained, Weights
@@ -68,7 +69,8 @@ class _Fit:
     """Seeds that are trained together, after `step` steps.
 
     best: copies on the host, which no step donates; epoch: the one whose order the data has; losses: of the steps since
-    the last evaluation; speeds: images per second of each stretch between evaluations.
+    the last evaluation; speeds: images per second of each stretch between evaluations; reader: of the batches of images
+    that aren't in memory.
     """
 
     state: TrainState
@@ -79,6 +81,7 @@ class _Fit:
     step: int = 0
     losses: list[Any] = field(default_factory=list)
     speeds: list[float] = field(default_factory=list)
+    reader: BatchReader | None = None
 
 
 class Trainer:
@@ -94,7 +97,7 @@ class Trainer:
         self.steps_per_epoch = train_size // config.train.batch_size
         self.steps = config.train.steps or config.train.epochs * self.steps_per_epoch
         self.optimiser = make_optimiser(config.optim, self.steps)
-        self.scans = uses_scan(config.train, jax.default_backend())
+        self.scans = config.data.memory != "batch" and uses_scan(config.train, jax.default_backend())
         self.graph = nnx.split(nnx.eval_shape(lambda: ConvNet(config, plan, jax.random.key(0))), nnx.Param, ...)[0]
         self._predict = jax.jit(self._predict_batch)
         self._compiled_beside = False
@@ -214,9 +217,11 @@ class Trainer:
     def _start(self, datasets: Sequence[Dataset], seeds: Sequence[int], checkpoint: Checkpoint | None) -> _Fit:
         """The fit before its first step, or as the checkpoint has it."""
         state = self.devices.join([self.initialise(seed) for seed in seeds])
-        fit = _Fit(
-            state, place_training(self.devices, datasets, seeds), _to_host(state.weights), [History() for _ in seeds]
-        )
+        reader = None
+        if self.config.data.memory == "batch":
+            reader = BatchReader(self.devices, datasets[0], seeds[0], self.config.train.batch_size)
+        data = reader.first if reader else place_training(self.devices, datasets, seeds)
+        fit = _Fit(state, data, _to_host(state.weights), [History() for _ in seeds], reader=reader)
         if checkpoint and (saved := checkpoint.load((fit.state, fit.best))):
             (state, fit.best), numbers = saved
             fit.state = jax.device_put(state, self.devices.by_seed)
@@ -250,12 +255,13 @@ class Trainer:
         """Train up to step `last`; one asked to stop has the fit as it is after its last step."""
         first, began = fit.step, time.perf_counter()
         for epoch, start, count in self._pieces(first, last):
-            if epoch != fit.epoch:
+            if epoch != fit.epoch and not fit.reader:
                 order = place_order(self.devices, seeds, epoch, fit.data.labels.shape[-1])
                 fit.data, fit.epoch = replace(fit.data, order=order), epoch
             at_once = count if self.scans else 1
             for position in range(start, start + count, at_once):
-                fit.state, taken = self.advance(fit.state, fit.data, position, at_once)
+                data, at = (fit.reader.read(epoch, position), 0) if fit.reader else (fit.data, position)
+                fit.state, taken = self.advance(fit.state, data, at, at_once)
                 fit.losses += taken
                 fit.step += at_once
         jax.block_until_ready(fit.losses)
