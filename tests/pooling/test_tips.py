@@ -101,6 +101,7 @@ def test_the_bias_to_maxima_by_hand() -> None:
             lambda x: tips_undo_loss(x, jax.random.key(0), kernel=x[0, :2, :2]),
             r"tips kernel must be (3, 3, 1), not (2, 2, 1)",
         ),
+        (lambda x: tips_shares(x, 2.5, kernel=jnp.ones((3, 3, 1)), scale=jnp.ones(1)), "window must be"),
         (lambda x: max_sampling_bias(x, x, 2), "needs pooled maps of the shape"),
     ],
 )

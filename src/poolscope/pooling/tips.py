@@ -22,6 +22,7 @@ from poolscope.pooling.phases import split_phases
 from poolscope.pooling.window_cells import Size, fit_window, widen
 from poolscope.spec.declaration import Learned
 from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.geometry import make_window
 
 
 @operator(
@@ -82,16 +83,16 @@ def tips_shares(x: jax.Array, stride: int | Sequence[int] = 2, *, kernel: jax.Ar
         (..., s_h s_w, C), positive and 1 in sum over the phases, which are in row-major order of their offsets.
 
     Raises:
-        PoolscopeError: where the kernel isn't (3, 3, C).
+        PoolscopeError: where the kernel isn't (3, 3, C), or the stride no whole numbers.
 
     Example:
         >>> x = jnp.ones((4, 4, 1))
         >>> tips_shares(x, 2, kernel=jnp.zeros((3, 3, 1)), scale=jnp.ones(1))[:, 0].tolist()
         [0.25, 0.25, 0.25, 0.25]
     """
-    steps = (stride, stride) if isinstance(stride, int) else tuple(stride)
+    steps = make_window(stride).stride
     maps = widen(x).reshape(-1, *x.shape[-3:])
-    return _share(maps, (steps[0], steps[1]), kernel, scale).reshape(*x.shape[:-3], math.prod(steps), x.shape[-1])
+    return _share(maps, steps, kernel, scale).reshape(*x.shape[:-3], math.prod(steps), x.shape[-1])
 
 
 def tips_share_loss(shares: jax.Array) -> jax.Array:
