@@ -12,6 +12,7 @@ import pytest
 from pool_geometries import Geometry, compile_quickly, random_geometries
 
 from poolscope.pooling import POOLS, avg_pool, make_pool, max_pool, min_pool
+from poolscope.pooling.contract import CHECKS
 from poolscope.spec.config import PoolConfig
 from poolscope.spec.operators import OPERATORS
 
@@ -47,6 +48,12 @@ def test_every_operator_has_derivatives_of_both_modes_and_of_second_order(name: 
         for deterministic in (True, False) if operator.stochastic else (True,):
             program = derive(lambda x: pool(x, rngs=KEY, deterministic=deterministic))  # noqa: B023
             jax.eval_shape(program, x, x)  # what can't be differentiated fails here, before it is compiled
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", POOLS)
+def test_both_modes_agree_in_numbers(name: str) -> None:
+    CHECKS["derivatives"](name)
 
 
 @pytest.mark.parametrize("settings", WINDOWS, ids=str)

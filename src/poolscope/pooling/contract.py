@@ -46,6 +46,23 @@ def check_size(name: str) -> None:
             assert y.shape == wanted, f"{y.shape} instead of {wanted} for {window} on {height}x{width}"
 
 
+def check_inputs(name: str) -> None:
+    """One map alone and any number of leading axes are taken, and whole numbers are refused in words."""
+    window = _window(name, 3, 2, 1, 1, True)
+    layer, wanted = build_layer(name, window), window.output(6, 8)
+    for leading in ((), (2, 1, 3)):
+        x = jax.ShapeDtypeStruct((*leading, 6, 8, CHANNELS), jnp.float32)
+        for mode in modes(name):
+            y = jax.eval_shape(lambda x: layer(x, **mode), x)  # noqa: B023
+            assert y.shape[:-1] == (*leading, *wanted), f"{y.shape} of maps {x.shape}"
+    refusal = "taken"
+    try:
+        jax.eval_shape(layer, jax.ShapeDtypeStruct((1, 6, 8, CHANNELS), jnp.int32))
+    except PoolscopeError as error:
+        refusal = str(error)
+    assert "floating-point" in refusal, f"whole numbers aren't refused but {refusal}"
+
+
 def check_gradients(name: str, dtype: str = "float32") -> None:
     """Outputs and gradients are finite, also on constant and huge maps, and have the input's dtype."""
     layer = build_layer(name, _window(name, 3, 2, "SAME"))
@@ -202,6 +219,7 @@ def check_parameters(name: str) -> None:
 
 CHECKS: dict[str, Callable[[str], None]] = {
     "size": check_size,
+    "inputs": check_inputs,
     "gradients": check_gradients,
     "gradients of halves": check_gradients_of_halves,
     "transformations": check_transformations,
