@@ -1,10 +1,11 @@
 """Every command in README, CONTRIBUTING, the docs and the studies' pages works as it is written.
 
 Commands are the lines of fenced sh blocks and the code spans that begin with a program's name. Those of one page run in
-order, in this process and in one temporary folder; only training itself is replaced, by made-up records, and whether a
-data set is prepared is not asked. What would take long or change the machine is checked without being run: its
-arguments, the targets, scripts and studies that it names. A command that no rule below knows fails the test. (The
-example package under examples/ has a test of its own; {run} blocks of the docs are run by `make docs`.)
+order, in this process and in one temporary folder; only training itself is replaced, by made-up records where no
+weights are kept, and whether a data set is prepared is not asked. What would take long or change the machine is checked
+without being run: its arguments, the targets, scripts and studies that it names. A command that no rule below knows
+fails the test. (The example package under examples/ has a test of its own; {run} blocks of the docs are run by
+`make docs`.)
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from poolscope.commands import train
 from poolscope.commands.arguments import Parser
 from poolscope.data import datasets
 from poolscope.spec.compose import compose_runs
+from poolscope.spec.config import to_config
 from poolscope.spec.paths import is_study, shipped
 from poolscope.spec.plan import plan_network
 
@@ -41,6 +43,7 @@ PROGRAMS = ("poolscope", "make", "python", "scripts/")
 OTHERS = ("cd", "git", "export", "source", ".", "eval", "mkdir")  # programs that are not ours
 PLACEHOLDER = re.compile(r"\.\.\.|…|<\w+>|(?<![\w=])[A-Z]{3,}(?![\w=])")  # <study>, NAME: not meant to be typed
 MOST_RUNS = 60
+TRAIN = train.run_job
 LONG = ("bench", "data", "explore", "export", "gallery", "measure", "report", "reproduce")  # checked without being run
 
 
@@ -78,7 +81,7 @@ def test_commands_of_a_page_work(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write_folder(tmp_path / "flowers", {"rose": 4, "tulip": 4})  # the reader's own images, as pages call them
-    monkeypatch.setattr(train, "run_job", train_nothing)
+    monkeypatch.setattr(train, "run_job", train_little)
     monkeypatch.setattr(datasets, "check_dataset", lambda data: 10**9)
     monkeypatch.setattr(datasets, "check_readable", lambda data: [])
     monkeypatch.setattr(datasets, "count_images", lambda data: {"data.val": 10**9, "data.test": 10**9})
@@ -90,6 +93,11 @@ def test_commands_of_a_page_work(
             said = capsys.readouterr().err.strip().splitlines()[-1:] if isinstance(error, SystemExit) else []
             problems.append(f"{page}:{command.line}: `{command.text}`: {' '.join(said) or error!r}")
     assert not problems, "\n".join(["commands that don't work as written:", *problems])
+
+
+def train_little(composed: Any, progress: Any = None) -> tuple[float, float]:
+    """Train what keeps its weights; of the rest, make up the records."""
+    return (TRAIN if to_config(composed).train.keep else train_nothing)(composed, progress)
 
 
 def try_command(command: Command) -> None:

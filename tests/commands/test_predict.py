@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,23 @@ def test_images_get_classes_and_maps(kept: Path, tmp_path: Path) -> None:
     assert len(list((tmp_path / "maps").glob("*.svg"))) == 4
     best = run_command("predict", *words[:3], "--weights", "best", f"results={kept}/results")[1]
     assert "seed-0.best.safetensors" in best
+
+
+def test_a_file_that_exists_and_weights_of_another_run_are_refused(
+    kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(kept, tmp_path / "kept")
+    monkeypatch.chdir(tmp_path / "kept")
+    Path("classes.csv").write_text("mine")
+    status, _, errors = run_command("predict", "kept", "max", "photos", "--out", "classes.csv")
+    assert status == 2 and "classes.csv would be lost" in errors and Path("classes.csv").read_text() == "mine"
+    assert run_command("predict", "kept", "max", "photos", "--out", "classes.csv", "--force")[0] == 0
+    (place,) = Path("results").rglob("seed-0.final.safetensors")
+    words = [*TINY, "pool=max", "model.width=3", "train.keep=weights", "study=other"]
+    assert run_command("train", *words)[0] == 0
+    shutil.copy(next(Path("results/runs/other").rglob("seed-0.final.safetensors")), place)
+    status, _, errors = run_command("predict", "kept", "max", "photos")
+    assert status == 2 and "are of another run" in errors, errors
 
 
 def test_weights_asked_for_later_are_not_silently_absent(kept: Path) -> None:

@@ -58,7 +58,7 @@ def test_what_was_asked_for_is_not_mixed_with_the_shipped_plan_or_earlier_sweeps
     assert status.seconds_left == 20
     first, *_ = describe_status(study, status)
     assert first == (
-        f"{study}: 4 runs planned: 2 done, 0 running, 2 waiting, 0 failed, 0 diverged; 1 other runs of the study are "
+        f"{study}: 4 runs planned: 2 done, 0 running, 2 waiting, 0 failed, 0 diverged; 1 other run of the study is "
         "done."
     )
 

@@ -53,7 +53,7 @@ def test_a_list_gives_files_labels_and_splits(tmp_path: Path) -> None:
     (folder / "list.csv").write_text("\n".join(["file,label,split", *rows]))
     source = open_source(configure_own(folder, files="list.csv"))
     assert (dict(source.sizes), source.labels) == ({"train": 2, "test": 2}, ("cat", "dog"))
-    assert source.notes == ("2 images that list.csv doesn't list were left out",)
+    assert source.notes == ("2 images not listed in list.csv, left out",)
     (folder / "list.csv").write_text("file\na/0.png\na/1.png\nb/0.png\nb/1.png\n")  # labels by folder, splits by hash
     hash_files.cache_clear()
     source = open_source(configure_own(folder, files="list.csv"))
@@ -111,4 +111,4 @@ def test_a_folder_that_doesn_t_fit_is_refused(
 def test_files_of_other_kinds_are_left_out_and_named(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "set", {"a": 2, "b": 2})
     (folder / "a" / "about.txt").write_text("none")
-    assert open_source(configure_own(folder)).notes == ("1 files of other kinds were left out, first a/about.txt",)
+    assert open_source(configure_own(folder)).notes == ("1 file of another kind was left out, first a/about.txt",)

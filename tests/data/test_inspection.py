@@ -40,10 +40,10 @@ def test_an_image_in_two_parts_is_refused_unless_it_is_allowed() -> None:
     ):
         check_copies(parts, names, allowed=False)
     (note,) = check_copies(parts, names, allowed=True)
-    assert note.startswith("1 images are copies of others")
+    assert note.startswith("1 image is a copy of another")
     torn = {"data.train": Split(np.zeros((2, 1, 1, 1), np.uint8), np.array([0, 1], np.int32))}
     assert check_copies(torn, {"data.train": ["x", "y"]}, allowed=False)[1] == (
-        "1 images stand in two classes, first x and y"
+        "1 image stands in two classes, first x and y"
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from rich.table import Table
 
-from poolscope.process.terminal import list_rows, make_bars, open_console
+from poolscope.process.terminal import format_count, list_rows, make_bars, open_console
 
 ODD = ["r[/x]", "[bold]x[/bold]", "[red]", "\\[x]", ":smile:", "[/]", "%s {}"]
 
@@ -49,3 +49,17 @@ def test_no_rows_are_said_to_be_none(capsys: pytest.CaptureFixture[str]) -> None
 
 def test_bars_are_for_terminals_only() -> None:
     assert make_bars(open_console()).disable
+
+
+@pytest.mark.parametrize(
+    ("number", "words", "text"),
+    [
+        (0, ("run",), "0 runs"),
+        (1, ("run",), "1 run"),
+        (2000, ("run",), "2,000 runs"),
+        (1, ("copy", "copies"), "1 copy"),
+        (3, ("copy", "copies"), "3 copies"),
+    ],
+)
+def test_one_is_no_plural(number: int, words: tuple[str, ...], text: str) -> None:
+    assert format_count(number, *words) == text

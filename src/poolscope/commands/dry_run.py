@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from poolscope.commands.estimate import estimate_by_probe, estimate_by_records
 from poolscope.data.memory import format_bytes
-from poolscope.process.terminal import format_end, list_rows, open_console
+from poolscope.process.terminal import format_count, format_end, list_rows, open_console
 from poolscope.spec.compose import Composed
 from poolscope.spec.config import RunConfig
 from poolscope.spec.paths import runs_folder
@@ -42,7 +42,9 @@ def describe_jobs(composed: Composed, finished: FinishedRuns, probe: bool = Fals
     if len(rows) > _SHOWN:
         console.print(f"... and {len(rows) - _SHOWN:,} more jobs")
     runs, to_do = sum(len(config.seeds) for config in configs), sum(count for _, count in lacking)
-    counts = f"{len(configs):,} jobs, {runs:,} runs: {runs - to_do:,} done, {to_do:,} to do."
+    counts = (
+        f"{format_count(len(configs), 'job')}, {format_count(runs, 'run')}: {runs - to_do:,} done, {to_do:,} to do."
+    )
     needs = describe_needs(lacking, finished, composed.workers, probe)
     console.print(" ".join([counts, *needs]), soft_wrap=True)
     for job, reason in composed.left_out:

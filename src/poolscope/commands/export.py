@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from poolscope.commands.arguments import add_results
+from poolscope.process.terminal import format_count
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import study_folder
 from poolscope.store.files import check_writable
@@ -50,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
 
         selection = study.select(options.metric, options.arm, options.baseline, options.where)
         count = write_tracked(options.to, selection, study.tables, study.name, folder, options.force)
-        print(f"{count} runs written to {folder}")
+        print(f"{format_count(count, 'run')} written to {folder}")
         return 1 if study.tables.damaged else 0
     export = study.prepare(
         options.metric, options.arm, options.baseline, options.where, options.figure, width, options.font

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from poolscope.commands.arguments import add_overrides, prepare_backend
-from poolscope.process.terminal import list_rows, make_bars, open_console
+from poolscope.process.terminal import format_count, list_rows, make_bars, open_console
 from poolscope.spec.compose import compose_runs
 from poolscope.spec.config import DataConfig
 from poolscope.spec.errors import PoolscopeError
@@ -81,7 +81,8 @@ def measure_overrides(overrides: Sequence[str]) -> int:
             tables = continue_tables(folder, rows)
     page = build_page(configs[0].results)
     open_console().print(list_rows(show_rows(tables["operators"]), left=("data", "pool", "options")))
-    print(f"{len(configs)} operators in {time.perf_counter() - began:.0f} s. Written to {folder}/tables; open {page}")
+    took = f"{format_count(len(configs), 'operator')} in {time.perf_counter() - began:.0f} s"
+    print(f"{took}. Written to {folder}/tables; open {page}")
     return 0
 
 

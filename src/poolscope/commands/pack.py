@@ -15,6 +15,7 @@ import yaml
 
 from poolscope import __version__
 from poolscope.commands.arguments import add_results, read_count
+from poolscope.process.terminal import format_count
 from poolscope.spec.command_line import write_command
 from poolscope.spec.config import to_record
 from poolscope.spec.errors import PoolscopeError
@@ -59,13 +60,16 @@ def run(options: argparse.Namespace) -> int:
         "requirements.txt": "".join(f"{line}\n" for line in pin_requirements(packages)),
         "Makefile": _MAKEFILE.format(study=options.study, runs=options.runs),
         "Containerfile": _CONTAINER.format(python=".".join(platform.python_version_tuple()[:2])),
-        "README.md": _README.format(study=options.study, runs=options.runs, count=len(tables.runs)),
+        "README.md": _README.format(
+            study=options.study, runs=options.runs, count=format_count(len(tables.runs), "run")
+        ),
     }
     for name, text in texts.items():
         write_text(text, folder / name)
     write_text("".join(_list_sums(folder)), folder / "SHA256SUMS")
     print(
-        f"Written to {folder}: {len(rows)} configurations, {len(tables.runs)} runs; check it by make -C {folder} verify"
+        f"Written to {folder}: {format_count(len(rows), 'configuration')}, {format_count(len(tables.runs), 'run')}; "
+        f"check it by make -C {folder} verify"
     )
     return 1 if tables.damaged else 0
 
@@ -174,7 +178,7 @@ CMD ["make", "verify"]
 
 _README = """# {study}: artifact
 
-{count} runs. `make verify` sets up, checks every file against `SHA256SUMS`, reruns {runs} of the runs as recorded and
+{count}. `make verify` sets up, checks every file against `SHA256SUMS`, reruns {runs} of the runs as recorded and
 compares them: bit for bit with the same versions and kind of processor, else within what two seeds differ by.
 
 | file | what it holds |

@@ -12,6 +12,7 @@ import numpy as np
 
 from poolscope.commands.arguments import add_results, prepare_backend, read_seed
 from poolscope.process.terminal import list_rows, open_console
+from poolscope.spec.config import digest
 from poolscope.spec.content_hash import SUFFIXES
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import record_path
@@ -29,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=read_seed, help="of the run (default: the lowest that kept its weights)")
     parser.add_argument("--weights", choices=("final", "best"), default="final", help="best: least validation loss")
     parser.add_argument("--where", action="append", default=[], metavar="KEY=VALUE", help="only such runs; repeatable")
+    parser.add_argument("--force", action="store_true", help="overwrite the file of --out")
     parser.add_argument("--out", help="a CSV file: the probability of every class for every image")
     parser.add_argument("--maps", metavar="FOLDER", help="draw each image before and after each pool")
     add_results(parser)
@@ -38,12 +40,15 @@ def run(options: argparse.Namespace) -> int:
     """Classify, print and write."""
     path = find_run(options.results, options.study, options.arm, options.seed, options.weights, options.where)
     files = list_images(options.images)
+    if options.out and Path(options.out).exists() and not options.force:
+        raise PoolscopeError(f"{options.out} would be lost; overwrite it with --force, or choose another --out.")
     prepare_backend()
     from scipy.special import softmax
 
     from poolscope.training.weights import load_network
 
     network = load_network(path)
+    check_owner(path, network.facts)
     images = read_images(files, network.facts)
     if options.maps:
         Path(options.maps).mkdir(parents=True, exist_ok=True)
@@ -104,6 +109,15 @@ def find_run(
         f"No weights of arm {arm!r} are kept in {record_path(results, study, digest, 0).parent}; train it with "
         f"train.keep=weights, in a study of another name or without its records."
     )
+
+
+def check_owner(path: Path, facts: Any) -> None:
+    """Refuse weights that were put in another run's place, which would answer in its name."""
+    if (digest(facts.config), facts.seed) != (path.parent.name, int(path.name.split(".")[0].removeprefix("seed-"))):
+        raise PoolscopeError(
+            f"The weights {path} are of another run, configuration {digest(facts.config)} and seed {facts.seed}; put "
+            "the run's own there, or train it again without its record."
+        )
 
 
 def list_images(names: Sequence[str]) -> list[Path]:

@@ -15,7 +15,7 @@ from rich.live import Live
 from rich.text import Text
 
 from poolscope.commands.arguments import add_results
-from poolscope.process.terminal import format_end, open_console
+from poolscope.process.terminal import format_count, format_end, open_console
 from poolscope.runs.progress import label_runs
 from poolscope.spec.compose import compose_runs
 from poolscope.spec.errors import PoolscopeError
@@ -110,8 +110,9 @@ def describe_status(study: str, status: Status) -> Iterator[str]:
     counts = [f"{status.done} done{from_table}", f"{len(status.running)} running", f"{status.waiting} waiting"]
     counts += [f"{len(status.failed)} failed", f"{status.diverged} diverged"]
     counts += [f"{len(status.damaged)} damaged"] if status.damaged else []
-    beside = f"; {status.others} other runs of the study are done" if status.others else ""
-    yield f"{study}: {status.planned} runs planned: {', '.join(counts)}{beside}."
+    others = format_count(status.others, "other run of the study is", "other runs of the study are")
+    beside = f"; {others} done" if status.others else ""
+    yield f"{study}: {format_count(status.planned, 'run')} planned: {', '.join(counts)}{beside}."
     for run, owner in status.running:
         step = f"step {owner.step} of {owner.steps}" if owner.steps else "starting"
         yield f"  running  {_name(run)}: {step}, {_duration(owner.seconds)} on {owner.host}"
@@ -131,7 +132,7 @@ def _describe_time_left(status: Status) -> str:
     left, end = _duration(status.seconds_left), format_end(status.seconds_left)
     if not status.running:
         return f"{left}, one run at a time; started now, they end at about {end}"
-    return f"{left} with {len(status.running)} runs at a time, until about {end}"
+    return f"{left} with {format_count(len(status.running), 'run')} at a time, until about {end}"
 
 
 def _list_planned(results: str, study: str) -> list[PlannedRun]:

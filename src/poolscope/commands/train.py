@@ -7,17 +7,13 @@ import math
 import multiprocessing
 import os
 import shlex
-import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from filelock import Timeout
 from hydra._internal.callbacks import Callbacks
 from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, RunMode
@@ -29,7 +25,7 @@ from poolscope.commands.checks import check_jobs, leave_out_impossible
 from poolscope.commands.slurm import launch_arrays, stopping_in_time
 from poolscope.kernels.malloc import keep_freed_memory
 from poolscope.process.interrupts import end_worker, serve, starting_workers
-from poolscope.process.terminal import open_console
+from poolscope.process.terminal import format_count, open_console
 from poolscope.runs.progress import Lines, LiveDisplay, label_runs
 from poolscope.spec.compose import Composed, compose_runs, compose_shown, open_hydra
 from poolscope.spec.config import SETTINGS, RunConfig, to_config
@@ -38,8 +34,8 @@ from poolscope.spec.linked_keys import take_points
 from poolscope.spec.paths import record_path, runs_folder
 from poolscope.store.environment import write_environment
 from poolscope.store.finished import FinishedRuns, identify, open_finished
-from poolscope.store.record import RunKey, read_record
-from poolscope.store.run_lock import acquire_lock
+from poolscope.store.record import RunKey
+from poolscope.store.study_lock import lock_study
 from poolscope.store.sweep import PlannedRun, read_sweep, write_sweep
 
 SUMMARY = "Train networks that differ in their pooling, once for every seed."
@@ -179,11 +175,13 @@ def train_jobs(
     if len(studies) > 1:
         raise PoolscopeError("results and study must be the same in every job of a sweep; start one sweep for each.")
     (results, study), *_ = studies
-    with _sole_writer(results, study):
+    with lock_study(results, study):
         finished = open_finished(results, study)
         missing = check_jobs(composed.configs, finished, console)
         if not missing and composed.complete:
-            console.print(f"Nothing to run: all {len(_runs(composed))} runs of study {study} are done.")
+            count = len(_runs(composed))
+            what = f"all {count:,} runs of study {study} are" if count > 1 else f"the run of study {study} is"
+            console.print(f"Nothing to run: {what} done.")
             return finished, False
         labels = label_runs(composed.configs) if composed.complete else {}
         planned = [PlannedRun(*key, label) for key, label in labels.items()]
@@ -316,55 +314,6 @@ def _explain_killed_worker() -> Iterator[None]:
         ) from error
 
 
-@contextmanager
-def _sole_writer(results: str, study: str) -> Iterator[None]:
-    """Hold the study's folder for writing; a second sweep of it is refused. A refused request leaves no new folder."""
-    folder = runs_folder(results, study)
-    created = [path for path in (folder, *folder.parents) if not path.exists()]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise PoolscopeError(
-            f"results={results}: the folder {folder} can't be written ({error.strerror}); choose another with results=."
-        ) from error
-    lock = folder / ".lock"
-    try:
-        with acquire_lock(lock, timeout=0):
-            _tidy(folder)
-            yield
-    except Timeout as error:
-        raise PoolscopeError(
-            f"study={study}: another sweep is writing {folder} now; wait for it, or choose another name with study=."
-        ) from error
-    except PoolscopeError:
-        if created:
-            lock.unlink(missing_ok=True)
-        for path in created:
-            with suppress(OSError):
-                path.rmdir()
-        raise
-
-
-def _tidy(folder: Path) -> None:
-    """Delete what killed writers left: scratch files older than an hour, and checkpoints of runs that are done."""
-    for path in (*folder.glob("*/.seed-*"), *folder.glob(".*.json.*")):
-        name, _, rest = path.name.removeprefix(".").partition(".")
-        ended = rest == "checkpoint" and _is_over(path.with_name(f"{name}.json"))
-        scratch = "." in rest or rest == "running"
-        with suppress(OSError):
-            if ended or (scratch and time.time() - path.stat().st_mtime > 3600):
-                path.unlink()
-
-
-def _is_over(path: Path) -> bool:
-    """Whether a record says that its run is done or diverged; one that failed resumes from its checkpoint."""
-    with suppress(PoolscopeError):
-        return path.exists() and read_record(path).status != "failed"
-    return False
-
-
 def _runs(composed: Composed) -> list[tuple[RunConfig, int]]:
     """Every run of a sweep; none where a sweeper chooses them as it goes."""
     if not composed.complete:
@@ -392,7 +341,7 @@ def _conclude(composed: Composed, finished: FinishedRuns, console: Console, show
     where = "" if finished.results == "results" else f" results={finished.results}"
     if composed.complete:
         from_table = f", {committed} of them by the committed table" if committed else ""
-        console.print(f"{len(runs) - bad} of {len(runs)} runs done{from_table}.", soft_wrap=True)
+        console.print(f"{len(runs) - bad} of {format_count(len(runs), 'run')} done{from_table}.", soft_wrap=True)
     if bad and shown:
         console.print(f"Not done: {bad}; the reasons: poolscope list runs {finished.study}{where}", soft_wrap=True)
     console.print(f"Next: poolscope report {finished.study}{where}", soft_wrap=True)

@@ -13,6 +13,7 @@ import numpy as np
 from poolscope.data.own import Collection, Item, open_own
 from poolscope.data.pictures import Fitting, Shape, choose_fitting, find_shape, fit_image, read_header, read_image
 from poolscope.data.splits import Source
+from poolscope.process.terminal import format_count
 from poolscope.spec.config import DataConfig
 from poolscope.spec.content_hash import SUFFIXES, hash_file, list_images, walk_files
 from poolscope.spec.errors import PoolscopeError
@@ -37,14 +38,15 @@ def list_items(config: DataConfig, folder: Path) -> tuple[list[tuple[str, str, s
     """
     names = list_images(folder)
     others = sorted(set(walk_files(folder)) - set(names) - {config.files})
-    notes = [f"{len(others):,} files of other kinds were left out, first {others[0]}"] if others else []
+    spare = format_count(len(others), "file of another kind was", "files of other kinds were")
+    notes = [f"{spare} left out, first {others[0]}"] if others else []
     if not names:
         raise PoolscopeError(f"data.path={folder} has no images ({', '.join(SUFFIXES)}) in it.")
     if config.files is None:
         return list(_sort_by_folders(folder, names)), tuple(notes)
     listed = list(_read_list(folder, config.files, set(names)))
-    spare = len(names) - len(listed)
-    notes += [f"{spare:,} images that {config.files} doesn't list were left out"] if spare else []
+    count = len(names) - len(listed)
+    notes += [f"{format_count(count, 'image')} not listed in {config.files}, left out"] if count else []
     return listed, tuple(notes)
 
 

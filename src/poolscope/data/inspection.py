@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from poolscope.data.splits import Slice, Source, Split
+from poolscope.process.terminal import format_count
 from poolscope.spec.errors import PoolscopeError
 
 UNEQUAL = 1.5  # largest class by smallest, from which classes count as unbalanced
@@ -86,11 +87,15 @@ def check_copies(parts: Mapping[str, Split], names: Names, allowed: bool) -> lis
                 torn.append(f"{names[other_key][other]} and {names[key][i]}")
     if shared and not allowed:
         raise PoolscopeError(
-            f"{len(shared):,} image{'s' * (len(shared) > 1)} would be in two parts of the data, first {shared[0]}; "
+            f"{format_count(len(shared), 'image')} would be in two parts of the data, first {shared[0]}; "
             "leave copies out with data.duplicates=drop, or keep them with data.duplicates=keep."
         )
-    notes = [f"{copies:,} images are copies of others; data.duplicates=drop leaves them out"] if copies else []
-    return notes + ([f"{len(torn):,} images stand in two classes, first {torn[0]}"] if torn else [])
+    notes = []
+    if copies:
+        found = format_count(copies, "image is a copy of another", "images are copies of others")
+        notes = [f"{found}; data.duplicates=drop leaves {'it' if copies == 1 else 'them'} out"]
+    found = format_count(len(torn), "image stands", "images stand")
+    return notes + ([f"{found} in two classes, first {torn[0]}"] if torn else [])
 
 
 def describe_imbalance(parts: Mapping[str, Split], labels: Sequence[str], classes: int) -> list[str]:

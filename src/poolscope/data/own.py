@@ -17,6 +17,7 @@ from poolscope.data.partition import order_evenly, sort_naturally, split_classes
 from poolscope.data.pictures import Shape, choose_fitting
 from poolscope.data.splits import Source, Split
 from poolscope.data.stored import StoredImages
+from poolscope.process.terminal import format_count
 from poolscope.spec.config import DataConfig
 from poolscope.spec.content_hash import hash_files
 from poolscope.spec.data import find_files
@@ -111,7 +112,8 @@ def _make_splits(collection: Collection, config: DataConfig) -> tuple[dict[str, 
         )
     if config.duplicates == "drop":
         kept = _drop_copies(items, prints, splits)
-        notes += [f"{len(items) - len(kept):,} copies of other images were left out"] if len(kept) < len(items) else []
+        left_out = format_count(len(items) - len(kept), "copy of another image was", "copies of other images were")
+        notes += [f"{left_out} left out"] if len(kept) < len(items) else []
         items, images, splits = [items[i] for i in kept], images.take(kept), [splits[i] for i in kept]
     if not any(splits):
         splits = split_classes(*_columns(items), config.test_fraction, [item.name for item in items])
@@ -161,7 +163,8 @@ def _decode(collection: Collection, config: DataConfig) -> tuple[list[Item], Sto
         )
     if not items:
         raise PoolscopeError(f"data.path={config.path}: none of {len(failed):,} images can be read, first {failed[0]}.")
-    notes = [f"{len(failed):,} unreadable images were left out, first {failed[0]}"] if failed else []
+    left_out = format_count(len(failed), "unreadable image was", "unreadable images were")
+    notes = [f"{left_out} left out, first {failed[0]}"] if failed else []
     return items, rows.images(), prints, notes
 
 

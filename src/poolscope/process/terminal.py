@@ -57,6 +57,17 @@ def list_rows(rows: Sequence[Mapping[str, object]], left: Sequence[str] | None =
     return table
 
 
+def format_count(number: int, noun: str, nouns: str = "") -> str:
+    """Write a number of things: 1 run, 2,000 runs, 0 copies.
+
+    Args:
+        number: of things.
+        noun: for one.
+        nouns: for several; default: with an s.
+    """
+    return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
+
+
 def format_end(seconds: float) -> str:
     """Write the local time that many seconds from now: Thu 26 Nov, 14:35."""
     return (datetime.now() + timedelta(seconds=seconds)).strftime("%a %d %b, %H:%M")

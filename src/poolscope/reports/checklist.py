@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from poolscope.process.terminal import format_count
 from poolscope.reports.comparison import say_missing
 from poolscope.reports.protocol import describe_protocol, say_factors
 from poolscope.spec.registration import hash_registration
@@ -38,7 +39,10 @@ def write_checklist(study: str, tables: Tables, commands: tuple[str, ...] = ()) 
 
 def _answer(study: str, labelled: pd.DataFrame, commands: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     done = labelled[labelled["status"] == "done"]
-    yield "What was run?", f"{len(labelled)} runs, of which {len(done)} finished. {say_factors(labelled)}"
+    yield (
+        "What was run?",
+        f"{format_count(len(labelled), 'run')}, of which {len(done)} finished. {say_factors(labelled)}",
+    )
     yield "By which commands?", "; ".join(f"`{command}`" for command in commands) or _NOT_RECORDED
     counts = labelled.groupby(["setting", "arm"])["seed"].nunique()
     ends = sorted({int(counts.min()), int(counts.max())})

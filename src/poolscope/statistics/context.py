@@ -17,6 +17,14 @@ _PARTS: Mapping[str, Callable[[Any], str]] = {
 }
 
 
+def _rank(value: Any) -> tuple[bool, float, str]:
+    """Numbers by size, then words."""
+    try:
+        return (False, float(value), "")
+    except ValueError:
+        return (True, 0.0, str(value))
+
+
 def describe_context(runs: pd.DataFrame) -> str:
     """Describe what the runs of a contrast share, such as "CIFAR-10, 3,000 images, width 8"; "" without runs."""
     parts = []
@@ -24,9 +32,9 @@ def describe_context(runs: pd.DataFrame) -> str:
         values = [value for value in runs[column].dropna().unique() if value != ""] if column in runs else []
         if column == "model.width" and "no convolution" in parts:
             continue
-        shown = [show(value) for value in values]
-        if any(shown):
-            parts.append(" and ".join(sorted(text for text in shown if text)))
+        shown = list(dict.fromkeys(text for value in sorted(values, key=_rank) if (text := show(value))))
+        if shown:
+            parts.append(" and ".join(shown))
     if "pool.window" in runs and "no convolution" in parts:
         windows = sorted({int(float(window)) for window in runs["pool.window"].dropna()})
         parts.append(f"window {' and '.join(str(window) for window in windows)}")
