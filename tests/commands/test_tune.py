@@ -13,6 +13,7 @@ from made_records import make_record
 from processes import run_command
 
 from poolscope.commands import train
+from poolscope.commands.checks import leave_out_impossible
 from poolscope.commands.tune import prepare_tuning
 from poolscope.spec.compose import compose_runs
 from poolscope.spec.config import RunConfig, digest, to_config
@@ -78,6 +79,44 @@ def test_it_widens_at_an_edge_twice_and_resumes(results: Path, trained: list[tup
     assert (results / "mine_tuning" / "tuning.svg").is_file()
     trained.clear()
     assert run_command("tune", *words)[1] == output and not trained
+
+
+@pytest.mark.parametrize(
+    ("words", "arms"),
+    [
+        (["zip(pool=max,avg train.epochs=1,2)"], [("max", 2, 1), ("avg", 2, 2)]),
+        (["points(table.csv)"], [("max", 2, 3), ("avg", 4, 3)]),
+        (["pool=max,avg,min", "sweep.sample=2", "sweep.seed=1", "train.epochs=3"], None),
+        (
+            ["pool=max,avg", "pool.window=2,20", "train.epochs=3", "sweep.impossible=skip"],
+            [("max", 2, 3), ("avg", 2, 3)],
+        ),
+        (
+            ["pool=max,lp", "pool.p=null,3", "train.epochs=3", "sweep.impossible=skip"],
+            [("max", 2, 3), ("lp", 2, 3)] * 2,
+        ),
+    ],
+)
+def test_what_a_sweep_takes_is_tuned_as_the_study_trains_it(
+    words: list[str], arms: list[tuple[str, int, int]] | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("table.csv").write_text("pool,pool.window,train.epochs\nmax,2,3\navg,4,3\n")
+    words = ["data=digits", "study=mine", *words]
+    tuning = prepare_tuning(words, [0.1, 0.2], by="pool.name,pool.window,pool.p,train.epochs")
+    composed = tuning.compose()
+    found = [(config.pool.name, config.pool.window, config.train.epochs) for config in composed.configs[::2]]
+    study = leave_out_impossible(compose_runs(words, multirun=True))
+    assert found == [(config.pool.name, config.pool.window, config.train.epochs) for config in study.configs]
+    assert arms is None or set(found) == set(arms)
+    assert composed.left_out == study.left_out and bool(study.left_out) == ("sweep.impossible=skip" in words)
+    assert {config.optim.learning_rate for config in composed.configs} == {0.1, 0.2}
+
+
+def test_a_linked_rate_is_refused_by_what_to_do_instead() -> None:
+    words = ["data=digits", "zip(pool=max,avg optim.learning_rate=0.1,0.2)"]
+    status, _, errors = run_command("tune", *words)
+    assert status == 2 and "leave it out, and give its values by --rates" in errors
 
 
 def test_what_is_recorded_is_shown_without_training(

@@ -9,6 +9,7 @@ from itertools import pairwise
 from rich.console import Console
 
 from poolscope.commands.arguments import prepare_backend
+from poolscope.process.terminal import open_console
 from poolscope.spec.compose import Composed, describe_job
 from poolscope.spec.config import RunConfig
 from poolscope.spec.errors import PoolscopeError
@@ -62,6 +63,16 @@ def leave_out_impossible(composed: Composed) -> Composed:
         raise first
     configs, jobs = [composed.configs[place] for place in kept], [composed.jobs[place] for place in kept]
     return replace(composed, configs=configs, jobs=jobs, left_out=left_out)
+
+
+def print_left_out(left_out: Sequence[tuple[str, str]]) -> None:
+    """Print which jobs of a sweep are left out as impossible, the first three of them with the reason."""
+    if count := len(left_out):
+        named = "; ".join(f"{job} ({reason.rstrip('.')})" for job, reason in left_out[:3])
+        more = f"; and {count - 3} more" if count > 3 else ""
+        open_console(stderr=True).print(
+            f"Left out as impossible, {count}: {named}{more}.", style="yellow", soft_wrap=True
+        )
 
 
 def _plan_training(config: RunConfig) -> Plan:

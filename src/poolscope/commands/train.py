@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from poolscope.commands.arguments import Parser, add_overrides
-from poolscope.commands.checks import check_jobs, leave_out_impossible
+from poolscope.commands.checks import check_jobs, leave_out_impossible, print_left_out
 from poolscope.commands.slurm import launch_arrays, stopping_in_time
 from poolscope.kernels.malloc import keep_freed_memory
 from poolscope.process.interrupts import end_worker, serve, starting_workers
@@ -140,12 +140,7 @@ def _print_config(hydra: Any, overrides: list[str], options: argparse.Namespace)
 def train(overrides: Sequence[str], multirun: bool = False, config_dir: str | None = None) -> int:
     """Run what the overrides ask for; returns the exit status: 0, or 1 if a run failed or diverged."""
     composed = leave_out_impossible(compose_runs(overrides, multirun, config_dir))
-    if count := len(composed.left_out):
-        named = "; ".join(f"{job} ({reason.rstrip('.')})" for job, reason in composed.left_out[:3])
-        more = f"; and {count - 3} more" if count > 3 else ""
-        open_console(stderr=True).print(
-            f"Left out as impossible, {count}: {named}{more}.", style="yellow", soft_wrap=True
-        )
+    print_left_out(composed.left_out)
     command = _command(overrides, multirun, config_dir)
     finished, shown = train_jobs(composed, take_points(overrides)[0], command, config_dir)
     return _conclude(composed, finished, open_console(stderr=True), shown)

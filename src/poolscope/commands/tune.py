@@ -6,14 +6,14 @@ import argparse
 import itertools
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from poolscope.commands.arguments import add_job_flags, add_overrides, read_seed
-from poolscope.commands.checks import check_jobs
+from poolscope.commands.checks import check_jobs, leave_out_impossible, print_left_out
 from poolscope.commands.train import train_jobs
 from poolscope.process.terminal import list_rows, open_console
 from poolscope.spec.compose import Composed, compose_jobs, read_written
@@ -21,6 +21,7 @@ from poolscope.spec.config import SETTINGS, digest
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import check_study, study_folder
 from poolscope.spec.rates import RATE, find_pattern, name_arm, nest, write_rates
+from poolscope.spec.sweep_options import take_options
 from poolscope.spec.varying import find_factors, find_varying, list_values
 from poolscope.store.finished import open_finished
 
@@ -50,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Tune, show and write; returns 0, or 1 where an arm has no rate."""
     tuning = prepare_tuning(options.overrides, options.rates, options.seeds, options.by, options.config_dir)
+    print_left_out(tuning.left_out)
     if options.dry_run:
         from poolscope.commands.dry_run import describe_jobs
 
@@ -71,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
 class Tuning:
     """What is tuned: the study's overrides, its arms as overrides by name, and the rates tried for each.
 
-    pattern: of the arms' names, as in the study's files.
+    pattern: of the arms' names, as in the study's files; left_out: jobs of the study that can't be, with the reason.
     """
 
     overrides: list[str]
@@ -83,13 +85,15 @@ class Tuning:
     results: str
     study: str
     tried: dict[str, list[float]] = field(default_factory=dict)
+    left_out: list[tuple[str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.tried = {name: list(self.start) for name in self.arms}
 
     def compose(self) -> Composed:
         """Compose the jobs: every arm at each of its rates."""
-        return compose_jobs(self.overrides, lambda _: list(self._list_jobs()), self.config_dir)
+        composed = compose_jobs(self.overrides, lambda _: list(self._list_jobs()), self.config_dir)
+        return replace(composed, left_out=self.left_out)
 
     def widen(self, best: pd.DataFrame) -> bool:
         """Widen the rates of arms whose best is at an edge; returns whether there is more to try."""
@@ -148,17 +152,16 @@ def prepare_tuning(
     if rates is None and not isinstance(written, float | int):
         raise PoolscopeError(f"{RATE} is {written}; give the rates to try first, as in --rates 0.01,0.02,0.04.")
     start = sorted(rates or [factor * written for factor in _FACTORS])
-    found: list[list[str]] = []
 
     def list_arms(jobs: list[list[str]]) -> list[list[str]]:
         chosen = [[word for word in job if word.partition("=")[0].lstrip("+") == RATE] for job in jobs]
         if len({tuple(words) for words in chosen}) > 1:
             raise PoolscopeError(f"{RATE} varies in this sweep; leave it out, and give its values by --rates.")
         others = [tuple(word for word in job if word not in own) for job, own in zip(jobs, chosen, strict=True)]
-        found.extend(map(list, dict.fromkeys(others)))
-        return [[*words, f"{RATE}={start[0]!r}"] for words in found]
+        return [[*words, f"{RATE}={start[0]!r}"] for words in dict.fromkeys(others)]
 
-    configs = compose_jobs(overrides, list_arms, config_dir).configs
+    composed = leave_out_impossible(compose_jobs(overrides, list_arms, config_dir))
+    configs, found = composed.configs, [job[:-1] for job in composed.jobs]
     own_seeds = {seed for config in configs for seed in config.seeds}
     if shared := sorted(own_seeds & set(seeds)):
         raise PoolscopeError(f"--seeds {shared[0]} is a seed of the study itself; tune with others.")
@@ -180,9 +183,11 @@ def prepare_tuning(
         else ["measure=validation"]
     )
     arms = dict(zip(names, [[*words, *measure] for words in found], strict=True))
-    words = [word for word in overrides if word.partition("=")[0] not in ("study", "seeds")]
+    words = [word for word in take_options(overrides)[0] if word.partition("=")[0] not in ("study", "seeds")]
     words = [*words, f"study={study}"]
-    return Tuning(words, config_dir, arms, pattern, start, list(seeds), configs[0].results, study)
+    return Tuning(
+        words, config_dir, arms, pattern, start, list(seeds), configs[0].results, study, left_out=composed.left_out
+    )
 
 
 def _trial_words(study: str, seeds: Sequence[int], rate: float) -> list[str]:

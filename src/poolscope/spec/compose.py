@@ -112,21 +112,19 @@ def compose_jobs(
 ) -> Composed:
     """Compose and check the jobs that a function makes of those that these overrides mean, as lists of overrides.
 
+    It is given the jobs that sweep.sample draws; sweep.impossible=skip leaves out what can't be of those that it makes.
     Raises PoolscopeError as `compose_runs` does.
     """
     plain, groups = take_points(overrides)
-    if take_options(overrides)[1] != SweepOptions():
-        raise PoolscopeError("sweep.impossible, sweep.sample and sweep.seed go with `poolscope train` only.")
+    options = take_options(overrides)[1]
     with open_hydra(plain, config_dir) as (hydra, given):
         first = compose_one(hydra, given, True)
         if first.hydra.runtime.choices["hydra/sweeper"] != "basic":
             raise PoolscopeError("hydra/sweeper must be basic here: all jobs are known beforehand.")
-        words = jobs(multiply(_list_jobs(first, given, MOST_JOBS, groups), groups))
+        words = jobs(options.draw(multiply(_list_jobs(first, given, MOST_JOBS, groups), groups)))
         if len(words) > MOST_JOBS:
             raise PoolscopeError(f"This makes {len(words):,} jobs, and there may be at most {MOST_JOBS:,}.")
-        configs = [to_config(job) for job in _compose_jobs(words, given)]
-        launcher = _name_launcher(first)
-        return Composed(configs, True, launcher, True, words, _count_workers(first, launcher))
+        return _check_jobs(first, given, words, options)
 
 
 def read_written(overrides: Sequence[str], key: str, config_dir: str | None = None) -> Any:
@@ -243,6 +241,11 @@ def _compose_runs(
     jobs = options.draw(multiply(_list_jobs(first, given, most_jobs, groups), groups))
     if not jobs:
         raise PoolscopeError(f"{' '.join(given)[:200]} makes no job, because a sweep in it has no values.")
+    return _check_jobs(first, given, jobs, options)
+
+
+def _check_jobs(first: DictConfig, given: list[str], jobs: list[list[str]], options: SweepOptions) -> Composed:
+    """The checked configuration of each job of a sweep; those that can't be are left out where that is asked for."""
     configs: list[RunConfig] = []
     refused: dict[int, PoolscopeError] = {}
     for place, job in enumerate(_compose_jobs(jobs, given)):
@@ -256,6 +259,7 @@ def _compose_runs(
         raise refused[0]
     kept = [job for place, job in enumerate(jobs) if place not in refused]
     left_out = [(describe_job(jobs[place], jobs), str(error)) for place, error in refused.items()]
+    launcher = _name_launcher(first)
     workers = _count_workers(first, launcher)
     return Composed(configs, True, launcher, True, kept, workers, left_out, options.skips)
 
