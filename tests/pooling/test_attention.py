@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from pool_geometries import compile_quickly
 
 from poolscope.pooling import attention_pool, latent_pool, netvlad_pool, sim_pool
 from poolscope.pooling.attention import HEAD_WIDTH, attend
@@ -74,7 +76,8 @@ def test_values_equal_the_formula_example_by_example(pool: Any) -> None:
     rng = np.random.default_rng(0)
     oracle, shapes = SHAPES[pool]
     x, parameters = rng.normal(size=(2, 2, 3, 3)), {name: rng.normal(size=size) for name, size in shapes.items()}
-    found = pool(jnp.asarray(x, "float32"), **{name: jnp.asarray(p, "float32") for name, p in parameters.items()})
+    given = {name: jnp.asarray(p, "float32") for name, p in parameters.items()}
+    found = compile_quickly(pool)(jnp.asarray(x, "float32"), **given)
     expected = [oracle(example.reshape(6, 3), **parameters) for example in x]
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
@@ -84,13 +87,13 @@ def test_heads_of_attention_look_at_different_cells() -> None:
     keys = np.zeros((1, 2, 2 * HEAD_WIDTH), np.float32)
     keys[0, 0, :HEAD_WIDTH], keys[0, 1, HEAD_WIDTH:] = 100, 100
     values = np.stack([np.full(2 * HEAD_WIDTH, 1.0), np.full(2 * HEAD_WIDTH, 2.0)])[None].astype(np.float32)
-    seen = attend(jnp.ones((1, 2 * HEAD_WIDTH)), jnp.asarray(keys), jnp.asarray(values), heads=2)[0]
-    np.testing.assert_allclose(seen, [1.0] * HEAD_WIDTH + [2.0] * HEAD_WIDTH, rtol=1e-6)
+    seen = compile_quickly(partial(attend, heads=2))(np.ones((1, 2 * HEAD_WIDTH), np.float32), keys, values)
+    np.testing.assert_allclose(seen[0], [1.0] * HEAD_WIDTH + [2.0] * HEAD_WIDTH, rtol=1e-6)
 
 
 @pytest.mark.parametrize("pool", SHAPES)
 def test_gradients_are_finite_also_where_all_cells_are_zero(pool: Any) -> None:
-    parameters = {name: 0.1 * jnp.ones(size) for name, size in SHAPES[pool][1].items()}
-    gradient = jax.grad(lambda x, parameters: pool(x, **parameters).sum(), argnums=(0, 1))
-    for leaf in jax.tree.leaves(gradient(jnp.zeros((1, 2, 3, 3)), parameters)):
-        assert bool(jnp.isfinite(leaf).all())
+    parameters = {name: np.full(size, 0.1, np.float32) for name, size in SHAPES[pool][1].items()}
+    gradient = compile_quickly(jax.grad(lambda x, parameters: pool(x, **parameters).sum(), argnums=(0, 1)))
+    for leaf in jax.tree.leaves(gradient(np.zeros((1, 2, 3, 3), np.float32), parameters)):
+        assert np.isfinite(leaf).all()

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import pytest
+from representatives import long_for_others
 
 from poolscope.pooling import POOLS, Pool, contract, layers
 from poolscope.pooling.contract import CHECKS, check_operator
@@ -15,9 +16,20 @@ from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.operators import OPERATORS
 
 
-@pytest.mark.parametrize("check", [check for check in CHECKS if check != "derivatives"])  # test_derivatives has them
+WIDE = ("transformations", "loops", "gradients of halves", "a-trous form", "anti-aliasing")  # most of the time
+
+
+@pytest.mark.parametrize(
+    "check", [check for check in CHECKS if check not in {"derivatives", *WIDE}]
+)  # test_derivatives
 @pytest.mark.parametrize("name", POOLS)
 def test_every_operator_keeps_the_promise(name: str, check: str) -> None:
+    CHECKS[check](name)
+
+
+@pytest.mark.parametrize("check", WIDE)
+@pytest.mark.parametrize("name", long_for_others())
+def test_every_operator_keeps_the_wide_promises(name: str, check: str) -> None:
     CHECKS[check](name)
 
 

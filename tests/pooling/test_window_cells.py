@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from hand_maps import assert_refused, maps, normal
-from pool_geometries import Geometry, random_geometries
+from pool_geometries import Geometry, compile_quickly, random_geometries
 
 from poolscope.pooling import avg_pool, max_pool
 from poolscope.pooling.window_cells import (
+    WindowCells,
     cell_counts,
     check_number,
     dense_window,
@@ -31,47 +35,61 @@ def fit(geometry: Geometry) -> tuple[Any, Window]:
     return x, fit_window(x, geometry.window, geometry.stride, geometry.padding, geometry.dilation)
 
 
-@pytest.mark.parametrize("geometry", random_geometries(12, seed=2), ids=str)
-def test_cells_and_counts_are_those_of_windows_laid_out_one_by_one(geometry: Geometry) -> None:
-    x, window = fit(geometry)
-    cells = read_cells(x, window)
-    counts = cell_counts(window, geometry.height, geometry.width)
-    assert counts.shape == geometry.output
-    for row, column, real in geometry.windows():
-        assert counts[row, column] == len(real)
-        assert np.broadcast_to(cells.counts, (*geometry.output, 1))[row, column, 0] == len(real)
-        for number, i, j in real:
-            assert cells.values[number][0, row, column, 0] == x[0, i, j, 0]
-        padding = set(range(window.cells)) - {number for number, _, _ in real}
-        assert all(cells.real is not None and not cells.real[number, row, column, 0] for number in padding)
-        assert all(cells.values[number][0, row, column, 0] == 0 for number in padding)
+def read_all(cases: list[tuple[Any, Window]]) -> list[WindowCells]:
+    """The cells of each map's windows, read by one program."""
+    found: list[WindowCells] = []
+
+    def program(maps: list[Any]) -> list[Any]:
+        found[:] = [read_cells(x, window) for x, (_, window) in zip(maps, cases, strict=True)]
+        return [cells.values for cells in found]
+
+    values = compile_quickly(program)([x for x, _ in cases])
+    return [replace(cells, values=tuple(map(np.asarray, of))) for cells, of in zip(found, values, strict=True)]
 
 
-@pytest.mark.parametrize("geometry", random_geometries(8, seed=4), ids=str)
-def test_every_strideth_cell_of_the_window_at_stride_1_is_the_strided_one_s(geometry: Geometry) -> None:
-    x, window = fit(geometry)
-    dense = dense_window(window, geometry.height, geometry.width)
-    assert dense.stride == (1, 1)
-    for strided, fine in zip(read_cells(x, window).values, read_cells(x, dense).values, strict=True):
-        np.testing.assert_array_equal(
-            fine[:, :: window.stride[0], :: window.stride[1]][:, : strided.shape[1], : strided.shape[2]], strided
-        )
+def test_cells_and_counts_are_those_of_windows_laid_out_one_by_one() -> None:
+    geometries = random_geometries(12, seed=2)
+    cases = [fit(geometry) for geometry in geometries]
+    for geometry, (x, window), cells in zip(geometries, cases, read_all(cases), strict=True):
+        x = np.asarray(x)
+        counts = cell_counts(window, geometry.height, geometry.width)
+        assert counts.shape == geometry.output, geometry
+        for row, column, real in geometry.windows():
+            assert counts[row, column] == len(real), geometry
+            assert np.broadcast_to(cells.counts, (*geometry.output, 1))[row, column, 0] == len(real), geometry
+            for number, i, j in real:
+                assert cells.values[number][0, row, column, 0] == x[0, i, j, 0], geometry
+            padding = set(range(window.cells)) - {number for number, _, _ in real}
+            assert all(cells.real is not None and not cells.real[number, row, column, 0] for number in padding)
+            assert all(cells.values[number][0, row, column, 0] == 0 for number in padding), geometry
+
+
+def test_every_strideth_cell_of_the_window_at_stride_1_is_the_strided_one_s() -> None:
+    geometries = random_geometries(8, seed=4)
+    cases = [fit(geometry) for geometry in geometries]
+    dense = [(x, dense_window(window, *x.shape[1:3])) for x, window in cases]
+    assert {window.stride for _, window in dense} == {(1, 1)}
+    read = read_all([*cases, *dense])
+    for geometry, coarse, fine in zip(geometries, read[:8], read[8:], strict=True):
+        for strided, whole in zip(coarse.values, fine.values, strict=True):
+            sampled = whole[:, :: geometry.stride[0], :: geometry.stride[1]][:, : strided.shape[1], : strided.shape[2]]
+            np.testing.assert_array_equal(sampled, strided, err_msg=str(geometry))
 
 
 def test_padding_is_in_no_sum_mean_maximum_or_weight() -> None:
     x = maps([[-1, -2], [-3, -4]])
-    cells = read_cells(x, make_window(2, 2, 1))  # each window holds one real cell and three of padding
-    for reduced in (cells.sum(cells.values), cells.mean(cells.values), cells.top(cells.values)):
-        np.testing.assert_array_equal(reduced, x)
-    weights = np.stack(cells.softmax(cells.values))
-    assert (weights == np.where(cells.real, 1, 0)[:, None]).all()
-    x = maps([[1, 2], [3, 6]])
-    cells = read_cells(x, make_window(2))
-    assert (cells.sum(cells.values).item(), cells.mean(cells.values).item(), cells.top(cells.values).item()) == (
-        12,
-        3,
-        6,
-    )
+    padded, whole = make_window(2, 2, 1), make_window(2)  # a padded window holds one real cell and three of padding
+
+    def reduce(x: Any, window: Window) -> Any:
+        cells = read_cells(x, window)
+        return cells.sum(cells.values), cells.mean(cells.values), cells.top(cells.values), cells.softmax(cells.values)
+
+    *reduced, weights = compile_quickly(partial(reduce, window=padded))(x)
+    for one in reduced:
+        np.testing.assert_array_equal(one, x)
+    assert (np.stack(weights) == np.where(read_cells(x, padded).real, 1, 0)[:, None]).all()
+    *reduced, _ = compile_quickly(partial(reduce, window=whole))(maps([[1, 2], [3, 6]]))
+    assert [one.item() for one in reduced] == [12, 3, 6]
 
 
 def test_a_window_that_is_the_whole_map_is_summed_without_taking_cells_apart() -> None:
@@ -82,22 +100,33 @@ def test_a_window_that_is_the_whole_map_is_summed_without_taking_cells_apart() -
         seen.append(len(cells.values))
         return cells.sum(cells.softmax(cells.values)) / cells.mean(cells.values)
 
-    whole, apart = (reduce_cells(x, make_window((3, 4)), reduce, symmetric=symmetric) for symmetric in (True, False))
+    whole, apart = compile_quickly(
+        lambda x: [reduce_cells(x, make_window((3, 4)), reduce, symmetric=symmetric) for symmetric in (True, False)]
+    )(x)
     assert seen == [1, 12]
     np.testing.assert_allclose(whole, apart, rtol=1e-5)
 
 
-@pytest.mark.parametrize("positions", [[3], [0, 1, 2], [0, 2, 4, 5, 6], [5, 1], [4, 4, 0], [0, 3, 6, 8, 9]])
-def test_positions_are_taken_as_indexing_takes_them(positions: list[int]) -> None:
+def test_positions_are_taken_as_indexing_takes_them() -> None:
     x = normal(2, 10, 3)
-    np.testing.assert_array_equal(take_positions(x, 1, np.array(positions)), x[:, np.array(positions)])
+    cases = [np.array(case) for case in ([3], [0, 1, 2], [0, 2, 4, 5, 6], [5, 1], [4, 4, 0], [0, 3, 6, 8, 9])]
+    taken = compile_quickly(lambda x: [take_positions(x, 1, case) for case in cases])(x)
+    for case, found in zip(cases, taken, strict=True):
+        np.testing.assert_array_equal(found, np.asarray(x)[:, case], err_msg=str(case))
 
 
 def test_narrow_numbers_are_summed_in_float32() -> None:
-    half = jnp.ones((1, 2, 2, 1), jnp.bfloat16)
-    assert widen(half).dtype == jnp.float32
-    assert read_cells(half, make_window(2)).values[0].dtype == jnp.float32
-    assert reduce_cells(half, make_window(2), lambda cells: cells.mean(cells.values)).dtype == jnp.bfloat16
+    half = jax.ShapeDtypeStruct((1, 2, 2, 1), jnp.bfloat16)
+
+    def take(x: Any) -> Any:
+        window = make_window(2)
+        return (
+            widen(x),
+            read_cells(x, window).values[0],
+            reduce_cells(x, window, lambda cells: cells.mean(cells.values)),
+        )
+
+    assert [found.dtype for found in jax.eval_shape(take, half)] == [jnp.float32, jnp.float32, jnp.bfloat16]
 
 
 def test_a_plain_number_is_checked_and_an_array_passes() -> None:

@@ -9,6 +9,7 @@ import pytest
 from hydra._internal.config_repository import ConfigRepository
 from hydra.plugins.config_source import ConfigResult
 
+from poolscope.spec import config_files
 from poolscope.spec.compose import compose_runs
 from poolscope.spec.config_files import ReadOnce
 
@@ -26,6 +27,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         return load(self, config_path)
 
     monkeypatch.setattr(ConfigRepository, "load_config", count)
+    monkeypatch.setattr(config_files, "_KEPT", {})
     return counts
 
 
@@ -33,6 +35,8 @@ def test_each_file_is_read_once_for_all_jobs(read: Counter[str]) -> None:
     assert len(compose_runs(SWEEP, multirun=True).configs) == 6
     assert read["pool/lp"] == read["optim/adam"] == read["train"] == 1
     assert max(read.values()) == 1
+    compose_runs(SWEEP, multirun=True)  # only what stands in no file is made anew
+    assert read["pool/lp"] == read["optim/adam"] == read["train"] == 1
 
 
 def test_jobs_are_the_same_where_files_are_read_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,9 +45,13 @@ def test_jobs_are_the_same_where_files_are_read_for_each(monkeypatch: pytest.Mon
     assert compose_runs(SWEEP, multirun=True).configs == kept
 
 
-def test_a_folder_of_ones_own_comes_before_what_was_read(tmp_path: Path) -> None:
+def test_a_file_that_has_changed_is_read_again(tmp_path: Path) -> None:
     (tmp_path / "pool").mkdir()
+    file = tmp_path / "pool" / "mine.yaml"
     for window in (3, 4):
-        (tmp_path / "pool" / "mine.yaml").write_text(f"name: max\nwindow: {window}\n", encoding="utf-8")
-        (config,) = compose_runs(["pool=mine"], config_dir=str(tmp_path)).configs
-        assert config.pool.window == window
+        new = file.with_suffix(".new")
+        new.write_text(f"name: max\nwindow: {window}\n", encoding="utf-8")
+        new.replace(file)
+        for _ in range(2):
+            (config,) = compose_runs(["pool=mine"], config_dir=str(tmp_path)).configs
+            assert config.pool.window == window

@@ -11,34 +11,40 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import numpy as np
 from pool_geometries import compile_quickly
 
 from poolscope import pooling
 
-_HEADS = (getattr(pooling, name) for name in pooling.__all__ if name.startswith("global_"))
-_OPERATORS = {id(function) for function in (*pooling.POOLS.values(), *_HEADS)}
+_NAMES = (name for name in pooling.__all__ if name.endswith(("_pool", "_unpool", "_with_indices")))
+_OPERATORS = {id(getattr(pooling, name)) for name in _NAMES if name not in ("find_pool", "make_pool")}
 
 
-def compile_calls(names: dict[str, Any]) -> dict[str, Any]:
+def compile_calls(names: dict[str, Any], back: Callable[[Any], Any] | None = None) -> dict[str, Any]:
     """The operators among these names, each compiled anew at every call."""
-    return {name: compile_call(value) for name, value in names.items() if id(value) in _OPERATORS}
+    return {name: compile_call(value, back) for name, value in names.items() if id(value) in _OPERATORS}
 
 
 @functools.cache
-def compile_call(pool: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
-    """The operator as a program of the arrays that it is given."""
+def compile_call(pool: Callable[..., Any], back: Callable[[Any], Any] | None = None) -> Callable[..., Any]:
+    """The operator as a program of the arrays that it is given.
+
+    back: what an array that it gives becomes, such as `np.asarray`, so that what a test does with it compiles nothing.
+    """
 
     @functools.wraps(pool)
-    def call(*arguments: Any, **options: Any) -> jax.Array:
+    def call(*arguments: Any, **options: Any) -> Any:
         given = {**dict(enumerate(arguments)), **options}
-        names = [name for name, value in given.items() if isinstance(value, jax.Array)]
+        names = [name for name, value in given.items() if isinstance(value, jax.Array | np.ndarray)]
 
-        def program(*arrays: jax.Array) -> jax.Array:
+        def program(*arrays: jax.Array) -> Any:
             whole = given | dict(zip(names, arrays, strict=True))
             return pool(*(whole[place] for place in range(len(arguments))), **{name: whole[name] for name in options})
 
         arrays = [given[name] for name in names]
-        within = any(isinstance(array, jax.core.Tracer) for array in arrays)  # a program in another has no options
-        return (jax.jit if within else compile_quickly)(program)(*arrays)
+        if any(isinstance(array, jax.core.Tracer) for array in arrays):
+            return jax.jit(program)(*arrays)  # a program in another has no options
+        found = compile_quickly(program)(*arrays)
+        return found if back is None else jax.tree.map(back, found)
 
     return call

@@ -184,7 +184,8 @@ def train_jobs(
         write_environment(results, study)
         if only_lacking or composed.launcher == "slurm":
             composed = _leave_out_done(composed, finished)
-            planned = [run for run in planned if run.key in label_runs(composed.configs)]
+            left = {identify(config, seed) for config in composed.configs for seed in config.seeds}
+            planned = [run for run in planned if run.key in left]
         watched = {
             record_path(results, study, *run.key): run.label for run in planned if not finished.only_committed(run.key)
         }

@@ -282,7 +282,8 @@ def digest(config: RunConfig) -> str:
 
     Keys that are null are left out, so that a new optional key leaves older records valid.
     """
-    text = json.dumps(_without_null(_keep(to_dict(config), RESULT_KEYS)), sort_keys=True, separators=(",", ":"))
+    sections = {name: vars(section) for name, section in vars(config).items() if dataclasses.is_dataclass(section)}
+    text = json.dumps(_without_null(_keep(sections, RESULT_KEYS)), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
