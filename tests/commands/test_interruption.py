@@ -16,8 +16,8 @@ from processes import run_command
 from poolscope.store.record import read_record
 
 SWEEP = [
-    *("-m", "pool=max,avg", "seeds=[0,1]", "train.epochs=2", "data.train_size=128", "model.width=4", "study=mine"),
-    *("data.train_eval_size=50",),
+    *("-m", "pool=max,avg", "seeds=[0,1]", "train.epochs=2", "data.train_size=128", "model.width=16", "study=mine"),
+    *("data.train_eval_size=50", "model.blocks=2", "model.pool_stages=1"),
 ]
 
 
@@ -66,14 +66,14 @@ def finish_again(results: Path, earlier: dict[Path, bytes], *words: str) -> None
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
 def test_a_sweep_that_is_asked_to_stop_says_so_and_can_be_finished(number: signal.Signals, results: Path) -> None:
-    process = start(results, "train.epochs=20")
+    process = start(results, "train.epochs=8")
     wait_for_a_record(results, process)
     process.send_signal(number)
     status, said = finish(process)
     assert status == 130 and said[-1] == (
         "poolscope: interrupted; finished runs are recorded, and the same command goes on."
     )
-    finish_again(results, records(results), "train.epochs=20")
+    finish_again(results, records(results), "train.epochs=8")
 
 
 def children(process: int) -> list[tuple[int, str]]:
@@ -103,7 +103,7 @@ def test_a_worker_that_is_killed_is_said_in_one_sentence_and_nothing_is_lost(res
 
 def test_a_file_that_can_t_grow_stops_the_sweep_in_one_sentence(results: Path) -> None:
     """As a full disk: writing fails half-way through a record."""
-    environment = {**os.environ, "JAX_ENABLE_COMPILATION_CACHE": "false"}
+    environment = {**os.environ, "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "1000"}  # programs are read, not kept
     status, said = finish(start(results, "train.epochs=20", program=("-c", LIMITED), env=environment))
     assert status == 1 and said[-1].startswith("poolscope: File too large: ") and "seed-0.json" in said[-1]
     assert not [path for path in results.rglob("*seed-*") if path.suffix != ".running"]

@@ -34,7 +34,7 @@ CONFIG = RunConfig(
         train_eval_size=200,
         label_noise=0.2,
     ),
-    model=ModelConfig(blocks=2, pool_stages=1, pool_after="early", width=4),
+    model=ModelConfig(blocks=2, pool_stages=1, pool_after="early", width=16),
     pool=PoolConfig(name="max"),
     train=TrainConfig(epochs=3),
     measure=MeasureConfig(name="full"),

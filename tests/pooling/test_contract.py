@@ -15,8 +15,8 @@ from poolscope.pooling.contract import CHECKS, check_operator
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.operators import OPERATORS
 
-
 WIDE = ("transformations", "loops", "gradients of halves", "a-trous form", "anti-aliasing")  # most of the time
+CHEAP = [check for check in CHECKS if check not in {"derivatives", *WIDE}]  # test_derivatives has those
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,10 @@ def maps(rows: Any) -> jax.Array:
     return jnp.asarray(np.asarray(rows, np.float32)[..., None])
 
 
+def places(*shape: int) -> jax.Array:
+    return jnp.asarray(np.zeros(shape, np.int32))
+
+
 @pytest.mark.parametrize(
     ("rows", "options", "indices"),
     [
@@ -118,11 +122,11 @@ def test_the_divisor_of_averages_counts_padding_that_was_asked_for_only() -> Non
     [
         (lambda: max_unpool(maps([[1]]), maps([[0]]), (2, 2)), "not float32 (1, 1, 1)"),
         (
-            lambda: max_unpool(maps([[1]]), jnp.asarray(np.zeros((1, 2, 1), np.int32)), (2, 2)),
+            lambda: max_unpool(maps([[1]]), places(1, 2, 1), (2, 2)),
             "of the shape (1, 1, 1) that y has",
         ),
         (
-            lambda: max_unpool(maps([[1]]), jnp.asarray(np.zeros((1, 1, 1), np.int32)), (0, 2)),
+            lambda: max_unpool(maps([[1]]), places(1, 1, 1), (0, 2)),
             "output_size must be at least 1, not (0, 2)",
         ),
         (lambda: max_pool_with_indices(maps([[1]]), 2), "window 2 is larger than its 1x1 input"),

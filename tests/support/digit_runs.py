@@ -12,10 +12,10 @@ from poolscope.spec.plan import plan_network
 from poolscope.store.record import RunRecord
 from poolscope.training.trainer import Trainer
 
-QUICK = ["model.width=8", "train.steps=30", "data.train_eval_size=100"]
+QUICK = ["model.width=16", "train.steps=30", "data.train_eval_size=100"]
 
 
-SMALL = ["model.blocks=2", "model.pool_stages=1", "model.width=4"]
+SMALL = ["model.blocks=2", "model.pool_stages=1"]
 DRAWS = ["pool=stochastic", "model.norm=batch", "model.dropout=0.2", "train.shift=1"]
 OWN_IMAGES = ["data.train_size=300", "data.label_noise=0.1", "train.batch_size=60"]  # another subset for every seed
 

@@ -26,7 +26,7 @@ from poolscope.training.trainer import Trainer
 
 LONG = [
     *("data=digits", "pool=stochastic", "model.norm=batch", "model.dropout=0.2", "optim=adam", "train.shift=1"),
-    *("data.train_size=256", "model.width=8", "data.train_eval_size=50", "train.epochs=20", "seeds=[3]"),
+    *("data.train_size=256", "model.width=16", "data.train_eval_size=50", "train.epochs=6", "seeds=[3]"),
 ]
 TIMES = ("seconds_train", "images_per_second")
 
@@ -52,10 +52,29 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return content
 
 
+class Died(BaseException):
+    """Nothing in a run expects this."""
+
+
 @pytest.fixture(scope="module")
-def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The results of a process that was killed after it had kept a checkpoint."""
-    results = tmp_path_factory.mktemp("killed")
+def dead(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results of a run that died, in this process, after it had kept a checkpoint."""
+    results = tmp_path_factory.mktemp("dead")
+    save = Checkpoint.save
+
+    def die(self: Checkpoint, *content: Any) -> None:
+        save(self, *content)
+        raise Died
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Died), jax.numpy_dtype_promotion("standard"):
+        patch.setattr(Checkpoint, "save", die)
+        run_command("train", *LONG, f"results={results}", "train.checkpoint_every=1")
+    assert list(results.rglob(".seed-3.checkpoint")) and not list(results.rglob("seed-3.json"))
+    return results
+
+
+def kill(results: Path) -> None:
+    """Leave the results of a process that was killed after it had kept a checkpoint."""
     command = [sys.executable, "-m", "poolscope", "train", *LONG, f"results={results}", "train.checkpoint_every=1"]
     environment = {name: value for name, value in os.environ.items() if name != "JAX_NUMPY_DTYPE_PROMOTION"}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
@@ -65,20 +84,23 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         process.send_signal(signal.SIGKILL)
         process.communicate()
     assert not list(results.rglob("seed-3.json"))
-    return results
 
 
-def test_a_killed_run_goes_on_to_the_same_bits(whole: dict[str, Any], killed: Path, results: Path) -> None:
-    shutil.copytree(killed, results)
+@pytest.mark.parametrize("killed", [False, pytest.param(True, marks=pytest.mark.long)])
+def test_a_dead_run_goes_on_to_the_same_bits(whole: dict[str, Any], dead: Path, killed: bool, results: Path) -> None:
+    if killed:
+        kill(results)
+    else:
+        shutil.copytree(dead, results)
     content, said = finish(results, "train.checkpoint_every=2")
     assert "Training goes on from epoch" in said
     assert json.dumps(content) == json.dumps(whole)
 
 
 def test_a_damaged_checkpoint_is_named_and_training_starts_over(
-    whole: dict[str, Any], killed: Path, results: Path
+    whole: dict[str, Any], dead: Path, results: Path
 ) -> None:
-    shutil.copytree(killed, results)
+    shutil.copytree(dead, results)
     (kept,) = results.rglob(".seed-3.checkpoint")
     data = bytearray(kept.read_bytes())
     data[len(data) // 2] ^= 1

@@ -79,14 +79,15 @@ def explode(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_seed_that_diverges_leaves_the_others_alone(monkeypatch: pytest.MonkeyPatch, results: Path) -> None:
     explode(monkeypatch)
-    singly, together = fit_both_ways("pool=max", "train.batch_size=400", "train.steps=9")
+    steps = ("pool=max", "train.batch_size=400", "train.steps=9")
+    singly, together = fit_both_ways(*steps)
     assert [fit.status for fit in together] == ["diverged", "done", "done", "done"]
     assert together[0].reason == singly[0].reason
     assert [len(fit.curves["step"]) for fit in together] == [1, 3, 3, 3]
     for one, other in zip(singly[1:], together[1:], strict=True):
         assert_near(one, other)
-    records = run_config(configure(results, *SMALL, f"seeds={SEEDS}", "train.seeds_at_once=4"), Silent())
-    assert [record.status for record in records] == ["diverged", "done", "done", "done"]
+    config = configure(results, *SMALL, *steps, f"seeds={SEEDS}", "train.seeds_at_once=4")
+    assert [record.status for record in run_config(config, Silent())] == ["diverged", "done", "done", "done"]
 
 
 def comparable(record: RunRecord) -> dict[str, float]:
@@ -215,10 +216,9 @@ print(json.dumps(told))
 """
 
 
-@pytest.mark.parametrize("tried", [{"4": [4, 2]}, pytest.param({"8": [8, 1], "4": [4, 2]}, marks=pytest.mark.long)])
-def test_eight_devices_take_seeds_first_then_what_is_left_shares_each_batch(
-    tried: dict[str, list[int]], tmp_path: Path
-) -> None:
+@pytest.mark.long
+def test_eight_devices_take_seeds_first_then_what_is_left_shares_each_batch(tmp_path: Path) -> None:
+    tried = {"8": [8, 1], "4": [4, 2]}
     environment = with_cpu_devices(8)
     command = [sys.executable, "-c", DEVICES, str(Path(__file__).parents[1] / "support"), *tried]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=tmp_path)

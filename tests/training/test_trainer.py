@@ -287,8 +287,10 @@ from poolscope.training.devices import make_mesh
 from poolscope.spec.config import TrainConfig
 
 assert jax.device_count() == 4
-meshes = [make_mesh(TrainConfig(batch_size=batch), 500).size for batch in (64, 6, 7, 9)]
-told = {"meshes": meshes}
+told = {
+    "meshes": [make_mesh(TrainConfig(batch_size=batch), 500).size for batch in (64, 6, 7, 9)],
+    "of seeds": [[*make_mesh(TrainConfig(), 500, seeds).shape.values()] for seeds in (8, 4, 3, 2, 1)],
+}
 for devices in (1, 4):
     sizes = [f"train.devices={devices}", "train.eval_batch_size=30"]
     trainer, dataset = prepare(*sizes, "model.norm=batch", "train.flip=true")
@@ -319,6 +321,7 @@ def test_four_devices_share_each_batch_and_train_as_one_does(tmp_path: Path) -> 
     told = json.loads(done.stdout.splitlines()[-1])
     one, four = told["1"], told["4"]
     assert told["meshes"] == [4, 3, 1, 3]
+    assert told["of seeds"] == [[4, 1], [4, 1], [3, 1], [2, 2], [1, 4]]  # seeds first, then what is left shares batches
     assert (one["shards"], one["eval_batch"], four["shards"], four["eval_batch"]) == (1, 30, 4, 32)
     assert (one["whole"], one["reduces"]) == (True, False)
     assert (four["quarter"], four["whole"], four["reduces"]) == (True, False, True)

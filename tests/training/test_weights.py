@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -28,7 +29,9 @@ def keep(path: Path, *overrides: str) -> tuple[Trainer, Facts, np.ndarray]:
     """Initial weights in a file, with running statistics of their own; the trainer, and some images."""
     trainer, dataset = make_trainer(*overrides)
     weights = trainer.initialise(0).weights
-    rest = jax.tree.map(lambda leaf: leaf + 0.5 if leaf.dtype == np.float32 else leaf, weights.rest)
+    rest = jax.tree.map(
+        lambda leaf: np.asarray(leaf) + np.float32(0.5) if leaf.dtype == np.float32 else leaf, weights.rest
+    )
     facts = Facts(trainer.config, 3, dataset.shape, dataset.classes, (0.25,), (0.5,), ("a", "b"))
     save_weights(weights._replace(rest=rest), facts, path)
     return trainer, facts, np.asarray(dataset.test.images[:5])
@@ -41,11 +44,14 @@ def test_a_loaded_network_gives_the_logits_of_the_kept_one(overrides: list[str],
     network = load_network(path)
     assert network.facts == facts and network.facts.labels == ("a", "b")
     weights = trainer.initialise(0).weights
-    rest = jax.tree.map(lambda leaf: leaf + 0.5 if leaf.dtype == np.float32 else leaf, weights.rest)
+    rest = jax.tree.map(
+        lambda leaf: np.asarray(leaf) + np.float32(0.5) if leaf.dtype == np.float32 else leaf, weights.rest
+    )
     inputs = normalise(images, np.float32([0.25]), np.float32([0.5]))
-    expected, activations, _ = trainer.apply(weights._replace(rest=rest), inputs, train=False)
-    np.testing.assert_allclose(network(images), expected, rtol=1e-5, atol=1e-5)
-    assert set(network.apply(images)[1]) == set(activations)
+    expected, activations, _ = jax.jit(partial(trainer.apply, train=False))(weights._replace(rest=rest), inputs)
+    logits, found = network.apply(images)
+    np.testing.assert_allclose(logits, expected, rtol=1e-5, atol=1e-5)
+    assert set(found) == set(activations)
 
 
 def test_the_metadata_name_the_run(tmp_path: Path) -> None:
@@ -80,7 +86,7 @@ def test_the_three_lines_of_the_docs_load_them_into_plain_flax(tmp_path: Path, m
     model = Plain(nnx.Rngs(0))
     exec(lines, {"model": model})
     inputs = (np.float32(images) / 255 - np.float32(0.25)) / np.float32(0.5)
-    np.testing.assert_allclose(model(inputs), expected, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(nnx.jit(model)(inputs), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_weights_that_don_t_fit_are_refused(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -72,7 +73,14 @@ class TrainedNetwork(nnx.Module):
     def apply(self, images: jax.Array | np.ndarray) -> tuple[jax.Array, Activations]:
         """Compute logits, and the maps before and after each pool."""
         mean, std = (np.asarray(values, np.float32) for values in (self.facts.mean, self.facts.std))
-        return self.network(normalise(images, mean, std), train=False)
+        return _forward(*nnx.split(self.network), images, mean, std)
+
+
+@partial(jax.jit, static_argnums=0)
+def _forward(
+    graph: nnx.GraphDef[ConvNet], state: nnx.State, images: jax.Array, mean: jax.Array, std: jax.Array
+) -> tuple[jax.Array, Activations]:
+    return nnx.merge(graph, state)(normalise(images, mean, std), train=False)
 
 
 def find_weights(record: Path, kind: str) -> Path:
