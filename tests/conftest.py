@@ -14,11 +14,11 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["JAX_NUMPY_DTYPE_PROMOTION"] = "strict"
 os.environ["MPLBACKEND"] = "agg"
 
-# Programs of a few steps on small images take longer to compile than to run. So the compiler makes the least effort, here
-# and in the processes that tests start: a training step then takes a fifth of the time to compile. `XLA_FLAGS= make test`
-# compiles as users do. Convolutions of fewer than 12 filters run slowly so, and tests that train for more than a few
-# steps have more. What one test has compiled is read by all others: the folder of compiled programs is new for every
-# session and shared by its processes.
+# Programs of a few steps on small images take longer to compile than to run. So the compiler makes the least effort,
+# here and in the processes that tests start: a training step then takes a quarter of the time to compile.
+# `XLA_FLAGS= make test` compiles as users do. Convolutions of fewer than 12 filters run slowly so: networks that train
+# for more than a few steps have more. What one test has compiled is read by all others: the folder of compiled programs
+# is new for every session and shared by its processes.
 os.environ.setdefault(
     "XLA_FLAGS",
     "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true --xla_cpu_use_fusion_emitters=false "

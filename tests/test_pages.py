@@ -21,14 +21,13 @@ from typing import Any
 
 import pytest
 from image_folders import write_folder
-from pretend import train_nothing
+from pretend import launch_nothing
 
 from poolscope.cli import MODULES, main
 from poolscope.commands import train
 from poolscope.commands.arguments import Parser
 from poolscope.data import datasets
-from poolscope.spec.compose import compose_runs
-from poolscope.spec.config import to_config
+from poolscope.spec.compose import Composed, compose_runs
 from poolscope.spec.paths import is_study, shipped
 from poolscope.spec.plan import plan_network
 
@@ -39,11 +38,12 @@ PAGES = sorted(
     for path in CHECKOUT.glob(pattern)
     if not {"_build", "generated"} & set(path.parts)
 )
+LARGE = ("docs/guides/evening.md", "docs/sweeps.md")  # sweeps of a hundred runs, for `make test-long`
 PROGRAMS = ("poolscope", "make", "python", "scripts/")
 OTHERS = ("cd", "git", "export", "source", ".", "eval", "mkdir")  # programs that are not ours
 PLACEHOLDER = re.compile(r"\.\.\.|…|<\w+>|(?<![\w=])[A-Z]{3,}(?![\w=])")  # <study>, NAME: not meant to be typed
 MOST_RUNS = 60
-TRAIN = train.run_job
+LAUNCH = train._launch
 LONG = ("bench", "data", "explore", "export", "gallery", "measure", "report", "reproduce")  # checked without being run
 
 
@@ -75,13 +75,15 @@ def read_commands(text: str) -> Iterator[Command]:
                     yield Command(span, number, inline=True)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=str)
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, marks=[pytest.mark.long] if str(page) in LARGE else []) for page in PAGES], ids=str
+)
 def test_commands_of_a_page_work(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write_folder(tmp_path / "flowers", {"rose": 4, "tulip": 4})  # the reader's own images, as pages call them
-    monkeypatch.setattr(train, "run_job", train_little)
+    monkeypatch.setattr(train, "_launch", launch_little)
     monkeypatch.setattr(datasets, "check_dataset", lambda data: 10**9)
     monkeypatch.setattr(datasets, "check_readable", lambda data: [])
     monkeypatch.setattr(datasets, "count_images", lambda data: {"data.val": 10**9, "data.test": 10**9})
@@ -95,9 +97,10 @@ def test_commands_of_a_page_work(
     assert not problems, "\n".join(["commands that don't work as written:", *problems])
 
 
-def train_little(composed: Any, progress: Any = None) -> tuple[float, float]:
+def launch_little(hydra: Any, composed: Composed, *others: Any) -> None:
     """Train what keeps its weights; of the rest, make up the records."""
-    return (TRAIN if to_config(composed).train.keep else train_nothing)(composed, progress)
+    kept = any(config.train.keep for config in composed.configs)
+    (LAUNCH if kept else launch_nothing)(hydra, composed, *others)
 
 
 def try_command(command: Command) -> None:

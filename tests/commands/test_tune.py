@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -16,7 +15,7 @@ from poolscope.commands import train
 from poolscope.commands.checks import leave_out_impossible
 from poolscope.commands.tune import prepare_tuning
 from poolscope.spec.compose import compose_runs
-from poolscope.spec.config import RunConfig, digest, to_config
+from poolscope.spec.config import RunConfig, digest
 from poolscope.spec.paths import record_path
 from poolscope.store.record import read_record, write_record
 
@@ -29,8 +28,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float]]:
     """Made-up records in place of training: max is best at 0.1, avg the higher the rate, lp diverges."""
     asked: list[tuple[str, float]] = []
 
-    def record(composed: Any, progress: object = None) -> None:
-        config: RunConfig = to_config(composed)
+    def record(config: RunConfig) -> None:
         asked.append((config.pool.name, config.optim.learning_rate))
         for seed in config.seeds:
             rate, pool = config.optim.learning_rate, config.pool.name
@@ -39,7 +37,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float]]:
                 made.scalars["val_accuracy"] = 0.9 - abs(rate - 0.1) if pool == "max" else min(rate, 1.0)
             write_record(made, record_path(config.results, made.study, made.digest, seed))
 
-    monkeypatch.setattr(train, "run_job", record)
+    monkeypatch.setattr(train, "_launch", lambda hydra, composed, task, given: [*map(record, composed.configs)])
     return asked
 
 

@@ -89,6 +89,8 @@ def test_what_is_refused_is_named_with_what_would_fit(words: str, sentence: str)
         ["optim=sgd,adam", "optim.learning_rate=0.1,0.2", "seeds=[1,2]"],
         ["pool=gem", "pool.learn=true,false", "++train.flip=true,false", "data.pad_to=null,9"],
         ["arm=max_one,avg_two", "model.width=2,3"],
+        ["pool=avg", "model.width=4", "model.blocks=1,2", "optim.learning_rate=0.1,0.2"],
+        ["scale=full", "data=mnist", "++train.flip=true", "seeds=[1]", "model.width=4,5,6,7"],
     ],
 )
 def test_jobs_that_share_a_composition_are_what_hydra_composes(grid: list[str]) -> None:

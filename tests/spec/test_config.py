@@ -111,7 +111,10 @@ def test_a_configuration_survives_json_and_yaml() -> None:
     assert to_config(OmegaConf.create(OmegaConf.to_yaml(OmegaConf.structured(config)))) == config
 
 
-@pytest.mark.parametrize("group", ["data", "model", "pool", "optim", "measure"])
+OPERATORS_FILES = pytest.param("pool", marks=pytest.mark.long)  # the study of every operator composes them too
+
+
+@pytest.mark.parametrize("group", ["data", "model", OPERATORS_FILES, "optim", "measure"])
 def test_every_file_of_a_group_composes(group: str, tmp_path: Path) -> None:
     Image.new("L", (4, 4)).save(tmp_path / "image.png")
     (tmp_path / "images.npz").write_bytes(b"")

@@ -66,9 +66,10 @@ def dead(tmp_path_factory: pytest.TempPathFactory) -> Path:
         save(self, *content)
         raise Died
 
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(Died), jax.numpy_dtype_promotion("standard"):
+    with pytest.MonkeyPatch.context() as patch, jax.numpy_dtype_promotion("standard"):
         patch.setattr(Checkpoint, "save", die)
-        run_command("train", *LONG, f"results={results}", "train.checkpoint_every=1")
+        with pytest.raises(Died):
+            run_command("train", *LONG, f"results={results}", "train.checkpoint_every=1")
     assert list(results.rglob(".seed-3.checkpoint")) and not list(results.rglob("seed-3.json"))
     return results
 

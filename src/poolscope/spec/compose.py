@@ -248,7 +248,7 @@ def _check_jobs(first: DictConfig, given: list[str], jobs: list[list[str]], opti
     """The checked configuration of each job of a sweep; those that can't be are left out where that is asked for."""
     configs: list[RunConfig] = []
     refused: dict[int, PoolscopeError] = {}
-    for place, job in enumerate(_compose_jobs(jobs, given)):
+    for place, job in enumerate(_compose_jobs(jobs, given, first)):
         try:
             configs.append(to_config(job))
         except PoolscopeError as error:
@@ -344,16 +344,19 @@ def _list_jobs(first: DictConfig, overrides: list[str], most: int, groups: Seque
     return BasicSweeper.split_arguments(of_jobs, max_batch_size=None)[0]
 
 
-def _compose_jobs(jobs: list[list[str]], given: list[str]) -> Iterator[DictConfig]:
+def _compose_jobs(jobs: list[list[str]], given: list[str], first: DictConfig) -> Iterator[DictConfig]:
     """What Hydra composes for each job; jobs that differ in plain values only are composed once and changed.
 
     given: overrides of the whole sweep, of which all jobs have the folders where configuration files are looked for.
+    first: what they have in common, which is the composition of jobs that choose no more files.
     """
     folders = [word for word in given if _key(word) == "hydra.searchpath"]
+    shared = [word for word in _parse(given) if not word.is_sweep_override() and not word.is_hydra_override()]
+    chosen = tuple(str(word.input_line) for word in shared if not _is_value(word))
+    composed = {chosen: _without_hydra(first)}
     parsed = {word: _parse([word])[0] for job in jobs for word in job}
-    composed: dict[tuple[str, ...], DictConfig] = {}
     for job in jobs:
-        values = [word for word in job if parsed[word].type is OverrideType.CHANGE and _key(word) in SETTINGS]
+        values = [word for word in job if _is_value(parsed[word])]
         rest = tuple(word for word in job if word not in values)
         try:
             if rest not in composed:
@@ -369,6 +372,11 @@ def _compose_jobs(jobs: list[list[str]], given: list[str]) -> Iterator[DictConfi
 def _parse(words: list[str]) -> list[Override]:
     loader = GlobalHydra.instance().config_loader()
     return OverridesParser.create(config_loader=loader).parse_overrides(words)
+
+
+def _is_value(override: Override) -> bool:
+    """Whether an override changes a plain value and chooses no file."""
+    return override.type is OverrideType.CHANGE and override.key_or_group in SETTINGS
 
 
 def _key(word: str) -> str:
