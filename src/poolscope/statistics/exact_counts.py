@@ -7,6 +7,7 @@ the networks that are built, and are compared here with counts made another way.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from itertools import product
 
 import pandas as pd
@@ -31,6 +32,11 @@ POOLED = [(window, stride) for window in (2, 3, 4) for stride in (2, 4)]
 
 def judge_exactly() -> pd.DataFrame:
     """Judge each counted contrast, in the columns of `judge_contrasts`: n cases checked, `equal` of them equal."""
+    return _judge_all().copy()
+
+
+@cache
+def _judge_all() -> pd.DataFrame:
     rows = []
     for number, (hypothesis, measure, check) in _CHECKS.items():
         cases = list(check())
