@@ -37,7 +37,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float]]:
                 made.scalars["val_accuracy"] = 0.9 - abs(rate - 0.1) if pool == "max" else min(rate, 1.0)
             write_record(made, record_path(config.results, made.study, made.digest, seed))
 
-    monkeypatch.setattr(train, "_launch", lambda hydra, composed, task, given: [*map(record, composed.configs)])
+    monkeypatch.setattr(train, "_launch", lambda hydra, composed, *others: [*map(record, composed.configs)])
     return asked
 
 

@@ -47,11 +47,19 @@ def test_the_flatten_heads_saving_by_hand() -> None:
     assert bare.parameters - pooled.parameters == (32 * 32 - 16 * 16) * 32 * 10 == 245_760
 
 
+@pytest.fixture
+def anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counts are made anew, not read from an earlier call in this process."""
+    judge = poolscope.statistics.exact_counts._judge_all
+    monkeypatch.setattr(poolscope.statistics.exact_counts, "_judge_all", judge.__wrapped__)
+
+
 def spoil(plan: Plan, kind: str, **changes: int) -> Plan:
     """The plan with other counts for one kind of layer."""
     return replace(plan, layers=tuple(replace(x, **changes) if x.kind == kind else x for x in plan.layers))
 
 
+@pytest.mark.usefixtures("anew")
 @pytest.mark.parametrize(
     ("kind", "changes", "noticed"),
     [("pool", {"parameters": 1}, {"1.1", "1.2", "9.1"}), ("conv", {"macs": 5}, {"1.4"})],
@@ -67,6 +75,7 @@ def test_a_wrong_count_is_noticed(
     assert noticed <= {identity for identity, row in wrong.iterrows() if row["verdict"] != "supported"}
 
 
+@pytest.mark.usefixtures("anew")
 def test_a_refusal_in_two_sentences_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     class Wordy(poolscope.statistics.exact_counts.PoolscopeError):
         def __str__(self) -> str:
