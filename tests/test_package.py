@@ -92,6 +92,7 @@ def test_the_command_runs_from_the_wheel(bin_folder: Path, elsewhere: Path) -> N
         assert protocol.parent.name in studies.stdout
 
 
+@pytest.mark.long
 def test_a_study_from_training_to_report(bin_folder: Path, elsewhere: Path) -> None:
     train = [
         *(bin_folder / "poolscope", "train", "-m", "data=digits", "pool=max,avg", "seeds=[0,1]", "study=mine"),

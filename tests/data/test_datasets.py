@@ -223,6 +223,7 @@ def test_the_listing_says_what_is_there_and_what_is_not(tmp_path: Path) -> None:
     assert "features.json cannot be read" in str({row["data="]: row for row in list_datasets(str(tmp_path))}["mnist"])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "shape"), [("mnist", (28, 28, 1)), ("cifar10", (32, 32, 3))])
 def test_real_sets_as_configured(name: str, shape: tuple[int, int, int]) -> None:
     dataset = load_dataset(configure(name, dir=find_real_data(name), train_size=500), 0)

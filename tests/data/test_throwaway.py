@@ -28,6 +28,7 @@ def test_the_environment_has_a_place_of_its_own_and_this_one_s_packages(tmp_path
     assert not numpy.startswith(prefix)
 
 
+@pytest.mark.long
 def test_a_failure_is_told_and_the_environment_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(throwaway, "list_requirements", lambda: [])
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))

@@ -28,15 +28,9 @@ print(json.dumps([done.returncode, resource.getrusage(resource.RUSAGE_CHILDREN).
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not keep_freed_memory(), reason="the C library isn't glibc")
-@pytest.mark.parametrize(
-    "mode",
-    [
-        ("train.loop=step",),
-        pytest.param(("train.loop=scan",), marks=pytest.mark.long),
-        pytest.param(("-m", "hydra/launcher=local"), marks=pytest.mark.long),
-    ],
-)
+@pytest.mark.parametrize("mode", [("train.loop=step",), ("train.loop=scan",), ("-m", "hydra/launcher=local")])
 def test_a_run_faults_its_temporaries_in_once(mode: tuple[str, ...], tmp_path: Path) -> None:
     command = [sys.executable, "-m", "poolscope", "train", *NETWORK, *mode, f"results={tmp_path}"]
     counted = subprocess.run(

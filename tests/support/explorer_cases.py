@@ -1,6 +1,6 @@
 """Random cases for the explorer's arithmetic: what JAX's operators make of random maps, in double precision, as JSON.
 
-    python explorer_cases.py CASES FILE [SEED]
+    python explorer_cases.py CASES FILE [SEED [OPERATOR ...]]
 
 Cases come in groups of one operator, geometry and set of options, whose maps differ. Arrays are base64 of doubles.
 JAX_ENABLE_X64 must be set before this process starts.
@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +35,11 @@ KINDS = {"lps": 2, "flc": 1}
 INITIAL_ONLY = ("learn", "full", "depth", "grid", "hidden", "tau", "pseudorandom")  # nothing to the evaluation form
 
 
-def make_groups(cases: int, seed: int = 0) -> list[dict[str, Any]]:
-    """Groups of cases over all operators in turn, as even as can be."""
+def make_groups(cases: int, seed: int = 0, chosen: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Groups of cases over the chosen operators, or all, in turn, as even as can be."""
     rng = np.random.default_rng(seed)
     computed = read_computed(read_template())
-    names = [name for name in OPERATORS if name in POOLS and name in computed]
+    names = [name for name in OPERATORS if name in POOLS and name in computed and name in (chosen or OPERATORS)]
     rounds = max(1, round(cases / len(names) / 24))  # a compilation costs more than a case
     per_group = -(-cases // (rounds * len(names)))
     return [make_group(OPERATORS[name], per_group, rng) for _ in range(rounds) for name in names]
@@ -149,5 +150,5 @@ def draw_inputs(cases: int, height: int, width: int, channels: int, rng: np.rand
 
 if __name__ == "__main__":
     assert jax.config.read("jax_enable_x64"), "set JAX_ENABLE_X64=1"
-    count, path, seed = sys.argv[1], Path(sys.argv[2]), sys.argv[3] if len(sys.argv) > 3 else "0"
-    path.write_text(json.dumps(make_groups(int(count), int(seed))), encoding="utf-8")
+    count, path, seed, *chosen = [*sys.argv[1:], *["0"][len(sys.argv) - 3 :]]
+    Path(path).write_text(json.dumps(make_groups(int(count), int(seed), chosen)), encoding="utf-8")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import nnx
+from hypothesis import strategies as st
 from omegaconf import OmegaConf
+from pool_geometries import compile_quickly
 
 from poolscope.data.datasets import Dataset, load_dataset
 from poolscope.data.splits import Split
@@ -78,3 +82,21 @@ def epoch_data(trainer: Trainer, dataset: Dataset, seed: int) -> EpochData:
     order = jax.random.permutation(jax.random.fold_in(keys["order"], 0), len(dataset.train.labels))
     train = dataset.train
     return EpochData(*map(jnp.asarray, (train.images, train.labels, dataset.mean, dataset.std)), order, keys)
+
+
+def choose(draw: st.DrawFn, **choices: list[Any]) -> list[str]:
+    """Overrides of keys such as pool__name, each with one of these values."""
+    return [f"{key.replace('__', '.')}={draw(st.sampled_from(values))}" for key, values in choices.items()]
+
+
+def forward(model: ConvNet, x: Any, seed: int | None = None, train: bool = False) -> Any:
+    """The network's logits and taps as NumPy arrays, from one program; its running statistics move along."""
+    graph, state = nnx.split(model)
+
+    def program(state: nnx.State, x: jax.Array) -> Any:
+        network = nnx.merge(graph, state)
+        return network(x, train=train, key=None if seed is None else jax.random.key(seed)), nnx.state(network)
+
+    found, after = compile_quickly(program)(state, x)
+    nnx.update(model, after)
+    return jax.tree.map(np.asarray, found)

@@ -1,4 +1,4 @@
-"""The network against its plan, against XLA's counts and its own gradients, and its dense control against itself."""
+"""The network against its plan, against XLA's counts and its own gradients."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from flax import nnx
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from jax import lax
-from small_runs import build, configure, images_like
+from pool_geometries import compile_quickly
+from small_runs import build, choose, configure, forward, images_like
 
 from poolscope.pooling import find_pool, spatial_pyramid_pool
 from poolscope.spec.config import RunConfig
@@ -24,27 +25,6 @@ from poolscope.spec.plan import plan_network
 from poolscope.training.network import ConvNet
 
 LEARNED = ("gated", "lps", "strided_conv")
-LOCAL = [name for name, operator in OPERATORS.items() if operator.kind in ("local", "layer")]
-
-
-quick_jit = partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})  # compiled once, run once
-
-
-def forward(model: ConvNet, x: Any, seed: int | None = None, train: bool = False) -> Any:
-    """The network's logits and taps as NumPy arrays, from one program; its running statistics move along."""
-    graph, state = nnx.split(model)
-
-    def program(state: nnx.State, x: jax.Array) -> Any:
-        network = nnx.merge(graph, state)
-        return network(x, train=train, key=None if seed is None else jax.random.key(seed)), nnx.state(network)
-
-    found, after = quick_jit(program)(state, x)
-    nnx.update(model, after)
-    return jax.tree.map(np.asarray, found)
-
-
-def choose(draw: st.DrawFn, **choices: list[Any]) -> list[str]:
-    return [f"{key.replace('__', '.')}={draw(st.sampled_from(values))}" for key, values in choices.items()]
 
 
 @st.composite
@@ -167,7 +147,7 @@ def test_the_receptive_field_is_where_the_gradient_is(pool: str, dense: str) -> 
     )  # all positive: nothing cancels
     middle = tuple(side // 2 for side in plan.layers[-1].output[:2])
     x = np.random.default_rng(0).uniform(1, 2, (1, *shape)).astype(np.float32)
-    gradient = quick_jit(jax.grad(lambda x: model(x, train=False)[0][0, middle[0], middle[1]].sum()))(x)
+    gradient = compile_quickly(jax.grad(lambda x: model(x, train=False)[0][0, middle[0], middle[1]].sum()))(x)
     rows, columns = np.nonzero(np.asarray(gradient)[0, :, :, 0])
     assert (np.ptp(rows) + 1, np.ptp(columns) + 1) == plan.layers[-1].receptive_field
     assert rows.min() > 0 and rows.max() < shape[0] - 1 and columns.min() > 0 and columns.max() < shape[1] - 1
@@ -204,7 +184,7 @@ def test_taps_are_the_activations_before_and_after_each_pool() -> None:
     for number, (before, after) in enumerate(taps.values(), start=1):
         conv = getattr(model, f"conv{number}")
         np.testing.assert_allclose(before, np.maximum(convolve(x, conv.kernel) + np.asarray(conv.bias), 0), atol=1e-5)
-        np.testing.assert_array_equal(after, quick_jit(find_pool("lp"), static_argnums=1)(before, 2))
+        np.testing.assert_array_equal(after, compile_quickly(partial(find_pool("lp"), window=2))(before))
         x = after
     features = np.maximum(convolve(x, model.conv3.kernel) + np.asarray(model.conv3.bias), 0).mean((1, 2))
     np.testing.assert_allclose(
@@ -213,8 +193,8 @@ def test_taps_are_the_activations_before_and_after_each_pool() -> None:
 
 
 def convolve(x: Any, kernel: nnx.Param) -> np.ndarray:
-    convolution = partial(lax.conv_general_dilated, dimension_numbers=("NHWC", "HWIO", "NHWC"))
-    return np.asarray(quick_jit(convolution, static_argnums=(2, 3))(x, kernel[...], (1, 1), "SAME"))
+    options = {"window_strides": (1, 1), "padding": "SAME", "dimension_numbers": ("NHWC", "HWIO", "NHWC")}
+    return np.asarray(compile_quickly(partial(lax.conv_general_dilated, **options))(x, kernel[...]))
 
 
 @pytest.mark.parametrize(("pool", "commutes"), [("max", True), ("avg", False)])
@@ -223,89 +203,6 @@ def test_pooling_before_relu_commutes_with_max_only(pool: str, commutes: bool) -
     arms = [configure(f"pool.name={pool}", *order) for order in ([], ["model.order=pool_norm_relu"])]
     after, before = (forward(build(config, (8, 8, 1))[1], x)[0] for config in arms)
     assert np.allclose(after, before, atol=1e-6) == commutes
-
-
-def assert_dense_identity(shape: tuple[int, int, int], *overrides: str) -> None:
-    """The dense network's last map at multiples of the total jump is the strided network's."""
-    arms = [build(configure("model.head=none", *overrides, f"model.dense={dense}"), shape) for dense in (False, True)]
-    (plan, strided), (dense_plan, dense) = arms
-    ends = plan.layers[-1], dense_plan.layers[-1]
-    assert plan.parameters == dense_plan.parameters and dense_plan.remainders == ()
-    assert ends[0].receptive_field == ends[1].receptive_field and ends[1].jump == (1, 1)
-    x = images_like((2, *shape))
-    coarse, fine = quick_jit(lambda x: [net(x, train=False)[0] for net in (strided, dense)])(x)
-    sampled = np.asarray(fine)[:, :: ends[0].jump[0], :: ends[0].jump[1]]
-    assert coarse.shape == sampled.shape
-    assert np.abs(coarse).max() > 1e-3
-    np.testing.assert_allclose(sampled, coarse, rtol=1e-6, atol=2e-6)
-
-
-TORUS = ("max", "lp", "stochastic", "mixed", "subsample", "max_blur", "strided_conv", "conv_stride")
-FEW = ("max", "stochastic", "max_blur", "conv_stride")
-
-
-@pytest.mark.parametrize(
-    "pool", [pool if pool in FEW else pytest.param(pool, marks=pytest.mark.long) for pool in TORUS]
-)
-def test_dense_networks_hold_the_strided_ones_on_a_torus(pool: str) -> None:
-    stages = ["model.blocks=3", "model.pool_stages=2", "model.pool_after=[1,2]"]
-    assert_dense_identity((16, 16, 1), f"pool.name={pool}", "model.conv_padding=CIRCULAR", *stages)
-
-
-@st.composite
-def dense_cases(draw: st.DrawFn) -> tuple[tuple[int, int, int], list[str]]:
-    overrides = choose(
-        draw,
-        pool__name=[*LOCAL, "none"],
-        pool__window=[1, 2, 3, "[3,2]"],
-        pool__stride=["null", 2, 3],
-        pool__padding=["VALID", "SAME", 1, "[[0,1],[1,0]]"],
-        model__kernel=[2, 3, 4],
-        model__conv_padding=["SAME", "VALID", "CIRCULAR"],
-        model__pool_after=["[1]", "[1,2]"],
-    )
-    return (draw(st.integers(12, 20)), draw(st.integers(12, 20)), 1), [*overrides, "model.blocks=3"]
-
-
-def possible(case: tuple[tuple[int, int, int], list[str]]) -> bool:
-    shape, overrides = case
-    try:
-        plan_network(configure(*overrides), shape, 4)
-    except PoolscopeError:
-        return False
-    return True
-
-
-@settings(max_examples=5)
-@given(dense_cases().filter(possible))
-def test_dense_networks_hold_the_strided_ones(case: Any) -> None:
-    assert_dense_identity(case[0], *case[1])
-
-
-@pytest.mark.long
-@settings(max_examples=40)
-@given(dense_cases().filter(possible))
-def test_dense_networks_hold_the_strided_ones_wherever_one_looks(case: Any) -> None:
-    assert_dense_identity(case[0], *case[1])
-
-
-@pytest.mark.parametrize("pool", ["max", "max_blur", "conv_stride"])
-def test_circular_networks_see_shifts_by_less_than_their_jump_only(pool: str) -> None:
-    """With a global average head: the dense arm sees no shift at all, the strided arm those off its jump's grid."""
-    image = images_like((8, 8, 1))
-    shifts = [(down, right) for down in range(8) for right in range(8)]
-    x = np.stack([np.roll(image, shift, (0, 1)) for shift in shifts])
-    network = ["model.blocks=3", "model.pool_stages=2", "model.pool_after=[1,2]", "model.width=6"]
-    for dense, jump in ((True, 1), (False, 4)):
-        overrides = [f"pool.name={pool}", "model.conv_padding=CIRCULAR", "model.head=avg", f"model.dense={dense}"]
-        plan, model = build(configure(*overrides, *network), (8, 8, 1))
-        assert plan.layers[-3].jump == (1 if dense else 4,) * 2
-        logits = np.asarray(quick_jit(lambda x, model=model: model(x, train=False)[0])(x))
-        change = np.abs(logits - logits[0]).max(1) / np.abs(logits).max()
-        on_grid = np.array([down % jump == 0 and right % jump == 0 for down, right in shifts])
-        assert on_grid.sum() == 64 // jump**2
-        assert change[on_grid].max() < 2e-6
-        assert (change[~on_grid] > 1e-4).all()
 
 
 def test_the_tutorial_s_network() -> None:
@@ -342,7 +239,7 @@ def test_the_grid_head_averages_as_even_parts_as_there_are(side: int, grid: int)
         ("lse", lambda x: np.log(np.exp(10 * x).mean((1, 2))) / 10),
         ("avgmax", lambda x: (x.mean((1, 2)) + x.max((1, 2))) / 2),
         ("catavgmax", lambda x: np.concatenate([x.mean((1, 2)), x.max((1, 2))], axis=1)),
-        ("pyramid", lambda x: np.asarray(quick_jit(spatial_pyramid_pool)(x.astype("float32")))),
+        ("pyramid", lambda x: np.asarray(compile_quickly(spatial_pyramid_pool)(x.astype("float32")))),
     ],
 )
 def test_a_global_head_reads_what_its_formula_says(head: str, pooled: object) -> None:
@@ -361,7 +258,7 @@ def test_a_head_that_learns_is_a_module_of_the_plan_s_size() -> None:
     counted = sum(leaf.size for leaf in jax.tree.leaves(nnx.state(model, nnx.Param)))
     assert counted == plan.parameters
     x = images_like((3, 16, 16, 2))
-    loss = quick_jit(jax.grad(lambda model: jnp.sum(model(x, train=True)[0] ** 2)))(model)
+    loss = compile_quickly(jax.grad(lambda model: jnp.sum(model(x, train=True)[0] ** 2)))(model)
     assert all(np.asarray(leaf).any() for leaf in jax.tree.leaves(nnx.state(loss, nnx.Param)["simpool_head"]))
 
 
@@ -412,7 +309,7 @@ def test_what_is_not_finite_reaches_the_logits(head: str) -> None:
     _, model = build(configure(f"model.head={head}", "model.norm=none"), (16, 16, 2), 3)
     graph, state = nnx.split(model)
     blown = jax.tree.map(lambda part: np.asarray(part) * np.float32(1e30) if part.ndim == 4 else part, state)
-    logits = quick_jit(lambda state, x: nnx.merge(graph, state)(x, train=False)[0])(
+    logits = compile_quickly(lambda state, x: nnx.merge(graph, state)(x, train=False)[0])(
         blown, np.ones((4, 16, 16, 2), np.float32)
     )
     assert not np.isfinite(logits).any()

@@ -31,7 +31,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from poolscope.process.cores import list_cores
 from poolscope.spec.config import SETTINGS, RunConfig, make_schema, to_config
-from poolscope.spec.config_files import ReadOnce
+from poolscope.spec.config_files import ReadOnce, check_files
 from poolscope.spec.content_hash import hash_files
 from poolscope.spec.errors import PoolscopeError, describe_install
 from poolscope.spec.explain import check_choices, in_one_sentence
@@ -163,7 +163,7 @@ def open_hydra(
     if config_dir:
         if not Path(config_dir).is_dir():
             raise PoolscopeError(f"--config-dir must be a folder, not {config_dir}.")
-        _check_files(Path(config_dir))
+        check_files(Path(config_dir))
         given.append(f"hydra.searchpath=[file://{Path(config_dir).resolve()}]")
     with (
         _leave_no_trace(),
@@ -289,32 +289,6 @@ def _count_workers(first: DictConfig, launcher: str) -> int | None:
         return None
     asked = int(first.hydra.launcher.n_jobs)
     return asked if asked > 0 else len(list_cores())
-
-
-def _check_files(folder: Path) -> None:
-    """Refuse pathological configuration files of the user's: pipes, huge ones, aliases that expand without end."""
-    groups = {path.parent.relative_to(shipped("configs")) for path in shipped("configs").rglob("*.yaml")}
-    for path in sorted(path for group in groups for path in (folder / group).glob("*.yaml")):
-        if not path.is_file() or path.stat().st_size > 2**20:
-            raise PoolscopeError(f"{path} is no file, or too large for a configuration.")
-        try:
-            nodes = _count_nodes(yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader), {})
-        except (yaml.YAMLError, UnicodeDecodeError):
-            continue  # if it is chosen, Hydra will say where
-        except RecursionError as error:
-            raise PoolscopeError(f"{path} is nested too deeply.") from error
-        if nodes > 10_000:
-            raise PoolscopeError(f"{path} has more than 10,000 values, counted with its aliases.")
-
-
-def _count_nodes(node: yaml.Node | None, known: dict[int, float]) -> float:
-    """How many values a YAML document has once its aliases are written out; infinite where one holds itself."""
-    if id(node) not in known:
-        known[id(node)] = math.inf
-        content: Any = getattr(node, "value", None)
-        parts = [part for pair in content for part in pair] if isinstance(node, yaml.MappingNode) else content
-        known[id(node)] = 1 + sum(_count_nodes(part, known) for part in parts) if isinstance(parts, list) else 1
-    return known[id(node)]
 
 
 def _list_jobs(first: DictConfig, overrides: list[str], most: int, groups: Sequence[Points]) -> list[list[str]]:
