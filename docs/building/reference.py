@@ -23,7 +23,10 @@ _HOMES = {  # what the public API of poolscope.pooling has beside operators and 
     "Pooling whole maps": (
         *("global_avg_pool", "global_max_pool", "global_gem_pool", "global_lse_pool", "global_avgmax_pool"),
         "global_catavgmax_pool",
+        *("spatial_pyramid_pool", "bilinear_pool", "covariance_pool"),
     ),
+    "Heads that learn": ("HeadPool", "attention_pool", "sim_pool", "latent_pool", "netvlad_pool"),
+    "Cells as channels": ("space_to_depth",),
     "Where maxima are": ("max_pool_with_indices", "max_unpool", "max_sampling_bias"),
     "Training TIPS": ("tips_shares", "tips_share_loss", "tips_undo_loss"),
     "Declaring an operator of one's own": ("operator", "Real", "Whole", "Switch", "Choice", "Sizes", "Learned"),
