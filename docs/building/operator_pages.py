@@ -50,7 +50,7 @@ def write_operator_pages(folder: Path, results: Path) -> list[Path]:
         path: pd.read_csv(results / path, keep_default_na=False, encoding="utf-8")
         for path in (
             *("gallery/tables/operators.csv", "gallery/tables/impulse.csv", "gallery/tables/response.csv"),
-            *("benchmarks/operators.csv", "every_operator/tables/comparison.csv", "one_epoch/tables/runs.csv"),
+            *("every_operator/tables/comparison.csv", "one_epoch/tables/runs.csv", "operators/tables/cost.csv"),
             *("operators/tables/operators.csv", "operators/tables/invariance.csv"),
         )
         if (results / path).is_file()
@@ -142,9 +142,11 @@ def describe_measured(name: str, tables: dict[str, pd.DataFrame]) -> Iterator[st
         for value in gallery.get(column, ()):
             if value != "":
                 yield f"- {words}: {_short(value)} (`results/gallery`)"
-    cost = _rows(tables, "benchmarks/operators.csv", "contender", name)
-    for value in cost.get("ratio", ()):
-        yield f"- images per CPU-second, as a multiple of max's: {_short(value)} (`results/benchmarks`)"
+    for row in _rows(tables, "operators/tables/cost.csv", "contender", name).to_dict("records"):
+        yield (
+            f"- images per CPU-second, as a multiple of max's, median of {row['rounds']} rounds: "
+            f"{_short(row['ratio'])} (`results/operators`)"
+        )
     runs = tables.get("every_operator/tables/comparison.csv", pd.DataFrame({"arm": [], "setting": []}))
     for row in runs.to_dict("records"):
         if str(row["arm"]).rpartition(" ")[0] == name:

@@ -9,14 +9,15 @@ import pandas as pd
 from poolscope.reports.document import Plot, Section, write_document
 from poolscope.reports.figures.operators import plot_all
 from poolscope.reports.operator_tables import read_tables, show_invariance, show_rows
+from poolscope.reports.trained_operators import show_trained
 from poolscope.spec.errors import PoolscopeError
 
 FOLDER = "operators"
 TITLE = "Operators on raw images"
 SUMMARY = (
-    "What each pooling operator does to images by itself: no network, no training. Window 2 and stride 2 unless named "
-    "otherwise; operators that learn are at their initial values, stochastic ones in their evaluated form. Linear "
-    "probes are fitted on training images and judged on test images."
+    "What each pooling operator does to images by itself: no network, no training but in the last table. Window 2 and "
+    "stride 2 unless named otherwise; operators that learn are at their initial values, stochastic ones in their "
+    "evaluated form. Linear probes are fitted on training images and judged on test images."
 )
 _SECTIONS = {  # by figure: heading and caption
     "operators": (
@@ -72,6 +73,8 @@ def build_page(results: str | Path, overview: bool = False) -> Path:
         shown = pd.DataFrame(show_invariance(tables["invariance"]))
         sections.append(Section("Invariance to shifts before training", _INVARIANCE, table=shown))
     sections.append(Section("Measures", table=pd.DataFrame(show_rows(tables["operators"]))))
+    trained = show_trained(results, tables["operators"])
+    sections += [trained] if trained else []
     try:
         return write_document(folder, TITLE, SUMMARY, sections, overview=overview)[-1]
     except OSError as error:
