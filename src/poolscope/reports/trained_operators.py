@@ -39,9 +39,15 @@ def show_trained(results: str | Path, operators: pd.DataFrame) -> Section | None
     runs = collect(results, STUDY).runs
     runs = runs[runs["status"] == "done"]
     path = Path(results) / "operators" / "tables" / "cost.csv"
-    speed = pd.read_csv(path).set_index("contender")["ratio"] if path.is_file() else pd.Series(dtype=float)
+    speed = _read_speed(path) if path.is_file() else pd.Series(dtype=float)
     rows = [_show_operator(name, runs, operators, speed) for name in OPERATORS if (runs["pool.name"] == name).any()]
     return Section("Every operator after one epoch", tuple(_describe(runs)), table=pd.DataFrame(rows).fillna(""))
+
+
+def _read_speed(path: Path) -> pd.Series:
+    """The speed of each operator as a multiple of that of the one that all are compared with."""
+    rows = pd.read_csv(path)
+    return pd.concat([rows.set_index("contender")["ratio"], pd.Series({name: 1.0 for name in rows["reference"]})])
 
 
 def _show_operator(name: str, runs: pd.DataFrame, operators: pd.DataFrame, speed: pd.Series) -> dict[str, str]:
@@ -51,7 +57,7 @@ def _show_operator(name: str, runs: pd.DataFrame, operators: pd.DataFrame, speed
         row[f"{data}: test accuracy (%)"] = f"{100 * run['test_accuracy']:.1f}"
     first = next(iter(own.values()))
     row |= {"parameters": f"{first['parameters']:,.0f}", "MACs": f"{first['macs']:,.0f}"}
-    row["speed"] = "1" if name == "max" else f"{speed[name]:.2g}" if name in speed else ""
+    row["speed"] = f"{speed[name]:.2g}" if name in speed else ""
     raw = operators[(operators["pool"] == name) & operators["window"].astype(str).isin(("1", "2"))]
     for data in own:
         aliasing = raw.loc[raw["data"] == data, "aliasing"].dropna()
