@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import to_rgb
 
-from poolscope.reports.figures.style import PLACES, find_place, style_arms, style_operator, styled
+from poolscope.reports.figures.style import COLOURS, PLACES, find_place, style_arms, style_operator, styled
 from poolscope.spec.operators import OPERATORS
 
 
@@ -37,7 +37,8 @@ def test_operators_that_studies_compare_share_no_colour() -> None:
     assert paths
     for path in paths:
         names = set(pd.read_csv(path, usecols=["pool.name"])["pool.name"])
-        assert len({style_operator(name)["color"] for name in names}) == len(names), path
+        if len(names) <= len(COLOURS):  # a study of all operators has more than there are colours
+            assert len({style_operator(name)["color"] for name in names}) == len(names), path
 
 
 def test_an_operator_of_ones_own_has_a_look_of_its_name() -> None:
