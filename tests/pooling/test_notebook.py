@@ -14,14 +14,14 @@ CELLS = re.findall(r"```\{code-cell\} python\n(.*?)```", PAGE.read_text(encoding
 STANDARD = {"functools", "gzip", "importlib", "pathlib"}
 
 
-def test_it_imports_jax_flax_optax_and_the_library_alone() -> None:
+def test_it_imports_jax_flax_and_the_library_alone() -> None:
     imported = set()
     for node in ast.walk(ast.parse("\n".join(CELLS))):
         if isinstance(node, ast.Import):
             imported |= {name.name for name in node.names}
         elif isinstance(node, ast.ImportFrom):
             imported.add(f"{node.module}.{node.names[0].name}" if node.module == "poolscope" else str(node.module))
-    assert {name.partition(".")[0] for name in imported} - STANDARD == {"jax", "flax", "optax", "poolscope"}
+    assert {name.partition(".")[0] for name in imported} - STANDARD == {"jax", "flax", "poolscope"}
     assert {name for name in imported if name.startswith("poolscope")} == {"poolscope.pooling"}
 
 
@@ -32,5 +32,5 @@ def test_it_trains_and_exchanges() -> None:
         for cell in CELLS:
             exec(cell, space)
     score, exchanged = space["score"], space["exchanged"]
-    assert isinstance(score, float) and score > 0.9
+    assert isinstance(score, float) and score > 0.85
     assert exchanged == 4
