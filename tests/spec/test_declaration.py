@@ -30,7 +30,16 @@ def test_what_fits_an_option(option: Option, fitting: list[Any], others: list[An
 
 @pytest.mark.parametrize(
     ("formula", "value"),
-    [("3", 3), ("C", 5), ("2^depth - 1", 7), ("C^-0.5", 5**-0.5), ("1/4", 0.25), ("K*(C + 1)", 24), ("-C", -5)],
+    [
+        ("3", 3),
+        ("C", 5),
+        ("2^depth - 1", 7),
+        ("C^-0.5", 5**-0.5),
+        ("1/4", 0.25),
+        ("K*(C + 1)", 24),
+        ("-C", -5),
+        ("max(C, 2*K)", 8),
+    ],
 )
 def test_formulas_have_the_usual_rank(formula: str, value: float) -> None:
     assert evaluate(formula, {"C": 5, "K": 4, "depth": 3}) == value

@@ -40,6 +40,30 @@ def test_the_tutorial_s_network() -> None:
 
 
 @pytest.mark.parametrize(
+    ("pool", "macs", "field", "beyond"),
+    [
+        ("max", 0, 4, 0),
+        ("strided_conv", 9 * (4 * 16), 4, 0),
+        ("conv_max", 36 * (4 * 16), 5, 1),  # at every cell of the map
+        ("lip", 36 * (9 * 16), 4, 0),
+        ("lps", 36 * 9 * (4 * 8 + 8 * 8), 4, 0),
+        ("lift", 36 * (3 * 4 + 16) + 18 * (3 * 4 + 16), 4, 0),  # columns, then rows of half the columns
+        ("strip", 36 * 16 + (6 + 6) * 3 * 16, 4, 0),
+        ("tips", 36 * 9 * 4, 4, 0),
+        ("dpp", 0, 4, 0),
+        ("dpp, full", 9 * 9 * 4, 5, 1),  # three cells around the first
+        ("blur", 0, 5, 2),
+    ],
+)
+def test_what_a_pool_multiplies_and_how_far_it_looks(pool: str, macs: int, field: int, beyond: int) -> None:
+    keys = {"model__blocks": 1, "model__pool_stages": 1, "model__width": 4, "model__head": "none"}
+    name, _, full = pool.partition(", ")
+    layer = plan((6, 6, 1), pool=name, **keys, **({"pool__full": True} if full else {})).layers[-1]
+    assert (layer.name, layer.output) == ("pool1", (3, 3, 4))
+    assert (layer.macs, layer.receptive_field, layer.beyond) == (macs, (field, field), (beyond, beyond))
+
+
+@pytest.mark.parametrize(
     ("order", "kinds"),
     [
         (None, ["conv", "norm", "relu", "pool", "conv", "norm", "relu"]),

@@ -127,7 +127,7 @@ def test_macs_are_half_of_xla_s_flops(overrides: list[str]) -> None:
 
 
 FIELDS = [("avg", "false"), ("conv_stride", "false"), ("max_blur", "true"), ("lp", "false")]
-MORE = [(pool, "false") for pool in ("strided_conv", "blur", "max_blur", "subsample")]
+MORE = [(pool, "false") for pool in ("strided_conv", "blur", "max_blur", "subsample", "dpp")]
 
 
 @pytest.mark.parametrize(("pool", "dense"), [*FIELDS, *(pytest.param(*case, marks=pytest.mark.long) for case in MORE)])
@@ -137,7 +137,7 @@ def test_the_receptive_field_is_where_the_gradient_is(pool: str, dense: str) -> 
         f"model.dense={dense}",
         *("model.blocks=3", "model.pool_stages=2", "model.pool_after=[1,2]", "model.width=2", "model.head=none"),
         *("model.conv_padding=VALID", "pool.window=[3,2]", "pool.stride=2"),
-        *(["pool.filter_size=4"] if pool == "lp" else []),
+        *(["pool.filter_size=4"] if pool == "lp" else ["pool.full=true"] if pool == "dpp" else []),
     )
     shape = (51, 49, 1)
     plan, model = build(config, shape)

@@ -33,8 +33,8 @@ def assert_dense_identity(shape: tuple[int, int, int], *overrides: str) -> None:
     np.testing.assert_allclose(sampled, coarse, rtol=1e-6, atol=2e-6)
 
 
-TORUS = ("max", "lp", "stochastic", "mixed", "subsample", "max_blur", "strided_conv", "conv_stride")
-FEW = ("max", "stochastic", "max_blur", "conv_stride")
+TORUS = ("max", "lp", "stochastic", "mixed", "subsample", "max_blur", "strided_conv", "conv_stride", "conv_max", "dpp")
+FEW = ("max", "stochastic", "max_blur", "conv_stride", "conv_max")
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,7 @@ FEW = ("max", "stochastic", "max_blur", "conv_stride")
 )
 def test_dense_networks_hold_the_strided_ones_on_a_torus(pool: str) -> None:
     stages = ["model.blocks=3", "model.pool_stages=2", "model.pool_after=[1,2]"]
+    stages += ["pool.full=true"] if pool == "dpp" else []  # with a filter of its own
     assert_dense_identity((16, 16, 1), f"pool.name={pool}", "model.conv_padding=CIRCULAR", *stages)
 
 
@@ -62,8 +63,6 @@ def dense_cases(draw: st.DrawFn) -> tuple[tuple[int, int, int], list[str]]:
 
 def possible(case: tuple[tuple[int, int, int], list[str]]) -> bool:
     shape, overrides = case
-    if {"pool.name=conv_max", "model.conv_padding=CIRCULAR"} <= {*overrides}:
-        return False  # a known fault: conv_max's own convolution does not wrap around a torus as the dense form's does
     try:
         plan_network(configure(*overrides), shape, 4)
     except PoolscopeError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+from jax import Array
 
 from poolscope.pooling.declare import head
 from poolscope.pooling.window_cells import widen
@@ -27,7 +28,7 @@ HEAD_WIDTH = 64  # channels
         "biases": Learned((4, "C")),
     },
 )
-def attention_pool(x: jax.Array, positions: jax.Array, weights: jax.Array, biases: jax.Array) -> jax.Array:
+def attention_pool(x: Array, positions: Array, weights: Array, biases: Array) -> Array:
     """Attention of the map's mean to all of its cells and to itself, as CLIP's residual networks end.
 
     Tokens are the mean, then the cells, plus positions (H W + 1, C); the first token asks. weights (4, C, C) and biases
@@ -57,9 +58,7 @@ def attention_pool(x: jax.Array, positions: jax.Array, weights: jax.Array, biase
         "shift": Learned(("C",)),
     },
 )
-def sim_pool(
-    x: jax.Array, query: jax.Array, key: jax.Array, scale: jax.Array, shift: jax.Array, gamma: float = 2.0
-) -> jax.Array:
+def sim_pool(x: Array, query: Array, key: Array, scale: Array, shift: Array, gamma: float = 2.0) -> Array:
     """SimPool: y = (sum_i a_i v_i^gamma)^(1/gamma), a the attention of the mean to every cell, softmax(q k^T / sqrt C).
 
     q = mean(x) query, k = n key with n the layer-normalised cells (scale, shift: (C,)), and v = n less its smallest
@@ -98,15 +97,15 @@ def sim_pool(
     },
 )
 def latent_pool(
-    x: jax.Array,
-    latent: jax.Array,
-    weights: jax.Array,
-    biases: jax.Array,
-    up: jax.Array,
-    up_bias: jax.Array,
-    down: jax.Array,
-    down_bias: jax.Array,
-) -> jax.Array:
+    x: Array,
+    latent: Array,
+    weights: Array,
+    biases: Array,
+    up: Array,
+    up_bias: Array,
+    down: Array,
+    down_bias: Array,
+) -> Array:
     """Attention of a learned query to the cells, then z + mlp(z) with one hidden layer of 4 C units (GELU).
 
     latent: (C,); weights (4, C, C) and biases (4, C): of query, key, value and output; up: (C, 4, C), down:
@@ -141,9 +140,7 @@ def latent_pool(
         "centres": Learned((8, "C"), "uniform", bound="(3/C)^0.5"),
     },
 )
-def netvlad_pool(
-    x: jax.Array, weights: jax.Array, bias: jax.Array, centres: jax.Array, eps: float = 1e-12
-) -> jax.Array:
+def netvlad_pool(x: Array, weights: Array, bias: Array, centres: Array, eps: float = 1e-12) -> Array:
     """NetVLAD: for each centre c_k the residuals x_i - c_k, summed with shares a_k(x_i) of each cell; (N, K C).
 
     a = softmax(x weights + bias), weights (C, K), bias (K,), centres (K, C). Each centre's sum is divided by its L2
@@ -165,7 +162,7 @@ def netvlad_pool(
     return (flat * jax.lax.rsqrt(jnp.sum(flat**2, axis=1, keepdims=True) + eps)).astype(x.dtype)
 
 
-def attend(query: jax.Array, keys: jax.Array, values: jax.Array, heads: int) -> jax.Array:
+def attend(query: Array, keys: Array, values: Array, heads: int) -> Array:
     """Attention of one query (N, C) to keys and values (N, L, C), with channels split evenly among heads: (N, C)."""
     count, length, channels = keys.shape
     split = (count, length, heads, channels // heads)
@@ -174,7 +171,7 @@ def attend(query: jax.Array, keys: jax.Array, values: jax.Array, heads: int) -> 
     return jnp.einsum("nlh,nlhd->nhd", shares, values.reshape(split), precision="highest").reshape(count, channels)
 
 
-def _project_and_attend(asking: jax.Array, tokens: jax.Array, weights: jax.Array, biases: jax.Array) -> jax.Array:
+def _project_and_attend(asking: Array, tokens: Array, weights: Array, biases: Array) -> Array:
     weights, biases = weights.astype(tokens.dtype), biases.astype(tokens.dtype)
     query, keys, values = (given @ weights[part] + biases[part] for part, given in enumerate((asking, tokens, tokens)))
     channels = tokens.shape[2]

@@ -11,13 +11,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
+from jax import Array, lax
 
 from poolscope.kernels.fusion import compute_apart
 from poolscope.kernels.linear import call_linear
 from poolscope.pooling.declare import operator
 from poolscope.pooling.extremes import interleave
-from poolscope.pooling.window_cells import Size, cell_counts, fit_window, slice_taps, widen
+from poolscope.pooling.window_cells import Size, Stride, cell_counts, fit_window, slice_taps, widen
 from poolscope.spec.declaration import Switch
 from poolscope.spec.geometry import Pair, Window
 
@@ -33,14 +33,14 @@ from poolscope.spec.geometry import Pair, Window
     numpy="mean",
 )
 def avg_pool(
-    x: jax.Array,
+    x: Array,
     window: Size,
-    stride: int | Sequence[int] | None = None,
+    stride: Stride = None,
     padding: Any = "VALID",
     *,
     dilation: Any = 1,
     count_include_pad: bool = False,
-) -> jax.Array:
+) -> Array:
     """Mean of each window, y = sum x_i / D with D its real cells, or those of the padding too with `count_include_pad`.
 
     What `ceil_mode` adds to the padding is never counted.
@@ -73,9 +73,7 @@ def avg_pool(
     also="wavelet with moments=1",
     gain="K^(1/2)",
 )
-def haar_pool(
-    x: jax.Array, window: Size, stride: int | Sequence[int] | None = None, padding: Any = "VALID", *, dilation: Any = 1
-) -> jax.Array:
+def haar_pool(x: Array, window: Size, stride: Stride = None, padding: Any = "VALID", *, dilation: Any = 1) -> Array:
     """Low band of the orthonormal Haar wavelet, y = sqrt(K) mean x_i: one level at window 2, two at window 4.
 
     x: (N, H, W, C); the gain on a constant is sqrt(K). Wavelet pooling's two levels, first details dropped, then one
@@ -91,7 +89,7 @@ def haar_pool(
     return (math.sqrt(fitted.cells) * avg_pool(widen(x), fitted)).astype(x.dtype)
 
 
-def sum_window(x: jax.Array, window: Window) -> jax.Array:
+def sum_window(x: Array, window: Window) -> Array:
     """Sum of each window of a fitted geometry, padding counting as 0."""
     if max(window.dilation) > 1:
         return _sum_slices(x, window)
@@ -100,12 +98,12 @@ def sum_window(x: jax.Array, window: Window) -> jax.Array:
     )
 
 
-def _reduce_window(x: jax.Array, window: Window) -> jax.Array:
+def _reduce_window(x: Array, window: Window) -> Array:
     pads = ((0, 0), *window.pads(*x.shape[1:3]), (0, 0))
     return lax.reduce_window(x, 0.0, lax.add, (1, *window.size, 1), (1, *window.stride, 1), pads)
 
 
-def _sum_slices(x: jax.Array, window: Window) -> jax.Array:
+def _sum_slices(x: Array, window: Window) -> Array:
     """Sum of the taps: differentiated by JAX if they are few; in two passes, along columns, then rows, if many."""
     if window.cells <= 4:
         return reduce(jnp.add, slice_taps(x, window, 0.0))
@@ -118,17 +116,17 @@ def _sum_slices(x: jax.Array, window: Window) -> jax.Array:
     return _sum_slices(compute_apart(partial(_sum_slices, window=across), x), down)
 
 
-def _sum_taps(x: jax.Array, window: Window, size: Pair) -> jax.Array:
+def _sum_taps(x: Array, window: Window, size: Pair) -> Array:
     """Sum of the taps of each window of a map of this size, with a gradient read from one padded map."""
     output = (x.shape[0], *window.output(*size), x.shape[3])
     return call_linear(_add_taps, _spread_taps, [], x, jax.ShapeDtypeStruct(output, x.dtype), window, size)
 
 
-def _add_taps(fixed: Sequence[jax.Array], x: jax.Array, window: Window, size: Pair) -> jax.Array:
+def _add_taps(fixed: Sequence[Array], x: Array, window: Window, size: Pair) -> Array:
     return reduce(jnp.add, slice_taps(x, window, 0.0))
 
 
-def _spread_taps(fixed: Sequence[jax.Array], gradient: jax.Array, window: Window, size: Pair) -> jax.Array:
+def _spread_taps(fixed: Sequence[Array], gradient: Array, window: Window, size: Pair) -> Array:
     """For each phase of the stride the sum over its taps, read from one padded map; then the phases interleaved.
 
     Tap i of output o is the cell i d + o s = phase + s (o + shift), with phase = i d mod s and shift = i d div s.
@@ -139,9 +137,9 @@ def _spread_taps(fixed: Sequence[jax.Array], gradient: jax.Array, window: Window
     reach_h, reach_w = (window.size[0] - 1) * gap_h // step_h, (window.size[1] - 1) * gap_w // step_w
     around = [(reach_h, blocks_h - gradient.shape[1], 0), (reach_w, blocks_w - gradient.shape[2], 0)]
 
-    def spread(gradient: jax.Array) -> jax.Array:
+    def spread(gradient: Array) -> Array:
         padded = lax.pad(gradient, jnp.zeros((), gradient.dtype), [(0, 0, 0), *around, (0, 0, 0)])
-        phases: dict[Pair, jax.Array] = {}
+        phases: dict[Pair, Array] = {}
         for i, j in np.ndindex(window.size):
             (shift_h, phase_h), (shift_w, phase_w) = divmod(i * gap_h, step_h), divmod(j * gap_w, step_w)
             rows, columns = reach_h - shift_h, reach_w - shift_w

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax import Array
 
 from poolscope.pooling.averages import avg_pool
 from poolscope.pooling.declare import operator
 from poolscope.pooling.extremes import max_pool
 from poolscope.pooling.sampling import need_key
-from poolscope.pooling.window_cells import Size, fit_window, read_cells, widen
+from poolscope.pooling.window_cells import Size, Stride, fit_window, read_cells, widen
 from poolscope.spec.declaration import Learned, Real, Switch, Whole
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Window
@@ -35,14 +36,14 @@ from poolscope.spec.geometry import Window
     learned={"alpha": Learned(initial="option")},
 )
 def mixed_pool(
-    x: jax.Array,
+    x: Array,
     window: Size,
-    stride: int | Sequence[int] | None = None,
+    stride: Stride = None,
     padding: Any = "VALID",
     *,
     dilation: Any = 1,
-    alpha: float | jax.Array = 0.5,
-) -> jax.Array:
+    alpha: float | Array = 0.5,
+) -> Array:
     """A fixed blend, y = alpha max + (1 - alpha) avg; learned, alpha may leave [0, 1].
 
     x: (N, H, W, C); alpha: a number or one per channel (C,). Raises PoolscopeError if the window doesn't fit.
@@ -68,14 +69,8 @@ def mixed_pool(
     learned={"kernel": Learned(("h", "w"))},
 )
 def gated_pool(
-    x: jax.Array,
-    window: Size,
-    stride: int | Sequence[int] | None = None,
-    padding: Any = "VALID",
-    *,
-    dilation: Any = 1,
-    kernel: jax.Array,
-) -> jax.Array:
+    x: Array, window: Size, stride: Stride = None, padding: Any = "VALID", *, dilation: Any = 1, kernel: Array
+) -> Array:
     """A blend that looks at the window, y = g max + (1 - g) avg with g = sigmoid(sum w_i x_i).
 
     x: (N, H, W, C); kernel w: (h, w), one for all channels, or (h, w, C). Padding adds nothing to the gate. Raises
@@ -101,15 +96,15 @@ def gated_pool(
     stochastic=True,
 )
 def random_mixed_pool(
-    x: jax.Array,
+    x: Array,
     window: Size,
-    stride: int | Sequence[int] | None = None,
+    stride: Stride = None,
     padding: Any = "VALID",
     *,
     dilation: Any = 1,
-    key: jax.Array | None = None,
+    key: Array | None = None,
     deterministic: bool = False,
-) -> jax.Array:
+) -> Array:
     """Max or average by a fair coin; deterministic: the mean of both, the coin's expectation.
 
     x: (N, H, W, C). Scope of the randomness: every example and channel draws one coin for its whole map. Raises
@@ -144,15 +139,15 @@ def random_mixed_pool(
     gain="learned",
 )
 def tree_pool(
-    x: jax.Array,
+    x: Array,
     window: Size,
-    stride: int | Sequence[int] | None = None,
+    stride: Stride = None,
     padding: Any = "VALID",
     *,
     dilation: Any = 1,
-    leaves: jax.Array,
-    gates: jax.Array,
-) -> jax.Array:
+    leaves: Array,
+    gates: Array,
+) -> Array:
     """A binary tree of learned filters: leaf v . x, inner node g left + (1 - g) right with g = sigmoid(w . x).
 
     x: (N, H, W, C); leaves: (2^d, h, w), gates: (2^d - 1, h, w), top gate first; with a last axis C, each channel has
@@ -177,13 +172,13 @@ def tree_pool(
     return nodes[0].astype(x.dtype)
 
 
-def blend_max_avg(x: jax.Array, window: Window, share: jax.Array) -> jax.Array:
+def blend_max_avg(x: Array, window: Window, share: Array) -> Array:
     """share * max + (1 - share) * avg, computed in share's dtype and returned in x's."""
     largest, mean = max_pool(x, window).astype(share.dtype), avg_pool(x.astype(share.dtype), window)
     return (share * largest + (1 - share) * mean).astype(x.dtype)
 
 
-def filter_taps(operator: str, x: jax.Array, window: Window, kernel: jax.Array) -> jax.Array:
+def filter_taps(operator: str, x: Array, window: Window, kernel: Array) -> Array:
     """sum w_i x_i over each window, in float32 at least; kernel: (h, w) or (h, w, C)."""
     if tuple(kernel.shape[:2]) != window.size or tuple(kernel.shape[2:]) not in ((), (x.shape[3],)):
         raise PoolscopeError(
@@ -194,7 +189,7 @@ def filter_taps(operator: str, x: jax.Array, window: Window, kernel: jax.Array) 
     return cells.sum(weight * cell for weight, cell in zip(weights, cells.values, strict=True))
 
 
-def draw_near_mean(window: Window, channels: int, options: Mapping[str, Any], key: jax.Array) -> jax.Array:
+def draw_near_mean(window: Window, channels: int, options: Mapping[str, Any], key: Array) -> Array:
     """Initial leaves: filters close to the mean, apart enough to learn different things."""
     noise = jax.random.normal(key, (2 ** options["depth"], *window.size))
     return (1 + 0.1 * noise) / window.cells

@@ -15,14 +15,14 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
 from poolscope.pooling.declare import operator, take_leading_axes
 from poolscope.pooling.extremes import max_pool
 from poolscope.pooling.sampling import first_cells
-from poolscope.pooling.window_cells import Size, check_number, dense_window, fit_window, take_positions, widen
+from poolscope.pooling.window_cells import Size, Stride, check_number, dense_window, fit_window, take_positions, widen
 from poolscope.spec.declaration import Real, Whole
 from poolscope.spec.geometry import Pair
 
@@ -36,17 +36,11 @@ from poolscope.spec.geometry import Pair
     source="Zhang 2019",
     recommended="wherever maps are subsampled: more stable under shifts and corruptions, and more accurate on ImageNet",
     options={"filter_size": Whole(help="taps of the binomial blur", most=64)},
-    reads_first_cell=True,
+    reads="1",
 )
 def blur_pool(
-    x: jax.Array,
-    window: Size,
-    stride: int | Sequence[int] | None = None,
-    padding: Any = "VALID",
-    *,
-    dilation: Any = 1,
-    filter_size: int = 3,
-) -> jax.Array:
+    x: Array, window: Size, stride: Stride = None, padding: Any = "VALID", *, dilation: Any = 1, filter_size: int = 3
+) -> Array:
     """Binomial blur of the whole map, then the cells that `subsample` keeps; filter 3 is [1 2 1] / 4 on each axis.
 
     x: (N, H, W, C). The window decides only how many cells are kept; the filter extends (f - 1) // 2 cells back and
@@ -72,14 +66,8 @@ def blur_pool(
     options={"filter_size": Whole(help="taps of the binomial blur", most=64)},
 )
 def max_blur_pool(
-    x: jax.Array,
-    window: Size,
-    stride: int | Sequence[int] | None = None,
-    padding: Any = "VALID",
-    *,
-    dilation: Any = 1,
-    filter_size: int = 3,
-) -> jax.Array:
+    x: Array, window: Size, stride: Stride = None, padding: Any = "VALID", *, dilation: Any = 1, filter_size: int = 3
+) -> Array:
     """Max at stride 1, binomial blur, then every s-th position: anti-aliased max pooling (Zhang 2019).
 
     Example:
@@ -101,18 +89,18 @@ def max_blur_pool(
         "filter_size": Whole(help="taps of the binomial blur", most=64),
         "threshold": Real(help="ratio of cells four apart from which on they are an edge", least=1, most=1e6),
     },
-    reads_first_cell=True,
+    reads="1",
 )
 def edge_blur_pool(
-    x: jax.Array,
+    x: Array,
     window: Size,
-    stride: int | Sequence[int] | None = None,
+    stride: Stride = None,
     padding: Any = "VALID",
     *,
     dilation: Any = 1,
     filter_size: int = 3,
     threshold: float = 1.25,
-) -> jax.Array:
+) -> Array:
     """`blur_pool` that leaves edges as they are: the cell itself where it or one beside it is an edge.
 
     A cell is an edge where the cells two before and two behind it, along a row or a column, differ by more than the
@@ -145,7 +133,7 @@ def edge_blur_pool(
     return jnp.where(near, own, blur(x, filter_size, kept, gaps))
 
 
-def anti_aliased(function: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
+def anti_aliased(function: Callable[..., Array]) -> Callable[..., Array]:
     """The local operator with a binomial blur of `filter_size` taps (default 3) before its subsampling (Zhang 2019).
 
     Example:
@@ -155,15 +143,15 @@ def anti_aliased(function: Callable[..., jax.Array]) -> Callable[..., jax.Array]
     """
 
     def pool(
-        x: jax.Array,
+        x: Array,
         window: Size,
-        stride: int | Sequence[int] | None = None,
+        stride: Stride = None,
         padding: Any = "VALID",
         *,
         dilation: Any = 1,
         filter_size: int = 3,
         **options: Any,
-    ) -> jax.Array:
+    ) -> Array:
         fitted = fit_window(x, window, stride, padding, dilation)
         dense = function(x, dense_window(fitted, *x.shape[1:3]), **options)
         kept = tuple(np.arange(0, n, step) for n, step in zip(dense.shape[1:3], fitted.stride, strict=True))
@@ -172,7 +160,7 @@ def anti_aliased(function: Callable[..., jax.Array]) -> Callable[..., jax.Array]
     return take_leading_axes(pool)
 
 
-def blur(x: jax.Array, filter_size: int, positions: Sequence[np.ndarray], dilation: Pair = (1, 1)) -> jax.Array:
+def blur(x: Array, filter_size: int, positions: Sequence[np.ndarray], dilation: Pair = (1, 1)) -> Array:
     """The blurred map at given rows and columns only; in float32 at least, returned in x's dtype."""
     check_number("blur", "filter_size", filter_size, lambda value: 1 <= value <= 64, "a whole number from 1 to 64")
     result = widen(x)

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jax import Array
 
 from poolscope.pooling.blur import blur_pool
 from poolscope.pooling.layers import Pool, make_layer
@@ -71,7 +72,7 @@ def check_gradients(name: str, dtype: str = "float32") -> None:
     inputs = (noise, np.zeros(shape), np.full(shape, 2.5), np.full(shape, -1e4), 1e4 * noise)
     for mode in modes(name):
 
-        def squared(x: jax.Array, mode: dict[str, Any] = mode) -> tuple[jax.Array, jax.Array]:
+        def squared(x: Array, mode: dict[str, Any] = mode) -> tuple[Array, Array]:
             y = layer(x, **mode)
             return jnp.sum(y.astype("float32") ** 2), y
 
@@ -105,7 +106,7 @@ def check_derivatives(name: str) -> None:
     x, moved = draw_maps(1, 5, 6, CHANNELS), draw_maps(1, 5, 6, CHANNELS, seed=1)
     for mode in modes(name):
 
-        def all_of(x: jax.Array, moved: jax.Array, mode: dict[str, Any] = mode) -> tuple[jax.Array, ...]:
+        def all_of(x: Array, moved: Array, mode: dict[str, Any] = mode) -> tuple[Array, ...]:
             y, tangent = jax.jvp(lambda x: layer(x, **mode), (x,), (moved,))
             (cotangent,) = jax.vjp(lambda x: layer(x, **mode), x)[1](jnp.cos(y))
             gradient = jax.grad(lambda x: jnp.sum(layer(x, **mode) ** 2))
@@ -122,10 +123,10 @@ def check_loops(name: str) -> None:
     x = jax.ShapeDtypeStruct((2, 3, 5, 6, CHANNELS), jnp.float32)
     for mode in modes(name):
 
-        def one(x: jax.Array, mode: dict[str, Any] = mode) -> jax.Array:
+        def one(x: Array, mode: dict[str, Any] = mode) -> Array:
             return layer(x, **mode)
 
-        def scanned(x: jax.Array, one: Callable[[jax.Array], jax.Array] = one) -> jax.Array:
+        def scanned(x: Array, one: Callable[[Array], Array] = one) -> Array:
             return jnp.sum(jax.lax.scan(lambda total, part: (total, jax.checkpoint(one)(part)), 0.0, x)[1] ** 2)
 
         mapped = jax.vmap(jax.grad(lambda x, one=one: jnp.sum(jax.vmap(one)(x) ** 2)))
@@ -170,7 +171,7 @@ def check_atrous_form(name: str) -> None:
     first = build_layer(name, make_window(size, (1, 1)))
     second = build_layer(name, make_window(size, (1, 1), "VALID", stride))
 
-    def both(x: jax.Array) -> tuple[jax.Array, ...]:
+    def both(x: Array) -> tuple[Array, ...]:
         once, dense = strided(x), first(x)
         twice = second(dense)[:, :: stride[0] ** 2, :: stride[1] ** 2]
         return once, dense[:, :: stride[0], :: stride[1]], strided(once), twice
@@ -188,7 +189,7 @@ def check_anti_aliasing(name: str) -> None:
     strided, first = (build_layer(name, make_window(3, step), filter_size=3) for step in (2, 1))
     plain = build_layer(name, make_window(3, 1))
 
-    def both(x: jax.Array) -> tuple[jax.Array, ...]:
+    def both(x: Array) -> tuple[Array, ...]:
         blurred = first(x) if own else blur_pool(plain(x), 1, 1)
         return strided(x), blurred[:, ::2, ::2]
 
@@ -265,7 +266,7 @@ def modes(name: str) -> tuple[dict[str, Any], ...]:
     return ({"deterministic": True}, training) if OPERATORS[name].stochastic else ({},)
 
 
-def draw_maps(*shape: int, dtype: str = "float32", seed: int = 0) -> jax.Array:
+def draw_maps(*shape: int, dtype: str = "float32", seed: int = 0) -> Array:
     """Normal numbers."""
     return jnp.asarray(np.random.default_rng(seed).normal(size=shape), dtype)
 
@@ -275,7 +276,7 @@ def compile_quickly(function: Callable[..., Any]) -> Callable[..., Any]:
     return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0})
 
 
-def _finite(values: jax.Array) -> bool:
+def _finite(values: Array) -> bool:
     return bool(np.isfinite(np.asarray(values, "float32")).all())
 
 

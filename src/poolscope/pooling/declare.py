@@ -9,14 +9,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
-import jax
+from jax import Array
 
 from poolscope.spec.declaration import Operator
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Window, make_window
 from poolscope.spec.heads import Head
 
-F = TypeVar("F", bound=Callable[..., jax.Array])
+F = TypeVar("F", bound=Callable[..., Array])
 P = ParamSpec("P")
 _GEOMETRY = ("window", "stride", "padding", "dilation")
 
@@ -28,12 +28,12 @@ class PoolFunction(Protocol[P]):
     declaration: Operator
 
     @overload
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> jax.Array: ...
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Array: ...
     @overload
-    def __call__(self, *args: Any, ceil_mode: bool, **kwargs: Any) -> jax.Array: ...
+    def __call__(self, *args: Any, ceil_mode: bool, **kwargs: Any) -> Array: ...
 
 
-def operator(name: str, **declared: Any) -> Callable[[Callable[P, jax.Array]], PoolFunction[P]]:
+def operator(name: str, **declared: Any) -> Callable[[Callable[P, Array]], PoolFunction[P]]:
     """Declare a pooling operator at its function; the arguments are the fields of `spec.declaration.Operator`.
 
     They must be literals, since the catalogue reads them from the source text. What is declared is the function's
@@ -42,7 +42,7 @@ def operator(name: str, **declared: Any) -> Callable[[Callable[P, jax.Array]], P
     """
     declaration = Operator(name, **declared)
 
-    def declare(function: Callable[P, jax.Array]) -> PoolFunction[P]:
+    def declare(function: Callable[P, Array]) -> PoolFunction[P]:
         wrapped = take_leading_axes(function)
         wrapped.declaration = declaration
         return wrapped
@@ -65,17 +65,17 @@ def head(name: str, **declared: Any) -> Callable[[F], F]:
     return declare
 
 
-def take_leading_axes(function: Callable[P, jax.Array]) -> PoolFunction[P]:
+def take_leading_axes(function: Callable[P, Array]) -> PoolFunction[P]:
     """The function of maps (N, H, W, C) for (..., H, W, C): leading axes are one axis to it.
 
     A function of a window also takes `ceil_mode`.
     """
     signature = inspect.signature(function)
     takes_window = "window" in signature.parameters
-    call: Callable[..., jax.Array] = function
+    call: Callable[..., Array] = function
 
     @functools.wraps(function)
-    def pool(x: jax.Array, *arguments: Any, **options: Any) -> jax.Array:
+    def pool(x: Array, *arguments: Any, **options: Any) -> Array:
         ndim = getattr(x, "ndim", None)
         if ndim is None:
             raise PoolscopeError(f"x must be feature maps of shape (..., H, W, C), not a {type(x).__name__}.")

@@ -15,12 +15,12 @@ from typing import Any, TypeVar
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
+from jax import Array, lax
 
 from poolscope.kernels.fusion import compute_apart
 from poolscope.kernels.linear import call_linear
 from poolscope.pooling.declare import operator
-from poolscope.pooling.window_cells import Size, fit_window, slice_taps
+from poolscope.pooling.window_cells import Size, Stride, fit_window, slice_taps
 from poolscope.spec.geometry import Pair, Window
 
 T = TypeVar("T")
@@ -35,9 +35,7 @@ T = TypeVar("T")
     source="Yamaguchi et al. 1990",
     numpy="max",
 )
-def max_pool(
-    x: jax.Array, window: Size, stride: int | Sequence[int] | None = None, padding: Any = "VALID", *, dilation: Any = 1
-) -> jax.Array:
+def max_pool(x: Array, window: Size, stride: Stride = None, padding: Any = "VALID", *, dilation: Any = 1) -> Array:
     """Largest cell of each window, y = max x_i; padding counts as minus infinity and NaN as largest.
 
     x: (N, H, W, C). The gradient goes to the first largest cell in row-major order. Raises PoolscopeError if the window
@@ -65,9 +63,7 @@ def max_pool(
     source="-max(-x) of Yamaguchi et al. 1990",
     numpy="min",
 )
-def min_pool(
-    x: jax.Array, window: Size, stride: int | Sequence[int] | None = None, padding: Any = "VALID", *, dilation: Any = 1
-) -> jax.Array:
+def min_pool(x: Array, window: Size, stride: Stride = None, padding: Any = "VALID", *, dilation: Any = 1) -> Array:
     """Smallest cell of each window, y = min x_i = -max(-x_i); ties and padding as in `max_pool`.
 
     Example:
@@ -78,12 +74,12 @@ def min_pool(
     return -max_pool(-x, window, stride, padding, dilation=dilation)
 
 
-def _reduce_window(x: jax.Array, window: Window) -> jax.Array:
+def _reduce_window(x: Array, window: Window) -> Array:
     pads = ((0, 0), *window.pads(*x.shape[1:3]), (0, 0))
     return lax.reduce_window(x, -jnp.inf, lax.max, (1, *window.size, 1), (1, *window.stride, 1), pads)
 
 
-def _compare_slices(x: jax.Array, window: Window) -> jax.Array:
+def _compare_slices(x: Array, window: Window) -> Array:
     """Max by comparing slices: along columns, then rows, where windows overlap much; else all K taps at once.
 
     The first largest cell of the first row that holds it is the first in row-major order, so both have one tie rule.
@@ -99,13 +95,13 @@ def _compare_slices(x: jax.Array, window: Window) -> jax.Array:
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(1, 2))
-def _first_max(x: jax.Array, window: Window, size: Pair) -> jax.Array:
+def _first_max(x: Array, window: Window, size: Pair) -> Array:
     """Largest tap of each window of a map of this size."""
     return _compute(lambda x: _find_first_max(x, window)[0], x, window)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(1, 2))
-def _indexed_first_max(x: jax.Array, window: Window, size: Pair) -> tuple[jax.Array, jax.Array]:
+def _indexed_first_max(x: Array, window: Window, size: Pair) -> tuple[Array, Array]:
     """Largest tap of each window, and its number: all that the derivatives need of x, in one byte per output."""
     return _compute(partial(_find_first_max, window=window), x, window)
 
@@ -119,12 +115,12 @@ def _differentiate_indexed(window: Window, size: Pair, primals: Any, tangents: A
 
 
 @_first_max.defjvp
-def _differentiate(window: Window, size: Pair, primals: Any, tangents: Any) -> tuple[jax.Array, jax.Array]:
+def _differentiate(window: Window, size: Pair, primals: Any, tangents: Any) -> tuple[Array, Array]:
     (y, _), (change, _) = _differentiate_indexed(window, size, primals, tangents)
     return y, change
 
 
-def _find_first_max(x: jax.Array, window: Window) -> tuple[jax.Array, jax.Array]:
+def _find_first_max(x: Array, window: Window) -> tuple[Array, Array]:
     """The largest tap of each window and its number."""
     top, *others = slice_taps(x, window, -jnp.inf)
     index, magnitude = jnp.zeros(top.shape, _index_dtype(window)), jnp.abs(top)
@@ -136,14 +132,14 @@ def _find_first_max(x: jax.Array, window: Window) -> tuple[jax.Array, jax.Array]
     return jnp.where(jnp.isnan(magnitude), magnitude, top), index
 
 
-def _pick(fixed: Sequence[jax.Array], change: jax.Array, window: Window, size: Pair) -> jax.Array:
+def _pick(fixed: Sequence[Array], change: Array, window: Window, size: Pair) -> Array:
     """The change of each output: that of the tap with its number."""
     (index,) = fixed
     taps = enumerate(slice_taps(change, window, 0.0))
     return reduce(lambda picked, tap: jnp.where(index == tap[0], tap[1], picked), taps, jnp.zeros((), change.dtype))
 
 
-def _spread(fixed: Sequence[jax.Array], gradient: jax.Array, window: Window, size: Pair) -> jax.Array:
+def _spread(fixed: Sequence[Array], gradient: Array, window: Window, size: Pair) -> Array:
     """Each output's gradient at the tap with its number."""
     (index,) = fixed
     blocks = window.stride == window.size and window.dilation == (1, 1) and not any(map(any, window.pads(*size)))
@@ -151,14 +147,14 @@ def _spread(fixed: Sequence[jax.Array], gradient: jax.Array, window: Window, siz
     return _compute(spread, gradient, window)
 
 
-def _compute(function: Callable[[jax.Array], T], x: jax.Array, window: Window) -> T:
+def _compute(function: Callable[[Array], T], x: Array, window: Window) -> T:
     """function(x), apart unless its readers compute it again at less cost: few taps, each cell in one window, and
     enough channels to fill a vector register."""
     cheap = window.cells <= 4 and window.stride == window.size and x.shape[-1] >= 32
     return function(x) if cheap else compute_apart(function, x)
 
 
-def _spread_blocks(gradient: jax.Array, index: jax.Array, window: Window, size: Pair) -> jax.Array:
+def _spread_blocks(gradient: Array, index: Array, window: Window, size: Pair) -> Array:
     """Each output's gradient at its tap, for windows that tile the map."""
     (height, width), (size_h, size_w) = size, window.size
     out_h, out_w = window.output(height, width)
@@ -168,7 +164,7 @@ def _spread_blocks(gradient: jax.Array, index: jax.Array, window: Window, size: 
     return jnp.pad(spread, ((0, 0), (0, height - out_h * size_h), (0, width - out_w * size_w), (0, 0)))
 
 
-def _spread_phases(gradient: jax.Array, index: jax.Array, window: Window, size: Pair) -> jax.Array:
+def _spread_phases(gradient: Array, index: Array, window: Window, size: Pair) -> Array:
     """Each output's gradient at its tap, for any window: one sum for each phase of the stride, then interleaved.
 
     Tap i of output o lies at i d + o s = phase + s (o + shift) with phase = i d mod s and shift = i d div s.
@@ -179,7 +175,7 @@ def _spread_phases(gradient: jax.Array, index: jax.Array, window: Window, size: 
     blocks_w = max(-(-(width + left) // step_w), out_w + (window.size[1] - 1) * gap_w // step_w)
     zero = jnp.zeros((), gradient.dtype)
     empty = jnp.zeros((gradient.shape[0], blocks_h, blocks_w, gradient.shape[3]), gradient.dtype)
-    phases: dict[Pair, jax.Array] = {}
+    phases: dict[Pair, Array] = {}
     for number in range(window.cells):
         (shift_h, phase_h), (shift_w, phase_w) = (
             divmod(tap * gap, step)
@@ -197,7 +193,7 @@ def _spread_phases(gradient: jax.Array, index: jax.Array, window: Window, size: 
     return whole[:, top : top + height, left : left + width]
 
 
-def interleave(phases: list[list[jax.Array]]) -> jax.Array:
+def interleave(phases: list[list[Array]]) -> Array:
     """The map whose every (a, b)-th of (s_h, s_w) cells is phases[a][b]."""
     steps = (len(phases), len(phases[0]))
     count, height, width, channels = phases[0][0].shape

@@ -8,13 +8,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
 from poolscope.pooling.averages import avg_pool
 from poolscope.pooling.declare import operator
 from poolscope.pooling.extremes import max_pool
 from poolscope.pooling.sampling import need_key
 from poolscope.pooling.spectral import apply_axes, check_output
-from poolscope.pooling.window_cells import Size, dense_window, fit_window, take_positions, widen
+from poolscope.pooling.window_cells import Size, Stride, dense_window, fit_window, take_positions, widen
 from poolscope.spec.declaration import Switch, Whole
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Window
@@ -30,7 +31,7 @@ from poolscope.spec.geometry import Window
     kind="map",
     sized=True,
 )
-def adaptive_avg_pool(x: jax.Array, output_size: int | Sequence[int]) -> jax.Array:
+def adaptive_avg_pool(x: Array, output_size: int | Sequence[int]) -> Array:
     """Mean over bins: bin i of o on an axis of n covers cells floor(i n / o) to ceil((i + 1) n / o) - 1.
 
     x: (N, H, W, C); output_size: height and width. Bins overlap where o doesn't divide n, and repeat where o > n.
@@ -59,7 +60,7 @@ def adaptive_avg_pool(x: jax.Array, output_size: int | Sequence[int]) -> jax.Arr
     kind="map",
     sized=True,
 )
-def adaptive_max_pool(x: jax.Array, output_size: int | Sequence[int]) -> jax.Array:
+def adaptive_max_pool(x: Array, output_size: int | Sequence[int]) -> Array:
     """Largest cell of each bin of `adaptive_avg_pool`; the gradient goes to the first of equals, row by row.
 
     Example:
@@ -81,7 +82,7 @@ def bins(size: int, output: int) -> tuple[np.ndarray, np.ndarray]:
     return number * size // output, -(-(number + 1) * size // output)
 
 
-def first_largest(taps: Sequence[jax.Array]) -> jax.Array:
+def first_largest(taps: Sequence[Array]) -> Array:
     """The largest of the taps; of equals the first gets the gradient, and NaN stays NaN."""
     top = taps[0]
     for tap in taps[1:]:
@@ -108,15 +109,15 @@ def first_largest(taps: Sequence[jax.Array]) -> jax.Array:
     sized=True,
 )
 def fractional_max_pool(
-    x: jax.Array,
+    x: Array,
     ratio: float | Sequence[float] | None = None,
-    key: jax.Array | None = None,
+    key: Array | None = None,
     *,
     deterministic: bool = False,
     output_size: int | Sequence[int] | None = None,
     overlapping: bool = True,
     pseudorandom: bool = True,
-) -> jax.Array:
+) -> Array:
     """Largest cell of regions whose heights and widths are random, on average `ratio` cells.
 
     x: (N, H, W, C); the output is floor(H / ratio), floor(W / ratio), or output_size where that is given. Cuts a_0 = 0
@@ -153,12 +154,12 @@ def fractional_max_pool(
     return x
 
 
-def _even_cuts(total: int, output: int, key: jax.Array | None) -> jax.Array:
+def _even_cuts(total: int, output: int, key: Array | None) -> Array:
     start = total // 2 if key is None else jax.random.randint(key, (), 0, max(total, 1))
     return (jnp.arange(output + 1) * total + start) // output - start // output
 
 
-def _random_cuts(total: int, output: int, key: jax.Array) -> jax.Array:
+def _random_cuts(total: int, output: int, key: Array) -> Array:
     steps = jnp.asarray(total // output + (np.arange(output) < total % output))
     return jnp.concatenate([jnp.zeros(1, steps.dtype), jnp.cumsum(jax.random.permutation(key, steps))])
 
@@ -177,16 +178,16 @@ def _random_cuts(total: int, output: int, key: jax.Array) -> jax.Array:
     kind="map",
 )
 def s3_pool(
-    x: jax.Array,
+    x: Array,
     window: Size,
-    stride: int | Sequence[int] | None = None,
+    stride: Stride = None,
     padding: Any = "VALID",
     *,
     dilation: Any = 1,
     grid: int | None = None,
-    key: jax.Array | None = None,
+    key: Array | None = None,
     deterministic: bool = False,
-) -> jax.Array:
+) -> Array:
     """Max at stride 1, then random rows and columns: of every `grid` of them, grid / stride are kept in order.
 
     x: (N, H, W, C); grid: a multiple of the stride, by default the stride itself (the least distortion). The last cell
@@ -214,13 +215,13 @@ def s3_pool(
     return dense
 
 
-def _remainder(window: Window, dense: jax.Array) -> tuple[tuple[int, int], tuple[int, int]]:
+def _remainder(window: Window, dense: Array) -> tuple[tuple[int, int], tuple[int, int]]:
     """Padding that lets the last, shorter cell of each axis count."""
     rows, columns = (-n % step for n, step in zip(dense.shape[1:3], window.stride, strict=True))
     return ((0, rows), (0, columns))
 
 
-def _draw_positions(size: int, stride: int, grid: int, key: jax.Array) -> jax.Array:
+def _draw_positions(size: int, stride: int, grid: int, key: Array) -> Array:
     """ceil(size / stride) increasing positions: grid / stride of each full cell, the last cell's share of its own."""
     full, rest = divmod(size, grid)
     order = jnp.argsort(jax.random.uniform(key, (full, grid)), axis=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jax import Array
 
 from poolscope.spec.declaration import evaluate
 from poolscope.spec.errors import PoolscopeError
@@ -45,7 +46,7 @@ class HeadPool(nnx.Module):
                 value = jnp.ones(size) if rule.initial == "ones" else jnp.zeros(size)
             setattr(self, parameter, nnx.Param(value))
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Array) -> Array:
         """The vectors of the maps x."""
         head = HEADS[self.name]
         parameters = {parameter: getattr(self, parameter)[...] for parameter in head.learned}

@@ -10,6 +10,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
 from poolscope.pooling.declare import head
 from poolscope.pooling.extremes import max_pool
@@ -28,7 +29,7 @@ head(
 
 
 @head("avg", summary="mean of each channel", formula="mean x", source="Lin, Chen & Yan 2014")
-def global_avg_pool(x: jax.Array) -> jax.Array:
+def global_avg_pool(x: Array) -> Array:
     """Mean of each channel (Lin, Chen & Yan 2014).
 
     Example:
@@ -40,7 +41,7 @@ def global_avg_pool(x: jax.Array) -> jax.Array:
 
 
 @head("max", summary="largest cell of each channel", formula="max x", source="Oquab et al. 2015")
-def global_max_pool(x: jax.Array) -> jax.Array:
+def global_max_pool(x: Array) -> Array:
     """Largest cell of each channel; the gradient goes to the first of equals.
 
     Example:
@@ -57,7 +58,7 @@ def global_max_pool(x: jax.Array) -> jax.Array:
     formula="(mean max(x, eps)^p)^(1/p)",
     source="Radenovic, Tolias & Chum 2018",
 )
-def global_gem_pool(x: jax.Array, p: float | jax.Array = 3.0, eps: float = 1e-6) -> jax.Array:
+def global_gem_pool(x: Array, p: float | Array = 3.0, eps: float = 1e-6) -> Array:
     """Generalised mean of each channel, (mean max(x, eps)^p)^(1/p) (Radenovic, Tolias & Chum 2018).
 
     Example:
@@ -74,7 +75,7 @@ def global_gem_pool(x: jax.Array, p: float | jax.Array = 3.0, eps: float = 1e-6)
     formula="(1/beta) log mean exp(beta x)",
     source="Pinheiro & Collobert 2015",
 )
-def global_lse_pool(x: jax.Array, beta: float | jax.Array = 10.0) -> jax.Array:
+def global_lse_pool(x: Array, beta: float | Array = 10.0) -> Array:
     """Log-mean-exp of each channel, (1/beta) log mean exp(beta x) (Pinheiro & Collobert 2015).
 
     Example:
@@ -91,7 +92,7 @@ def global_lse_pool(x: jax.Array, beta: float | jax.Array = 10.0) -> jax.Array:
     formula="(mean x + max x) / 2",
     source="timm",
 )
-def global_avgmax_pool(x: jax.Array) -> jax.Array:
+def global_avgmax_pool(x: Array) -> Array:
     """Half the sum of mean and maximum of each channel.
 
     Example:
@@ -109,7 +110,7 @@ def global_avgmax_pool(x: jax.Array) -> jax.Array:
     source="timm",
     features="2*C",
 )
-def global_catavgmax_pool(x: jax.Array) -> jax.Array:
+def global_catavgmax_pool(x: Array) -> Array:
     """Means, then maxima, of the channels: (N, 2 C).
 
     Example:
@@ -127,7 +128,7 @@ def global_catavgmax_pool(x: jax.Array) -> jax.Array:
     source="He et al. 2014",
     features="21*C",
 )
-def spatial_pyramid_pool(x: jax.Array, levels: tuple[int, ...] = (1, 2, 4)) -> jax.Array:
+def spatial_pyramid_pool(x: Array, levels: tuple[int, ...] = (1, 2, 4)) -> Array:
     """Spatial pyramid pooling: maxima over n x n bins of the map for each n of levels, (N, sum n^2 C).
 
     Bin i of n on an axis of H covers cells floor(i H / n) to ceil((i + 1) H / n) - 1, so that maps of any size give
@@ -149,7 +150,7 @@ def spatial_pyramid_pool(x: jax.Array, levels: tuple[int, ...] = (1, 2, 4)) -> j
     source="Lin, RoyChowdhury & Maji 2015",
     features="C*C",
 )
-def bilinear_pool(x: jax.Array, eps: float = 1e-6) -> jax.Array:
+def bilinear_pool(x: Array, eps: float = 1e-6) -> Array:
     """Bilinear pooling of a map with itself: G = mean over cells of x x^T, signed root, L2 norm 1; (N, C^2).
 
     The signed root is G / sqrt(|G| + eps), whose derivative at 0 is finite. The paper sums over cells, which the norm
@@ -174,7 +175,7 @@ def bilinear_pool(x: jax.Array, eps: float = 1e-6) -> jax.Array:
     source="Li et al. 2018",
     features="C*(C + 1)/2",
 )
-def covariance_pool(x: jax.Array, iterations: int = 5) -> jax.Array:
+def covariance_pool(x: Array, iterations: int = 5) -> Array:
     """Covariance pooling: the upper triangle of the square root of the channels' covariance, (N, C (C + 1) / 2).
 
     The root by a coupled Newton-Schulz iteration: A = S / tr S, Y = A, Z = I; T = (3 I - Z Y) / 2, Y = Y T, Z = T Z; S

@@ -8,23 +8,18 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
 from poolscope.pooling.extremes import max_pool
 from poolscope.pooling.spectral import check_output
-from poolscope.pooling.window_cells import Size, fit_window, real_cells, slice_taps, tap_positions
+from poolscope.pooling.window_cells import Size, Stride, fit_window, real_cells, slice_taps, tap_positions
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import make_window
 
 
 def max_pool_with_indices(
-    x: jax.Array,
-    window: Size,
-    stride: int | Sequence[int] | None = None,
-    padding: Any = "VALID",
-    *,
-    dilation: Any = 1,
-    ceil_mode: bool = False,
-) -> tuple[jax.Array, jax.Array]:
+    x: Array, window: Size, stride: Stride = None, padding: Any = "VALID", *, dilation: Any = 1, ceil_mode: bool = False
+) -> tuple[Array, Array]:
     """Largest cell of each window as `max_pool` gives it, and the number of that cell in the flattened map.
 
     Args:
@@ -62,7 +57,7 @@ def max_pool_with_indices(
     return y, indices.reshape(*leading, *indices.shape[1:])
 
 
-def max_unpool(y: jax.Array, indices: jax.Array, output_size: Sequence[int]) -> jax.Array:
+def max_unpool(y: Array, indices: Array, output_size: Sequence[int]) -> Array:
     """Put each value at its place in a map of zeros: the way back from `max_pool_with_indices`.
 
     Args:
@@ -89,7 +84,7 @@ def max_unpool(y: jax.Array, indices: jax.Array, output_size: Sequence[int]) -> 
     return _place(y, indices, *check_output("max_unpool", output_size))
 
 
-def _place(y: jax.Array, indices: jax.Array, height: int, width: int) -> jax.Array:
+def _place(y: Array, indices: Array, height: int, width: int) -> Array:
     *leading, rows, columns, channels = y.shape
     values = y.reshape(-1, rows * columns, channels)
     places = indices.reshape(values.shape)

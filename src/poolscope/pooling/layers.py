@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import jax
 from flax import nnx
-from jax import lax
+from jax import Array, lax
 
 from poolscope.pooling.blur import anti_aliased
 from poolscope.pooling.lookup import find_pool, name_layer
@@ -25,7 +25,7 @@ from poolscope.spec.operators import OPERATORS
 if TYPE_CHECKING:
     from poolscope.spec.pool import PoolConfig
 
-Rngs = nnx.Rngs | nnx.RngStream | jax.Array
+Rngs = nnx.Rngs | nnx.RngStream | Array
 
 
 class Pool(nnx.Module):
@@ -80,7 +80,7 @@ class Pool(nnx.Module):
         learned = {name: learned_value(self.operator, name, getattr(self, name)[...]) for name in self.learned}
         return {**dict(self.options), **learned}
 
-    def __call__(self, x: jax.Array, *, deterministic: bool | None = None, rngs: Rngs | None = None) -> jax.Array:
+    def __call__(self, x: Array, *, deterministic: bool | None = None, rngs: Rngs | None = None) -> Array:
         """The pooled maps of x, (..., H, W, C).
 
         Args:
@@ -101,7 +101,7 @@ class Pool(nnx.Module):
             options |= {"deterministic": bool(evaluated), "key": None if evaluated else self._draw(rngs)}
         return function(x, self.window, **options)
 
-    def _draw(self, rngs: Rngs | None) -> jax.Array:
+    def _draw(self, rngs: Rngs | None) -> Array:
         source = self.rngs if rngs is None else rngs
         if source is None:
             raise PoolscopeError(
@@ -158,10 +158,10 @@ def make_pool(
     config: PoolConfig,
     channels: int,
     *,
-    rngs: nnx.Rngs | jax.Array,
+    rngs: nnx.Rngs | Array,
     stride: Sequence[int] | None = None,
     dilation: int | Sequence[int] | None = None,
-    conv_general_dilated: Callable[..., jax.Array] = lax.conv_general_dilated,
+    conv_general_dilated: Callable[..., Array] = lax.conv_general_dilated,
 ) -> Pool:
     """The layer for a configuration of a run and a number of channels, its parameters drawn from rngs (or a key).
 
@@ -281,7 +281,7 @@ def _check_options(operator: Operator, given: Mapping[str, Any]) -> None:
             raise PoolscopeError(f"{operator.name} {name} must be {option.describe()}, not {value!r}.")
 
 
-def _draw_key(rngs: Rngs | None, number: int) -> jax.Array | None:
+def _draw_key(rngs: Rngs | None, number: int) -> Array | None:
     if rngs is None:
         return None
     if isinstance(rngs, nnx.Rngs):

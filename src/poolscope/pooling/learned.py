@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
+from jax import Array, lax
 
 from poolscope.pooling.averages import avg_pool, sum_window
 from poolscope.pooling.declare import operator
-from poolscope.pooling.window_cells import Size, fit_window, take_positions, widen
+from poolscope.pooling.window_cells import Size, Stride, fit_window, take_positions, widen
 from poolscope.spec.declaration import Choice, Learned
 from poolscope.spec.errors import PoolscopeError
 
@@ -33,19 +33,20 @@ from poolscope.spec.errors import PoolscopeError
     },
     kind="map",
     convolves=True,
+    macs="9*C*C*I",
 )
 def lip_pool(
-    x: jax.Array,
+    x: Array,
     window: Size,
-    stride: int | Sequence[int] | None = None,
+    stride: Stride = None,
     padding: Any = "VALID",
     *,
     dilation: Any = 1,
-    kernel: jax.Array,
-    scale: jax.Array,
-    bias: jax.Array,
-    conv_general_dilated: Callable[..., jax.Array] = lax.conv_general_dilated,
-) -> jax.Array:
+    kernel: Array,
+    scale: Array,
+    bias: Array,
+    conv_general_dilated: Callable[..., Array] = lax.conv_general_dilated,
+) -> Array:
     """Local importance pooling, y = sum e^l_i x_i / sum e^l_i with l = 12 sigmoid(scale norm(conv(x)) + bias).
 
     x: (N, H, W, C); kernel: (3, 3, C, C), zero outside the map; norm: each example's and channel's map to mean 0 and
@@ -83,19 +84,20 @@ def lip_pool(
     },
     gain="learned",
     kind="map",
+    macs="C*C*(I + 3*H + 3*W)",
 )
 def strip_pool(
-    x: jax.Array,
+    x: Array,
     window: Size,
-    stride: int | Sequence[int] | None = None,
+    stride: Stride = None,
     padding: Any = "VALID",
     *,
     dilation: Any = 1,
-    rows: jax.Array,
-    columns: jax.Array,
-    mix: jax.Array,
-    bias: jax.Array,
-) -> jax.Array:
+    rows: Array,
+    columns: Array,
+    mix: Array,
+    bias: Array,
+) -> Array:
     """Strip pooling: the mean of g x over each window, where a cell's gate g looks at its whole row and column.
 
     g_ij = sigmoid(relu(r_i + c_j) mix + bias); r and c are the means of every row and every column, filtered along
@@ -114,7 +116,7 @@ def strip_pool(
     fitted = fit_window(x, window, stride, padding, dilation)
     wide = widen(x)
 
-    def filtered(strip: jax.Array, kernel: jax.Array) -> jax.Array:
+    def filtered(strip: Array, kernel: Array) -> Array:
         padded = jnp.pad(strip, ((0, 0), (1, 1), (0, 0)))
         taps = [padded[:, tap : tap + strip.shape[1]] @ kernel[tap].astype(strip.dtype) for tap in range(3)]
         return taps[0] + taps[1] + taps[2]
@@ -144,20 +146,21 @@ def strip_pool(
     gain="learned",
     kind="map",
     stride=2,
+    macs="(3*C + C*C) * 6*O",
 )
 def lift_pool(
-    x: jax.Array,
+    x: Array,
     window: Size,
-    stride: int | Sequence[int] | None = None,
+    stride: Stride = None,
     padding: Any = "VALID",
     *,
     dilation: Any = 1,
-    depthwise: jax.Array,
-    depthwise_bias: jax.Array,
-    pointwise: jax.Array,
-    pointwise_bias: jax.Array,
+    depthwise: Array,
+    depthwise_bias: Array,
+    pointwise: Array,
+    pointwise_bias: Array,
     bands: str = "low",
-) -> jax.Array:
+) -> Array:
     """LiftDownPool: columns, then rows, are split in two; detail d = odd - P(even), coarse s = even + U(d).
 
     P and U are tanh(1x1(relu(depthwise 3))), of their own on each axis: depthwise (2, 2, 3, C) and its bias (2, 2, C),
@@ -181,7 +184,7 @@ def lift_pool(
     if bands not in ("low", "sum"):
         raise PoolscopeError(f"lift bands must be low or sum, not {bands!r}.")
 
-    def network(maps: jax.Array, axis: int, which: int) -> jax.Array:
+    def network(maps: Array, axis: int, which: int) -> Array:
         index = (2 - axis, which)
         edge = [(0, 0)] * 4
         edge[axis] = (1, 1)
@@ -191,7 +194,7 @@ def lift_pool(
         hidden = jax.nn.relu(hidden + depthwise_bias[index].astype(maps.dtype))
         return jnp.tanh(hidden @ pointwise[index].astype(maps.dtype) + pointwise_bias[index].astype(maps.dtype))
 
-    def split(maps: jax.Array, axis: int) -> tuple[jax.Array, jax.Array]:
+    def split(maps: Array, axis: int) -> tuple[Array, Array]:
         n, out = maps.shape[axis], fitted.output(*x.shape[1:3])[axis - 1]
         even, odd = (
             take_positions(maps, axis, np.minimum(parity + 2 * np.arange(out), max(n - 1 - (n - 1 - parity) % 2, 0)))

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import jax
+from jax import Array
 
 from poolscope.pooling.declare import take_leading_axes
-from poolscope.pooling.window_cells import Size, fit_window
+from poolscope.pooling.window_cells import Size, Stride, fit_window
 from poolscope.spec.declaration import Operator
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.operators import OPERATORS
 from poolscope.spec.plugins import import_plugin
 
-Function = Callable[..., jax.Array]
+Function = Callable[..., Array]
 
 
 class Pools(Mapping[str, Function]):
@@ -62,14 +62,8 @@ def size_by_window(function: Function, operator: Operator) -> Function:
     """An operator that takes an output_size, made to take a window whose geometry gives that size."""
 
     def pool(
-        x: jax.Array,
-        window: Size,
-        stride: int | Sequence[int] | None = None,
-        padding: Any = "VALID",
-        *,
-        dilation: Any = 1,
-        **options: Any,
-    ) -> jax.Array:
+        x: Array, window: Size, stride: Stride = None, padding: Any = "VALID", *, dilation: Any = 1, **options: Any
+    ) -> Array:
         fitted = fit_window(x, window, stride, padding, dilation)
         return function(x, output_size=fitted.output(*x.shape[1:3]), **options)
 

@@ -6,15 +6,13 @@ the result doesn't depend on it; so +-1e4 inputs neither overflow nor vanish.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
-from jax import lax
+from jax import Array, lax
 
 from poolscope.pooling.declare import operator
-from poolscope.pooling.window_cells import Size, WindowCells, check_number, fit_window, reduce_cells
+from poolscope.pooling.window_cells import Size, Stride, WindowCells, check_number, fit_window, reduce_cells
 from poolscope.spec.declaration import Choice, Learned, Real, Switch
 from poolscope.spec.errors import PoolscopeError
 
@@ -31,14 +29,8 @@ from poolscope.spec.errors import PoolscopeError
     gain="K^(1/p)",
 )
 def lp_pool(
-    x: jax.Array,
-    window: Size,
-    stride: int | Sequence[int] | None = None,
-    padding: Any = "VALID",
-    *,
-    dilation: Any = 1,
-    p: float | jax.Array = 2.0,
-) -> jax.Array:
+    x: Array, window: Size, stride: Stride = None, padding: Any = "VALID", *, dilation: Any = 1, p: float | Array = 2.0
+) -> Array:
     """Lp norm of each window, y = (sum |x_i|^p)^(1/p), p >= 1; its gain on a constant is K^(1/p).
 
     x: (N, H, W, C). The gradient of an all-zero window is 0. Raises PoolscopeError if p < 1 or the window doesn't fit.
@@ -51,7 +43,7 @@ def lp_pool(
     """
     check_number("lp", "p", p, lambda value: 1 <= value < float("inf"), "a finite number of at least 1")
 
-    def norm(cells: WindowCells) -> jax.Array:
+    def norm(cells: WindowCells) -> Array:
         top = cells.top(cells.values)
         positive = top >= jnp.finfo(top.dtype).tiny
         scale = jnp.where(positive, top, 1)
@@ -78,15 +70,15 @@ def lp_pool(
     learned={"p": Learned(initial="option", above=1.0)},
 )
 def gem_pool(
-    x: jax.Array,
+    x: Array,
     window: Size,
-    stride: int | Sequence[int] | None = None,
+    stride: Stride = None,
     padding: Any = "VALID",
     *,
     dilation: Any = 1,
-    p: float | jax.Array = 3.0,
+    p: float | Array = 3.0,
     eps: float = 1e-6,
-) -> jax.Array:
+) -> Array:
     """Generalised mean of each window, y = (mean max(x_i, eps)^p)^(1/p), p > 0.
 
     x: (N, H, W, C); p: a number or one per channel (C,). Cells at or below eps get no gradient. Raises PoolscopeError
@@ -100,7 +92,7 @@ def gem_pool(
     check_number("gem", "p", p, lambda value: 0 < value < float("inf"), "a finite number above 0")
     check_number("gem", "eps", eps, lambda value: 0 < value < float("inf"), "a finite number above 0")
 
-    def mean(cells: WindowCells) -> jax.Array:
+    def mean(cells: WindowCells) -> Array:
         scale = cells.top(cells.values)
         return scale * _power(cells.mean(_power(cell * (1 / scale), p) for cell in cells.values), 1 / p)
 
@@ -122,14 +114,14 @@ def gem_pool(
     learned={"beta": Learned(initial="option", above=0.0)},
 )
 def lse_pool(
-    x: jax.Array,
+    x: Array,
     window: Size,
-    stride: int | Sequence[int] | None = None,
+    stride: Stride = None,
     padding: Any = "VALID",
     *,
     dilation: Any = 1,
-    beta: float | jax.Array = 10.0,
-) -> jax.Array:
+    beta: float | Array = 10.0,
+) -> Array:
     """Log-mean-exp of each window, y = (1/beta) log mean exp(beta x_i): average at beta -> 0, max at infinity.
 
     x: (N, H, W, C); beta: a number or one per channel (C,); below 0 it leans to the minimum. Raises PoolscopeError if
@@ -142,7 +134,7 @@ def lse_pool(
     """
     check_number("lse", "beta", beta, lambda value: value != 0 and abs(value) < float("inf"), "finite and not 0")
 
-    def mean(cells: WindowCells) -> jax.Array:
+    def mean(cells: WindowCells) -> Array:
         scores = [_like(beta, cell) * cell for cell in cells.values]
         weights = cells.softmax(scores)
         return (cells.top(scores) + jnp.log(cells.mean(weights))) / _like(beta, scores[0])
@@ -168,15 +160,15 @@ def lse_pool(
     },
 )
 def soft_pool(
-    x: jax.Array,
+    x: Array,
     window: Size,
-    stride: int | Sequence[int] | None = None,
+    stride: Stride = None,
     padding: Any = "VALID",
     *,
     dilation: Any = 1,
-    beta: float | jax.Array = 1.0,
+    beta: float | Array = 1.0,
     gradient: str = "full",
-) -> jax.Array:
+) -> Array:
     """Softmax-weighted mean of each window, y = sum w_i x_i with w = softmax(beta x), per channel.
 
     x: (N, H, W, C). gradient="full" is the exact w_i (1 + beta (x_i - y)); "truncated" holds the weights constant, as
@@ -191,7 +183,7 @@ def soft_pool(
     check_number("soft", "beta", beta, lambda value: abs(value) < float("inf"), "finite")
     pass_weights = check_gradient("soft", gradient)
 
-    def mean(cells: WindowCells) -> jax.Array:
+    def mean(cells: WindowCells) -> Array:
         weights = pass_weights(cells.softmax([_like(beta, cell) * cell for cell in cells.values]))
         return cells.sum(w * cell for w, cell in zip(weights, cells.values, strict=True)) / cells.sum(weights)
 
@@ -205,7 +197,7 @@ def check_gradient(operator: str, gradient: str) -> Any:
     return lax.stop_gradient if gradient == "truncated" else lambda weights: weights
 
 
-def _power(x: jax.Array, p: float | jax.Array) -> jax.Array:
+def _power(x: Array, p: float | Array) -> Array:
     """x^p for x >= 0 and p > 0, by multiplications where p is whole; exp and log vectorise, XLA's power does not."""
     if isinstance(p, (int, float)) and float(p).is_integer():
         return x ** int(p)
@@ -213,5 +205,5 @@ def _power(x: jax.Array, p: float | jax.Array) -> jax.Array:
     return jnp.where(positive, jnp.exp(_like(p, x) * jnp.log(jnp.where(positive, x, 1))), 0)
 
 
-def _like(number: float | jax.Array, x: jax.Array) -> jax.Array:
+def _like(number: float | Array, x: Array) -> Array:
     return jnp.asarray(number, x.dtype)

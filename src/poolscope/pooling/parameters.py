@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jax import Array
 
 from poolscope.spec.declaration import Learned, Operator, evaluate, name_sizes
 from poolscope.spec.errors import PoolscopeError
@@ -23,8 +24,8 @@ def draws(rule: Learned) -> bool:
 
 
 def initial_parameter(
-    operator: Operator, name: str, window: Window, channels: int, options: Mapping[str, Any], key: jax.Array | None
-) -> jax.Array:
+    operator: Operator, name: str, window: Window, channels: int, options: Mapping[str, Any], key: Array | None
+) -> Array:
     """The parameter of a learned keyword at the start; key is needed where it is drawn.
 
     Raises PoolscopeError where an option leaves no room for it.
@@ -50,7 +51,7 @@ def initial_parameter(
     return getattr(import_plugin(operator.module), rule.initial)(window, channels, options, key)
 
 
-def learned_value(operator: Operator, name: str, parameter: jax.Array) -> jax.Array:
+def learned_value(operator: Operator, name: str, parameter: Array) -> Array:
     """The keyword's value that a parameter stands for."""
     rule = operator.learned[name]
     if rule.above is not None:
@@ -58,5 +59,5 @@ def learned_value(operator: Operator, name: str, parameter: jax.Array) -> jax.Ar
     return parameter if rule.value is None else getattr(import_plugin(operator.module), rule.value)(parameter)
 
 
-def _softplus_inverse(value: jax.Array) -> jax.Array:
+def _softplus_inverse(value: Array) -> Array:
     return value + jnp.log(-jnp.expm1(-value))

@@ -12,30 +12,30 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
+from jax import Array, lax
 
 from poolscope.pooling.declare import operator
 from poolscope.pooling.sampling import need_key
-from poolscope.pooling.window_cells import Size, fit_window, take_positions, widen
+from poolscope.pooling.window_cells import Size, Stride, fit_window, take_positions, widen
 from poolscope.spec.declaration import Choice, Learned, Real, Whole
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Window
 
-NORMS: dict[str, Callable[[jax.Array], jax.Array]] = {
+NORMS: dict[str, Callable[[Array], Array]] = {
     "l2": lambda phase: jnp.sum(jnp.square(phase), (1, 2, 3)),
     "l1": lambda phase: jnp.sum(jnp.abs(phase), (1, 2, 3)),
     "linf": lambda phase: jnp.max(jnp.abs(phase), (1, 2, 3)),
 }
 
 
-def split_phases(x: jax.Array, window: Window) -> list[jax.Array]:
+def split_phases(x: Array, window: Window) -> list[Array]:
     """The phases of a fitted geometry in row-major order of their offsets, each (N, out_h, out_w, C)."""
     (step_h, step_w), (out_h, out_w) = window.stride, window.output(*x.shape[1:3])
     rows = [take_positions(x, 1, (a + step_h * np.arange(out_h)) % x.shape[1]) for a in range(step_h)]
     return [take_positions(row, 2, (b + step_w * np.arange(out_w)) % x.shape[2]) for row in rows for b in range(step_w)]
 
 
-def space_to_depth(x: jax.Array, block: int | Sequence[int]) -> jax.Array:
+def space_to_depth(x: Array, block: int | Sequence[int]) -> Array:
     """All cells of each block as channels: (N, H, W, C) -> (N, H / h, W / w, h w C), offset-major as in TensorFlow.
 
     Rows and columns past the last whole block are left out. Raises PoolscopeError if a block is larger than the map.
@@ -59,9 +59,7 @@ def space_to_depth(x: jax.Array, block: int | Sequence[int]) -> jax.Array:
     kind="map",
     channels="S",
 )
-def stack_phases(
-    x: jax.Array, window: Size, stride: int | Sequence[int] | None = None, padding: Any = "VALID", *, dilation: Any = 1
-) -> jax.Array:
+def stack_phases(x: Array, window: Size, stride: Stride = None, padding: Any = "VALID", *, dilation: Any = 1) -> Array:
     """`space_to_depth` on a window's geometry: the blocks are its strides, the size is its output."""
     return jnp.concatenate(split_phases(x, fit_window(x, window, stride, padding, dilation)), axis=3)
 
@@ -80,14 +78,8 @@ def stack_phases(
     kind="map",
 )
 def aps_pool(
-    x: jax.Array,
-    window: Size,
-    stride: int | Sequence[int] | None = None,
-    padding: Any = "VALID",
-    *,
-    dilation: Any = 1,
-    norm: str = "l2",
-) -> jax.Array:
+    x: Array, window: Size, stride: Stride = None, padding: Any = "VALID", *, dilation: Any = 1, norm: str = "l2"
+) -> Array:
     """Adaptive polyphase sampling: of each example, the phase with the largest norm over all positions and channels.
 
     x: (N, H, W, C); norm: l2, l1 or linf. Of equal phases the first in row-major order. A circular shift of an input
@@ -128,23 +120,24 @@ def aps_pool(
     no_stride1_form="the phase that it keeps depends on the image",
     kind="map",
     convolves=True,
+    macs="9*hidden*(C + hidden)*S*O",
 )
 def lps_pool(
-    x: jax.Array,
+    x: Array,
     window: Size,
-    stride: int | Sequence[int] | None = None,
+    stride: Stride = None,
     padding: Any = "VALID",
     *,
     dilation: Any = 1,
-    kernel1: jax.Array,
-    bias1: jax.Array,
-    kernel2: jax.Array,
-    bias2: jax.Array,
+    kernel1: Array,
+    bias1: Array,
+    kernel2: Array,
+    bias2: Array,
     tau: float = 1.0,
-    key: jax.Array | None = None,
+    key: Array | None = None,
     deterministic: bool = False,
-    conv_general_dilated: Callable[..., jax.Array] = lax.conv_general_dilated,
-) -> jax.Array:
+    conv_general_dilated: Callable[..., Array] = lax.conv_general_dilated,
+) -> Array:
     """Learnable polyphase sampling: phases scored by a small network f; training mixes them, evaluation picks the best.
 
     f = mean(conv(relu(conv(phase)))) with circular 3x3 filters kernel1 (3, 3, C, h), kernel2 (3, 3, h, h); training:
@@ -161,7 +154,7 @@ def lps_pool(
     """
     phases = split_phases(x, fit_window(x, window, stride, padding, dilation))
 
-    def filtered(maps: jax.Array, kernel: jax.Array, bias: jax.Array) -> jax.Array:
+    def filtered(maps: Array, kernel: Array, bias: Array) -> Array:
         padded = jnp.pad(maps, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="wrap")
         layout = lax.conv_dimension_numbers(padded.shape, kernel.shape, ("NHWC", "HWIO", "NHWC"))
         y = conv_general_dilated(padded, kernel.astype(maps.dtype), (1, 1), "VALID", dimension_numbers=layout)
@@ -178,7 +171,7 @@ def lps_pool(
     return sum(mixed[1:], mixed[0]).astype(x.dtype)
 
 
-def choose_phase(phases: Sequence[jax.Array], scores: jax.Array) -> jax.Array:
+def choose_phase(phases: Sequence[Array], scores: Array) -> Array:
     """Each example's phase with the largest score, (phases, N); the first of equals."""
     best = jnp.argmax(lax.stop_gradient(scores), axis=0)[:, None, None, None]
     chosen = phases[0]

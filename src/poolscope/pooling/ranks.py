@@ -6,17 +6,18 @@ that tie share their gradient.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
 from poolscope.pooling.declare import operator
 from poolscope.pooling.extremes import max_pool
 from poolscope.pooling.sampling import need_key
-from poolscope.pooling.window_cells import Size, WindowCells, check_number, fit_window, reduce_cells, widen
+from poolscope.pooling.window_cells import Size, Stride, WindowCells, check_number, fit_window, reduce_cells, widen
 from poolscope.spec.declaration import Learned, Real, Whole
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Window
@@ -30,9 +31,7 @@ from poolscope.spec.geometry import Window
     formula="median x",
     source="Tukey 1977",
 )
-def median_pool(
-    x: jax.Array, window: Size, stride: int | Sequence[int] | None = None, padding: Any = "VALID", *, dilation: Any = 1
-) -> jax.Array:
+def median_pool(x: Array, window: Size, stride: Stride = None, padding: Any = "VALID", *, dilation: Any = 1) -> Array:
     """Median of each window's real cells; of an even number, the mean of the two in the middle.
 
     x: (N, H, W, C). (PyTorch takes the lower of the two instead.) Raises PoolscopeError if the window doesn't fit.
@@ -43,7 +42,7 @@ def median_pool(
         2.5
     """
 
-    def median(cells: WindowCells) -> jax.Array:
+    def median(cells: WindowCells) -> Array:
         ranked = sort_cells(cells)
         lower, upper = (cells.counts - 1) // 2, cells.counts // 2
         terms = [
@@ -69,14 +68,8 @@ def median_pool(
     learned={"weights": Learned(("K", "C"), "draw_simplex", value="normalise_ranks")},
 )
 def ordinal_pool(
-    x: jax.Array,
-    window: Size,
-    stride: int | Sequence[int] | None = None,
-    padding: Any = "VALID",
-    *,
-    dilation: Any = 1,
-    weights: jax.Array,
-) -> jax.Array:
+    x: Array, window: Size, stride: Stride = None, padding: Any = "VALID", *, dilation: Any = 1, weights: Array
+) -> Array:
     """Weighted sum of the window sorted from the largest, y = sum_r w_r x_(r), with w >= 0 and sum w = 1.
 
     x: (N, H, W, C); weights: (K,) or one column per channel (K, C). A window with padding uses the weights of its first
@@ -94,7 +87,7 @@ def ordinal_pool(
             f"ordinal weights must be {(fitted.cells,)} or {(fitted.cells, x.shape[3])}, not {weights.shape}."
         )
 
-    def ranked_sum(cells: WindowCells) -> jax.Array:
+    def ranked_sum(cells: WindowCells) -> Array:
         ranked = sort_cells(cells)  # of -x, so that rank 0 is the largest and padding comes last
         real = [cells.counts > rank for rank in range(fitted.cells)]
         shares = [jnp.where(known, w, 0) for known, w in zip(real, weights.astype(ranked[0].dtype), strict=True)]
@@ -118,14 +111,8 @@ def ordinal_pool(
     options={"top": Whole(help="how many of the largest cells are averaged")},
 )
 def rank_avg_pool(
-    x: jax.Array,
-    window: Size,
-    stride: int | Sequence[int] | None = None,
-    padding: Any = "VALID",
-    *,
-    dilation: Any = 1,
-    top: int = 2,
-) -> jax.Array:
+    x: Array, window: Size, stride: Stride = None, padding: Any = "VALID", *, dilation: Any = 1, top: int = 2
+) -> Array:
     """Mean of the `top` largest cells of each window, or of all its real cells where it has fewer.
 
     x: (..., H, W, C). top=1 is the maximum, top=K the mean. Raises PoolscopeError if top isn't at least 1 or the window
@@ -152,14 +139,8 @@ def rank_avg_pool(
     options={"alpha": Real(help="weight of the largest cell", least=0, open=True, most=1)},
 )
 def rank_weighted_pool(
-    x: jax.Array,
-    window: Size,
-    stride: int | Sequence[int] | None = None,
-    padding: Any = "VALID",
-    *,
-    dilation: Any = 1,
-    alpha: float = 0.5,
-) -> jax.Array:
+    x: Array, window: Size, stride: Stride = None, padding: Any = "VALID", *, dilation: Any = 1, alpha: float = 0.5
+) -> Array:
     """Weighted sum of the window sorted from the largest, w_r = alpha (1 - alpha)^(r - 1) over the sum of the weights.
 
     x: (..., H, W, C); 0 < alpha <= 1, where 1 is the maximum. The authors' code doesn't divide by the sum, which makes
@@ -187,16 +168,16 @@ def rank_weighted_pool(
     stochastic=True,
 )
 def rank_stochastic_pool(
-    x: jax.Array,
+    x: Array,
     window: Size,
-    stride: int | Sequence[int] | None = None,
+    stride: Stride = None,
     padding: Any = "VALID",
     *,
     dilation: Any = 1,
     alpha: float = 0.5,
-    key: jax.Array | None = None,
+    key: Array | None = None,
     deterministic: bool = False,
-) -> jax.Array:
+) -> Array:
     """One cell drawn by its rank r with the probabilities of `rank_weighted_pool`, which is the deterministic form.
 
     x: (..., H, W, C). Scope of the randomness: every window, channel and example draws for itself. In training only the
@@ -213,7 +194,7 @@ def rank_stochastic_pool(
     if deterministic:
         return rank_weighted_pool(x, fitted, alpha=alpha)
 
-    def draw(cells: WindowCells) -> jax.Array:
+    def draw(cells: WindowCells) -> Array:
         ranked = sort_cells(cells)  # of -x, so that rank 0 is the largest and padding comes last
         dtype = ranked[0].dtype
         shares = [jnp.asarray(np.where(cells.counts > rank, w, 0), dtype) for rank, w in enumerate(weights)]
@@ -244,15 +225,15 @@ def rank_stochastic_pool(
     },
 )
 def t_max_avg_pool(
-    x: jax.Array,
+    x: Array,
     window: Size,
-    stride: int | Sequence[int] | None = None,
+    stride: Stride = None,
     padding: Any = "VALID",
     *,
     dilation: Any = 1,
     top: int = 2,
     threshold: float = 0.5,
-) -> jax.Array:
+) -> Array:
     """T-Max-Avg: the largest cell where it is at least `threshold`, else the mean of the `top` largest cells.
 
     x: (..., H, W, C). top=1 is the maximum; a threshold above every cell makes it `rank_avg_pool`. The output jumps at
@@ -278,7 +259,7 @@ def rank_weights(operator: str, alpha: float, window: Window) -> np.ndarray:
     return alpha * (1 - alpha) ** np.arange(window.cells)
 
 
-def sort_cells(cells: WindowCells) -> list[jax.Array]:
+def sort_cells(cells: WindowCells) -> list[Array]:
     """The cells of each window from the smallest; padding comes last, as infinity."""
     ranked = cells.keep(cells.values, jnp.inf)
     for low, high in comparators(len(ranked)):
@@ -300,11 +281,11 @@ def comparators(count: int) -> Iterator[tuple[int, int]]:
         span *= 2
 
 
-def draw_simplex(window: Window, channels: int, options: Mapping[str, Any], key: jax.Array) -> jax.Array:
+def draw_simplex(window: Window, channels: int, options: Mapping[str, Any], key: Array) -> Array:
     """Initial weights: logarithms of uniform numbers, which `normalise_ranks` makes add up to 1."""
     return jnp.log(jax.random.uniform(key, (window.cells, channels), minval=1e-3))
 
 
-def normalise_ranks(parameter: jax.Array) -> jax.Array:
+def normalise_ranks(parameter: Array) -> Array:
     """Weights of the ranks, (K, C), above 0 and adding up to 1 in each channel."""
     return jax.nn.softmax(parameter, axis=0)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
+from jax import Array, lax
 
 from poolscope.pooling.declare import operator
 from poolscope.pooling.window_cells import (
     Size,
+    Stride,
     WindowCells,
     fit_window,
     real_cells,
@@ -31,11 +31,9 @@ from poolscope.spec.geometry import Window
     summary="first cell of the window: plain decimation",
     formula="x[::s]",
     source="control without pooling",
-    reads_first_cell=True,
+    reads="1",
 )
-def subsample(
-    x: jax.Array, window: Size, stride: int | Sequence[int] | None = None, padding: Any = "VALID", *, dilation: Any = 1
-) -> jax.Array:
+def subsample(x: Array, window: Size, stride: Stride = None, padding: Any = "VALID", *, dilation: Any = 1) -> Array:
     """First real cell of each window: plain decimation x[::s], as many cells as the window's geometry gives.
 
     x: (N, H, W, C). All other cells get no gradient. Raises PoolscopeError if the window doesn't fit.
@@ -69,15 +67,15 @@ def first_cells(window: Window, height: int, width: int) -> tuple[np.ndarray, np
     stochastic=True,
 )
 def stochastic_pool(
-    x: jax.Array,
+    x: Array,
     window: Size,
-    stride: int | Sequence[int] | None = None,
+    stride: Stride = None,
     padding: Any = "VALID",
     *,
     dilation: Any = 1,
-    key: jax.Array | None = None,
+    key: Array | None = None,
     deterministic: bool = False,
-) -> jax.Array:
+) -> Array:
     """One cell drawn with probability p_i = a_i / sum a, a = max(x, 0); deterministic: its mean, sum a_i^2 / sum a_i.
 
     x: (N, H, W, C). Scope of the randomness: every window, channel and example draws for itself. Negative cells are
@@ -93,13 +91,13 @@ def stochastic_pool(
     """
     fitted = fit_window(x, window, stride, padding, dilation)
 
-    def expectation(cells: WindowCells) -> jax.Array:
+    def expectation(cells: WindowCells) -> Array:
         mass = [jax.nn.relu(cell) for cell in cells.values]
         total = cells.sum(mass)
         positive = total > 0
         return jnp.where(positive, cells.sum(a * a for a in mass) / jnp.where(positive, total, 1), 0)
 
-    def draw(cells: WindowCells) -> jax.Array:
+    def draw(cells: WindowCells) -> Array:
         mass = [lax.stop_gradient(jax.nn.relu(cell)) for cell in cells.values]  # padding holds 0 and is never drawn
         uniform = jax.random.uniform(need_key("stochastic", key), mass[0].shape, mass[0].dtype)
         threshold = uniform * sum(mass[1:], mass[0])
@@ -112,7 +110,7 @@ def stochastic_pool(
     return reduce_cells(x, fitted, expectation if deterministic else draw)
 
 
-def need_key(operator: str, key: jax.Array | None) -> jax.Array:
+def need_key(operator: str, key: Array | None) -> Array:
     """The random key, which training of a stochastic operator can't do without."""
     if key is None:
         raise PoolscopeError(f"{operator} draws at random in training and needs key=; pass one or deterministic=True.")

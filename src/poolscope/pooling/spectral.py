@@ -8,9 +8,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
 from poolscope.pooling.declare import operator
-from poolscope.pooling.window_cells import Size, fit_window, widen
+from poolscope.pooling.window_cells import Size, Stride, fit_window, widen
 from poolscope.spec.declaration import Learned, Real
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Window
@@ -28,7 +29,7 @@ from poolscope.spec.geometry import Window
     kind="map",
     sized=True,
 )
-def spectral_pool(x: jax.Array, output_size: int | Sequence[int]) -> jax.Array:
+def spectral_pool(x: Array, output_size: int | Sequence[int]) -> Array:
     """Crop of the discrete Fourier spectrum to its low frequencies, scaled to keep the mean (gain 1).
 
     x: (N, H, W, C); output_size: height and width; a larger one than the input's pads the spectrum with zeros. Of an
@@ -59,7 +60,7 @@ def spectral_pool(x: jax.Array, output_size: int | Sequence[int]) -> jax.Array:
     kind="map",
     sized=True,
 )
-def frequency_pool(x: jax.Array, output_size: int | Sequence[int]) -> jax.Array:
+def frequency_pool(x: Array, output_size: int | Sequence[int]) -> Array:
     """F-pooling: `spectral_pool` without the highest frequency of an even output.
 
     A circular shift of x by t cells shifts the output by t / s of its cells exactly, as its interpolation by waves
@@ -93,7 +94,7 @@ def frequency_pool(x: jax.Array, output_size: int | Sequence[int]) -> jax.Array:
     kind="map",
     sized=True,
 )
-def flc_pool(x: jax.Array, output_size: int | Sequence[int]) -> jax.Array:
+def flc_pool(x: Array, output_size: int | Sequence[int]) -> Array:
     """FrequencyLowCut pooling: the magnitude of the inverse transform of the spectrum's low frequencies.
 
     Of an even size o the frequencies -o/2 to o/2 - 1 are kept, so the highest has one sign only and the inverse is
@@ -133,7 +134,7 @@ def flc_pool(x: jax.Array, output_size: int | Sequence[int]) -> jax.Array:
     kind="map",
     sized=True,
 )
-def asap_pool(x: jax.Array, output_size: int | Sequence[int]) -> jax.Array:
+def asap_pool(x: Array, output_size: int | Sequence[int]) -> Array:
     """Aliasing and spectral artifact free pooling: `spectral_pool` of a spectrum under the root of a Hamming window.
 
     Frequency f of an axis of n is scaled by sqrt(0.54 + 0.46 cos(2 pi f / n)), which falls to 0.73 at the new Nyquist
@@ -170,15 +171,15 @@ def asap_pool(x: jax.Array, output_size: int | Sequence[int]) -> jax.Array:
     kind="map",
 )
 def diffstride_pool(
-    x: jax.Array,
+    x: Array,
     window: Size,
-    stride: int | Sequence[int] | None = None,
+    stride: Stride = None,
     padding: Any = "VALID",
     *,
     dilation: Any = 1,
-    strides: jax.Array,
+    strides: Array,
     smoothness: float = 4.0,
-) -> jax.Array:
+) -> Array:
     """Spectral pooling with learned strides: frequency f of an axis of n is scaled by clip(1 + (n/2s - |f|)/R, 0, 1).
 
     x: (N, H, W, C); strides s: (2,), above 0; smoothness R. The output has the window geometry's size, a static crop,
@@ -226,7 +227,7 @@ def cut_basis(size: int, output: int) -> np.ndarray:
     return (weights * np.exp(2j * np.pi * turns[..., None] * kept)).sum(-1) / size
 
 
-def apply_axes(x: jax.Array, rows: jax.Array, columns: jax.Array) -> jax.Array:
+def apply_axes(x: Array, rows: Array, columns: Array) -> Array:
     """rows x columns^T on every channel; rows: (out_h, H), columns: (out_w, W); x's dtype is kept."""
     return jnp.einsum("ph,nhwc,qw->npqc", rows, widen(x), columns, precision="highest").astype(x.dtype)
 
@@ -239,12 +240,12 @@ def check_output(operator: str, output_size: int | Sequence[int]) -> tuple[int, 
     return height, width
 
 
-def start_above_stride(window: Window, channels: int, options: Mapping[str, Any], key: jax.Array) -> jax.Array:
+def start_above_stride(window: Window, channels: int, options: Mapping[str, Any], key: Array) -> Array:
     """Initial strides, a little above the geometry's: at it the whole crop passes the mask and there is no gradient."""
     strides = 1 + 1.25 * (jnp.asarray(window.stride, jnp.float32) - 1)
     return strides + jnp.log(-jnp.expm1(-strides))
 
 
-def keep_positive(parameter: jax.Array) -> jax.Array:
+def keep_positive(parameter: Array) -> Array:
     """Strides above 0, softplus of any number."""
     return jax.nn.softplus(parameter)

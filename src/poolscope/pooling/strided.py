@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import lax
+from jax import Array, lax
 
 from poolscope.pooling.declare import operator
 from poolscope.pooling.extremes import max_pool
-from poolscope.pooling.window_cells import Size, fit_window
+from poolscope.pooling.window_cells import Size, Stride, fit_window
 from poolscope.spec.declaration import Learned
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Window
@@ -30,18 +30,19 @@ from poolscope.spec.geometry import Window
     gain="learned",
     kind="layer",
     convolves=True,
+    macs="K*C*C*O",
 )
 def strided_conv_pool(
-    x: jax.Array,
+    x: Array,
     window: Size,
-    stride: int | Sequence[int] | None = None,
+    stride: Stride = None,
     padding: Any = "VALID",
     *,
     dilation: Any = 1,
-    kernel: jax.Array,
-    bias: jax.Array | None = None,
-    conv_general_dilated: Callable[..., jax.Array] = lax.conv_general_dilated,
-) -> jax.Array:
+    kernel: Array,
+    bias: Array | None = None,
+    conv_general_dilated: Callable[..., Array] = lax.conv_general_dilated,
+) -> Array:
     """Learned convolution with the pool's window and stride, then ReLU: y_c = max(0, b_c + sum w_ijc'c x_ijc').
 
     x: (N, H, W, C); kernel: (h, w, C, C); bias: (C,). Padding counts as 0. conv_general_dilated: another function with
@@ -70,18 +71,20 @@ def strided_conv_pool(
     gain="learned",
     kind="layer",
     convolves=True,
+    reads="2*k - 1",
+    macs="K*C*C*I",
 )
 def conv_max_pool(
-    x: jax.Array,
+    x: Array,
     window: Size,
-    stride: int | Sequence[int] | None = None,
+    stride: Stride = None,
     padding: Any = "VALID",
     *,
     dilation: Any = 1,
-    kernel: jax.Array,
-    bias: jax.Array | None = None,
-    conv_general_dilated: Callable[..., jax.Array] = lax.conv_general_dilated,
-) -> jax.Array:
+    kernel: Array,
+    bias: Array | None = None,
+    conv_general_dilated: Callable[..., Array] = lax.conv_general_dilated,
+) -> Array:
     """ConvPool-CNN's block: a convolution of the window's size at stride 1, ReLU, then max over the window.
 
     It learns as many numbers as `strided_conv_pool` on the same window, so that the two differ in nothing but the
@@ -104,12 +107,12 @@ def conv_max_pool(
 
 def _convolve(
     name: str,
-    x: jax.Array,
+    x: Array,
     window: Window,
-    kernel: jax.Array,
-    bias: jax.Array | None,
-    conv_general_dilated: Callable[..., jax.Array],
-) -> jax.Array:
+    kernel: Array,
+    bias: Array | None,
+    conv_general_dilated: Callable[..., Array],
+) -> Array:
     if kernel.ndim != 4 or tuple(kernel.shape[:3]) != (*window.size, x.shape[3]):
         raise PoolscopeError(
             f"{name} kernel must be {(*window.size, x.shape[3], 'filters')}, not {tuple(kernel.shape)}."

@@ -13,13 +13,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
+from jax import Array, lax
 
 from poolscope.pooling.declare import operator
 from poolscope.pooling.extremes import max_pool, min_pool
 from poolscope.pooling.grids import adaptive_avg_pool
 from poolscope.pooling.phases import split_phases
-from poolscope.pooling.window_cells import Size, fit_window, widen
+from poolscope.pooling.window_cells import Size, Stride, fit_window, widen
 from poolscope.spec.declaration import Learned
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import make_window
@@ -37,17 +37,18 @@ from poolscope.spec.geometry import make_window
     learned={"kernel": Learned((3, 3, "C"), "he_normal"), "scale": Learned(("C",), "ones")},
     no_stride1_form="the shares of its phases depend on the image",
     kind="map",
+    macs="9*C*I",
 )
 def tips_pool(
-    x: jax.Array,
+    x: Array,
     window: Size,
-    stride: int | Sequence[int] | None = None,
+    stride: Stride = None,
     padding: Any = "VALID",
     *,
     dilation: Any = 1,
-    kernel: jax.Array,
-    scale: jax.Array,
-) -> jax.Array:
+    kernel: Array,
+    scale: Array,
+) -> Array:
     """Translation invariant polyphase sampling: y = sum_ij t_ij x[i::s, j::s], the shares t learned for each channel.
 
     t = softmax over (i, j) of scale * a_ij, where a is relu(conv(x)), averaged over as many bins of the map as there
@@ -70,7 +71,7 @@ def tips_pool(
     return sum(mixed[1:], mixed[0]).astype(x.dtype)
 
 
-def tips_shares(x: jax.Array, stride: int | Sequence[int] = 2, *, kernel: jax.Array, scale: jax.Array) -> jax.Array:
+def tips_shares(x: Array, stride: int | Sequence[int] = 2, *, kernel: Array, scale: Array) -> Array:
     """The shares t by which `tips_pool` mixes the phases of each example and channel.
 
     Args:
@@ -95,7 +96,7 @@ def tips_shares(x: jax.Array, stride: int | Sequence[int] = 2, *, kernel: jax.Ar
     return _share(maps, steps, kernel, scale).reshape(*x.shape[:-3], math.prod(steps), x.shape[-1])
 
 
-def tips_share_loss(shares: jax.Array) -> jax.Array:
+def tips_share_loss(shares: Array) -> Array:
     """TIPS's loss on its shares, L_FM = mean (1 - ||t||_2) over examples and channels.
 
     From 0, where each channel takes one phase, to 1 - 1/s, where it takes all s^2 alike. It is added to the task's loss
@@ -112,9 +113,7 @@ def tips_share_loss(shares: jax.Array) -> jax.Array:
     return jnp.mean(1 - jnp.linalg.norm(shares, axis=-2))
 
 
-def tips_undo_loss(
-    x: jax.Array, key: jax.Array, *, kernel: jax.Array, max_shift: int | Sequence[int] | None = None
-) -> jax.Array:
+def tips_undo_loss(x: Array, key: Array, *, kernel: Array, max_shift: int | Sequence[int] | None = None) -> Array:
     """TIPS's loss on shifts, L_undo = mean (relu(conv(x)) - shifted x)^2, shifted at random and circularly.
 
     The convolution is the operator's own, depthwise and zero outside the map; one shift is drawn for all of x. The loss
@@ -147,14 +146,8 @@ def tips_undo_loss(
 
 
 def max_sampling_bias(
-    x: jax.Array,
-    y: jax.Array,
-    window: Size,
-    stride: int | Sequence[int] | None = None,
-    padding: Any = "VALID",
-    *,
-    dilation: Any = 1,
-) -> jax.Array:
+    x: Array, y: Array, window: Size, stride: Stride = None, padding: Any = "VALID", *, dilation: Any = 1
+) -> Array:
     """Maximum-sampling bias (MSB): the share of windows whose output is their largest cell.
 
     Windows of equal cells are left out, since whatever takes one of them takes the largest. 1 for max pooling.
@@ -186,14 +179,14 @@ def max_sampling_bias(
     return jnp.sum(near & varied) / jnp.sum(varied)
 
 
-def _share(x: jax.Array, stride: tuple[int, int], kernel: jax.Array, scale: jax.Array) -> jax.Array:
+def _share(x: Array, stride: tuple[int, int], kernel: Array, scale: Array) -> Array:
     """Shares (N, phases, C) of maps (N, H, W, C)."""
     means = adaptive_avg_pool(_filter(x, kernel), stride)
     scores = (means * scale.astype(x.dtype)).reshape(x.shape[0], -1, x.shape[3])
     return jax.nn.softmax(scores, axis=1)
 
 
-def _filter(x: jax.Array, kernel: jax.Array) -> jax.Array:
+def _filter(x: Array, kernel: Array) -> Array:
     """relu(conv(x)) of maps (N, H, W, C), depthwise."""
     if kernel.shape != (3, 3, x.shape[3]):
         raise PoolscopeError(f"tips kernel must be {(3, 3, x.shape[3])}, not {tuple(kernel.shape)}.")

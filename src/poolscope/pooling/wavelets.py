@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
 from poolscope.pooling.declare import operator
 from poolscope.pooling.spectral import apply_axes
-from poolscope.pooling.window_cells import Size, check_number, fit_window, widen
+from poolscope.pooling.window_cells import Size, Stride, check_number, fit_window, widen
 from poolscope.spec.declaration import Learned, Whole
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Window
@@ -37,14 +36,8 @@ from poolscope.spec.geometry import Window
     stride=2,
 )
 def wavelet_pool(
-    x: jax.Array,
-    window: Size,
-    stride: int | Sequence[int] | None = None,
-    padding: Any = "VALID",
-    *,
-    dilation: Any = 1,
-    moments: int = 2,
-) -> jax.Array:
+    x: Array, window: Size, stride: Stride = None, padding: Any = "VALID", *, dilation: Any = 1, moments: int = 2
+) -> Array:
     """Wavelet pooling: all four bands of the second level put together again, the details of the first left out.
 
     By perfect reconstruction that is the low band of the first level, which is what is computed. x: (..., H, W, C) and
@@ -79,15 +72,15 @@ def wavelet_pool(
     stride=2,
 )
 def wavelet_bands_pool(
-    x: jax.Array,
+    x: Array,
     window: Size,
-    stride: int | Sequence[int] | None = None,
+    stride: Stride = None,
     padding: Any = "VALID",
     *,
     dilation: Any = 1,
     moments: int = 2,
-    weights: jax.Array | None = None,
-) -> jax.Array:
+    weights: Array | None = None,
+) -> Array:
     """All four bands of one level of the wavelet transform as channels, band by band: (..., H, W, C) to (..., 4 C).
 
     On even sizes an orthonormal map, so nothing is lost: `space_to_depth` with bands in the place of offsets. x wraps
@@ -142,7 +135,7 @@ def daubechies(moments: int) -> np.ndarray:
     return taps * math.sqrt(2) / taps.sum()
 
 
-def _both_axes(x: jax.Array, window: Window, moments: int, name: str) -> list[tuple[np.ndarray, np.ndarray]]:
+def _both_axes(x: Array, window: Window, moments: int, name: str) -> list[tuple[np.ndarray, np.ndarray]]:
     check_number(name, "moments", moments, lambda value: 1 <= value <= 10, "a whole number from 1 to 10")
     height, width = x.shape[1:3]
     return [
@@ -150,7 +143,7 @@ def _both_axes(x: jax.Array, window: Window, moments: int, name: str) -> list[tu
     ]
 
 
-def _fit(name: str, x: jax.Array, window: Size, stride: Any, padding: Any, dilation: Any) -> Window:
+def _fit(name: str, x: Array, window: Size, stride: Any, padding: Any, dilation: Any) -> Window:
     fitted = fit_window(x, window, stride, padding, dilation)
     if fitted.stride != (2, 2):
         raise PoolscopeError(f"{name} halves a map; its stride must be 2, not {list(fitted.stride)}.")

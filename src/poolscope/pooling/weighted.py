@@ -5,15 +5,15 @@ All are sum w_i x_i / sum w_i with w_i > 0, so each output lies between the smal
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax import Array
 
 from poolscope.pooling.declare import operator
 from poolscope.pooling.norms import check_gradient, soft_pool
-from poolscope.pooling.window_cells import Size, WindowCells, fit_window, read_cells, reduce_cells, widen
+from poolscope.pooling.window_cells import Size, Stride, WindowCells, fit_window, read_cells, reduce_cells, widen
 from poolscope.spec.declaration import Choice, Learned, Real, Switch
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Window
@@ -37,20 +37,22 @@ from poolscope.spec.geometry import Window
         "kernel": Learned((3, 3, "C"), "uniform", bound="1/3", when="full"),
         "bias": Learned(("C",), "uniform", bound="1/3", when="full"),
     },
+    reads="max(k, 3*full)",
+    macs="9*C*O*full",
 )
 def dpp_pool(
-    x: jax.Array,
+    x: Array,
     window: Size,
-    stride: int | Sequence[int] | None = None,
+    stride: Stride = None,
     padding: Any = "VALID",
     *,
     dilation: Any = 1,
-    sharpness: float | jax.Array = 0.0,
-    offset: float | jax.Array = 0.0,
+    sharpness: float | Array = 0.0,
+    offset: float | Array = 0.0,
     asymmetric: bool = False,
-    kernel: jax.Array | None = None,
-    bias: jax.Array | None = None,
-) -> jax.Array:
+    kernel: Array | None = None,
+    bias: Array | None = None,
+) -> Array:
     """Detail-preserving mean: cells that stand out from the smoothed map weigh more.
 
     w_i = (q_i / mean q)^(exp(sharpness) / 2) + exp(min(offset, 10)) with q_i = d_i^2 + 1e-3 and d_i = x_i - x~, or
@@ -69,7 +71,7 @@ def dpp_pool(
         raise PoolscopeError(f"dpp kernel must be {(3, 3, x.shape[3])}, not {tuple(kernel.shape)}.")
     smooth = None if kernel is None else _filter_middle(widen(x), fitted, kernel, bias)
 
-    def mean(cells: WindowCells) -> jax.Array:
+    def mean(cells: WindowCells) -> Array:
         dtype = cells.values[0].dtype
         level = cells.mean(cells.values) if smooth is None else smooth
         details = [cell - level for cell in cells.values]
@@ -83,7 +85,7 @@ def dpp_pool(
     return reduce_cells(x, fitted, mean)
 
 
-def _filter_middle(x: jax.Array, window: Window, kernel: jax.Array, bias: jax.Array | None) -> jax.Array:
+def _filter_middle(x: Array, window: Window, kernel: Array, bias: Array | None) -> Array:
     """A 3x3 depthwise filter around each window's cell (k - 1) // 2, zero outside the map."""
     height, width = x.shape[1:3]
     pads, outs = window.pads(height, width), window.output(height, width)
@@ -119,14 +121,8 @@ def _filter_middle(x: jax.Array, window: Window, kernel: jax.Array, bias: jax.Ar
     },
 )
 def edscw_pool(
-    x: jax.Array,
-    window: Size,
-    stride: int | Sequence[int] | None = None,
-    padding: Any = "VALID",
-    *,
-    dilation: Any = 1,
-    gradient: str = "full",
-) -> jax.Array:
+    x: Array, window: Size, stride: Stride = None, padding: Any = "VALID", *, dilation: Any = 1, gradient: str = "full"
+) -> Array:
     """Mean weighted by similarity to the window's mean m: w = softmax(DSC), DSC_i = 2 |x_i m| / (x_i^2 + m^2).
 
     x: (N, H, W, C). DSC lies in [0, 1] (1 where both are 0), so weights differ by a factor e at most.
@@ -140,7 +136,7 @@ def edscw_pool(
     """
     pass_weights = check_gradient("edscw", gradient)
 
-    def mean(cells: WindowCells) -> jax.Array:
+    def mean(cells: WindowCells) -> Array:
         top = cells.top([jnp.abs(cell) for cell in cells.values])
         scale = 1 / jnp.where(top >= jnp.finfo(top.dtype).tiny, top, 1)
         scaled = [cell * scale for cell in cells.values]
@@ -171,14 +167,8 @@ def edscw_pool(
     },
 )
 def em_pool(
-    x: jax.Array,
-    window: Size,
-    stride: int | Sequence[int] | None = None,
-    padding: Any = "VALID",
-    *,
-    dilation: Any = 1,
-    gradient: str = "full",
-) -> jax.Array:
+    x: Array, window: Size, stride: Stride = None, padding: Any = "VALID", *, dilation: Any = 1, gradient: str = "full"
+) -> Array:
     """The exponential-maximum half of AdaPool, which is `soft_pool` at beta 1 (Stergiou & Poppe 2023).
 
     Example:
@@ -208,15 +198,15 @@ def em_pool(
     learned={"alpha": Learned(initial="option")},
 )
 def ada_pool(
-    x: jax.Array,
+    x: Array,
     window: Size,
-    stride: int | Sequence[int] | None = None,
+    stride: Stride = None,
     padding: Any = "VALID",
     *,
     dilation: Any = 1,
-    alpha: float | jax.Array = 0.5,
+    alpha: float | Array = 0.5,
     gradient: str = "full",
-) -> jax.Array:
+) -> Array:
     """AdaPool, y = alpha eDSCW + (1 - alpha) eM.
 
     x: (N, H, W, C); alpha: a number, (C,), or the paper's one per position (out_h, out_w, 1). Raises PoolscopeError on

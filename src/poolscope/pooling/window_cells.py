@@ -15,19 +15,19 @@ from dataclasses import dataclass, replace
 from functools import partial, reduce
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
+from jax import Array, lax
 
 from poolscope.kernels.fusion import compute_apart
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Pair, Window, make_window
 
 Size = int | Sequence[int] | Window
+Stride = int | Sequence[int] | None  # as the window where None
 
 
-def fit_window(x: jax.Array, window: Size, stride: Any, padding: Any, dilation: Any) -> Window:
+def fit_window(x: Array, window: Size, stride: Any, padding: Any, dilation: Any) -> Window:
     """The checked window of an operator on feature maps x, (N, H, W, C) and floating.
 
     A ready Window may be given as `window`; it brings its own stride, padding and dilation.
@@ -94,7 +94,7 @@ class WindowCells:
     real: bool (K, out_h, out_w, 1), or None where no window touches padding.
     """
 
-    values: tuple[jax.Array, ...]
+    values: tuple[Array, ...]
     real: np.ndarray | None
 
     @property
@@ -102,26 +102,26 @@ class WindowCells:
         """Real cells in each window, (out_h, out_w, 1) or (1, 1, 1)."""
         return np.full((1, 1, 1), len(self.values)) if self.real is None else self.real.sum(0)
 
-    def keep(self, terms: Iterable[jax.Array], otherwise: float = 0.0) -> list[jax.Array]:
+    def keep(self, terms: Iterable[Array], otherwise: float = 0.0) -> list[Array]:
         """One term per tap, with `otherwise` in the place of padding."""
         if self.real is None:
             return list(terms)
         return [jnp.where(real, term, otherwise) for real, term in zip(self.real, terms, strict=True)]
 
-    def sum(self, terms: Iterable[jax.Array]) -> jax.Array:
+    def sum(self, terms: Iterable[Array]) -> Array:
         """Sum over the real cells of one term per tap."""
         return _materialise(reduce(jnp.add, self.keep(terms)))
 
-    def mean(self, terms: Iterable[jax.Array]) -> jax.Array:
+    def mean(self, terms: Iterable[Array]) -> Array:
         """Mean over the real cells of one term per tap."""
         total = self.sum(terms)
         return total / jnp.asarray(self.counts, total.dtype)
 
-    def top(self, terms: Iterable[jax.Array]) -> jax.Array:
+    def top(self, terms: Iterable[Array]) -> Array:
         """Largest term over the real cells, as a constant: the safe scale of exponentials and powers."""
         return _materialise(lax.stop_gradient(reduce(jnp.maximum, self.keep(terms, -jnp.inf))))
 
-    def softmax(self, scores: Sequence[jax.Array]) -> list[jax.Array]:
+    def softmax(self, scores: Sequence[Array]) -> list[Array]:
         """exp(score - top score) for each tap, exactly 0 on padding; divide by their sum for weights."""
         top = self.top(scores)
         return [jnp.exp(score) for score in self.keep((score - top for score in scores), -jnp.inf)]
@@ -136,18 +136,18 @@ class WholeMap(WindowCells):
         """Cells of the map."""
         return np.full((1, 1, 1), self.values[0].shape[1] * self.values[0].shape[2])
 
-    def sum(self, terms: Iterable[jax.Array]) -> jax.Array:
+    def sum(self, terms: Iterable[Array]) -> Array:
         """Sum over the map."""
         (term,) = terms
         return term.sum((1, 2), keepdims=True)
 
-    def top(self, terms: Iterable[jax.Array]) -> jax.Array:
+    def top(self, terms: Iterable[Array]) -> Array:
         """Largest term of the map, as a constant."""
         (term,) = terms
         return lax.stop_gradient(term.max((1, 2), keepdims=True))
 
 
-def read_cells(x: jax.Array, window: Window) -> WindowCells:
+def read_cells(x: Array, window: Window) -> WindowCells:
     """The taps of a fitted window, in float32 at least (sums over bfloat16 would lose digits)."""
     x = widen(x)
     height, width = x.shape[1:3]
@@ -158,7 +158,7 @@ def read_cells(x: jax.Array, window: Window) -> WindowCells:
     return WindowCells(tuple(slice_taps(x, window, 0.0)), real)
 
 
-def slice_taps(x: jax.Array, window: Window, fill: float) -> list[jax.Array]:
+def slice_taps(x: Array, window: Window, fill: float) -> list[Array]:
     """The K strided slices of x, row-major, with `fill` outside the map."""
     height, width = x.shape[1:3]
     (top, bottom), (left, right) = window.pads(height, width)
@@ -172,9 +172,7 @@ def slice_taps(x: jax.Array, window: Window, fill: float) -> list[jax.Array]:
     ]
 
 
-def reduce_cells(
-    x: jax.Array, window: Window, reduction: Callable[[WindowCells], jax.Array], symmetric: bool = False
-) -> jax.Array:
+def reduce_cells(x: Array, window: Window, reduction: Callable[[WindowCells], Array], symmetric: bool = False) -> Array:
     """The local operator that a reduction over taps defines; the result has x's dtype.
 
     symmetric: the reduction treats all cells alike, so a window that is the whole map needs no separate taps.
@@ -183,7 +181,7 @@ def reduce_cells(
     return reduction(WholeMap((widen(x),), None) if whole else read_cells(x, window)).astype(x.dtype)
 
 
-def take_positions(x: jax.Array, axis: int, positions: np.ndarray) -> jax.Array:
+def take_positions(x: Array, axis: int, positions: np.ndarray) -> Array:
     """x at static positions along one axis, by as few slices as they have evenly spaced runs (no gather)."""
     runs: list[list[int]] = []
     for position in map(int, positions):
@@ -196,17 +194,17 @@ def take_positions(x: jax.Array, axis: int, positions: np.ndarray) -> jax.Array:
     return pieces[0] if len(pieces) == 1 else lax.concatenate(pieces, axis)
 
 
-def widen(x: jax.Array) -> jax.Array:
+def widen(x: Array) -> Array:
     """x in float32 if it is narrower, else as it is."""
     return x.astype(jnp.float32) if jnp.finfo(x.dtype).bits < 32 else x
 
 
-def _materialise(statistic: jax.Array) -> jax.Array:
+def _materialise(statistic: Array) -> Array:
     """One number per window, kept from being computed anew, on CPU, by each of the taps' terms that use it."""
     return lax.platform_dependent(statistic, cpu=partial(compute_apart, _pass), default=_pass)
 
 
-def _pass(x: jax.Array) -> jax.Array:
+def _pass(x: Array) -> Array:
     return x
 
 

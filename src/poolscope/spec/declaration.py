@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from poolscope.spec.errors import PoolscopeError
-from poolscope.spec.geometry import Window
+from poolscope.spec.geometry import Pair, Window, per_axis
 from poolscope.spec.settings import Range
 
 KINDS = ("local", "layer", "map", "none")
@@ -162,7 +162,10 @@ class Operator:
     convolves: the function takes conv_general_dilated, what it convolves with.
     strides_convolution: it has no layer, but the preceding convolution takes its stride.
     numpy: the name of NumPy's function of the same values, where there is one.
-    reads_first_cell: of a window only the first cell matters, so that it adds nothing to the receptive field.
+    reads: how many cells an output depends on along an axis, a formula in k, the window's size there, and the options:
+        "1" where only a window's first cell matters, more than k where a filter of its own looks past the window.
+    macs: multiply-accumulates by what it learns for one image, a formula as above and in I and O, the cells of the map
+        and of the output, and H and W, the map's height and width; "0" where it only reduces windows.
     no_stride1_form: why it isn't an operator at stride 1 followed by a fixed subsampling, where it isn't.
     function, keywords, module, package, version: filled in by whoever reads the declaration: the function, its keywords
         and its module, and the package (with version, or with a digest of the file) that they come from; the package is
@@ -189,7 +192,8 @@ class Operator:
     strides_convolution: bool = False
     no_stride1_form: str = ""
     numpy: str = ""
-    reads_first_cell: bool = False
+    reads: str = "k"
+    macs: str = "0"
     function: str = ""
     keywords: tuple[str, ...] = ()
     module: str = ""
@@ -221,9 +225,29 @@ class Operator:
         """Learnable numbers of one layer."""
         return sum(math.prod(rule.sizes(window, channels, options)) for rule in self.learns(options).values())
 
+    def count_cells(self, window: Window, options: Mapping[str, Any]) -> Pair:
+        """Cells (rows, columns) that an output depends on, a blur before the subsampling included."""
+        numbers, taps = name_sizes(window, 1, options), _count_taps(options)
+        return per_axis(lambda k: int(evaluate(self.reads, {**numbers, "k": k})) + taps, window.size)
+
+    def count_beyond(self, window: Window, options: Mapping[str, Any]) -> Pair:
+        """Cells (rows, columns) past its window that an output may depend on, on either side."""
+        read, taps = self.count_cells(window, options), _count_taps(options)
+        return per_axis(lambda cells, k: max(cells - k, taps), read, window.size)
+
+    def count_macs(self, window: Window, shape: tuple[int, int, int], output: Pair, options: Mapping[str, Any]) -> int:
+        """Multiply-accumulates of one layer for one map of `shape` (height, width, channels)."""
+        height, width, channels = shape
+        map_ = {"H": height, "W": width, "I": height * width, "O": output[0] * output[1]}
+        return round(evaluate(self.macs, {**name_sizes(window, channels, options), **map_}))
+
     def count_channels(self, window: Window, channels: int) -> int:
         """Channels of the output."""
         return channels * int(evaluate(self.channels, name_sizes(window, channels, {})))
+
+
+def _count_taps(options: Mapping[str, Any]) -> int:
+    return int(options.get("filter_size") or 1) - 1
 
 
 def name_sizes(window: Window, channels: int, options: Mapping[str, Any]) -> dict[str, float]:
@@ -243,18 +267,21 @@ _ARITHMETIC: dict[type, Callable[[Any, Any], Any]] = {
 
 
 def evaluate(formula: str, names: Mapping[str, float]) -> float:
-    """The number that a formula of a declaration has, such as "2^(depth + 1)"; + - * / and ^ with their usual rank."""
+    """The number that a formula of a declaration has, such as "2^(depth + 1)"; + - * / ^ rank as usual, and max()."""
 
     def value(node: ast.expr) -> float:
         if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
             return node.value
         if isinstance(node, ast.Name) and node.id in names:
             return names[node.id]
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "max" and not node.keywords:
+            return max(map(value, node.args))
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
             return -value(node.operand)
         if isinstance(node, ast.BinOp) and type(node.op) in _ARITHMETIC:
             return _ARITHMETIC[type(node.op)](value(node.left), value(node.right))
-        raise PoolscopeError(f"The formula {formula!r} must be made of numbers, + - * / ^ and {', '.join(names)}.")
+        known = ", ".join(names)
+        raise PoolscopeError(f"The formula {formula!r} must be made of numbers, + - * / ^, max() and {known}.")
 
     return value(ast.parse(formula.replace("^", "**"), mode="eval").body)
 

@@ -32,7 +32,7 @@ class Layer:
     name: the module's name, such as conv1, norm1, pool1, head. kind: conv, norm, relu, pool, head_pool, or dense.
     output: (height, width, channels). macs: multiply-accumulates for one image; pool_ops: comparisons or additions.
     receptive_field, jump: (h, w) in input pixels. window: of a conv or pool. dropped: bottom rows and right columns of
-    the input that no window reads.
+    the input that no window reads. beyond: cells that a pool reads past its window, before or behind it.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Layer:
     jump: Pair = (1, 1)
     window: Window | None = None
     dropped: Pair = (0, 0)
+    beyond: Pair = (0, 0)
     note: str = ""
 
 
@@ -235,17 +236,17 @@ class _Trace:
                 f"pool stage {stage} would see more padding than pixels: pool.window={_size(window.size)} is larger "
                 f"than its {height}x{width} input; use a smaller pool.window or fewer model.pool_stages."
             )
-        blurred = (all_options(pool).get("filter_size") or 1) - 1
-        cells_read = per_axis(lambda k: (1 if operator.reads_first_cell else k) + blurred, window.size)
-        applied = self.slide(window, operator.count_channels(window, channels), cells_read)
+        options, given = all_options(pool), self.shape
+        read = operator.count_cells(window, options)
+        applied = self.slide(window, operator.count_channels(window, channels), read)
         cells = self.shape[0] * self.shape[1]
-        learned = operator.kind == "layer"
         self.add(
             "pool",
             f"pool{stage}",
             parameters=pool_parameters(pool, channels),
-            macs=cells * window.cells * channels * channels if learned else 0,
-            pool_ops=0 if learned else cells * channels * (window.cells - 1),
+            macs=operator.count_macs(window, given, self.shape[:2], options),
+            pool_ops=0 if operator.kind == "layer" else cells * channels * (window.cells - 1),
+            beyond=operator.count_beyond(window, options),
             **applied,
         )
 

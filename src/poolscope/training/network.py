@@ -23,7 +23,7 @@ from jax import Array
 from poolscope.kernels.convolution import fast_conv
 from poolscope.pooling import HeadPool, make_pool
 from poolscope.spec.config import RunConfig
-from poolscope.spec.geometry import Pair
+from poolscope.spec.geometry import Pair, per_axis
 from poolscope.spec.plan import Layer, Plan
 from poolscope.training.initial import Drawing, he_normal, lecun_normal, zeros
 
@@ -88,7 +88,7 @@ class ConvNet(nnx.Module):
                 x = _rectify(x)
             elif layer.kind == "pool":
                 pool = partial(module, rngs=_part(key, layer.name), deterministic=not train)
-                pooled = _pool_torus(x, layer, pool, module.values()) if self.torus else pool(x)
+                pooled = _pool_torus(x, layer, pool) if self.torus else pool(x)
                 activations[layer.name] = (x, pooled)
                 x = pooled
             elif layer.kind == "head_pool":
@@ -154,11 +154,10 @@ def _wrap(x: Array, layer: Layer, margin: Pair = (0, 0)) -> Array:
     return jnp.pad(x, ((0, 0), *pads, (0, 0)), mode="wrap")
 
 
-def _pool_torus(x: Array, layer: Layer, pool: Callable[[Array], Array], options: dict[str, Any]) -> Array:
-    """The pool of a map without edges: its padding wraps around, and so does a blur, which sees past its window."""
+def _pool_torus(x: Array, layer: Layer, pool: Callable[[Array], Array]) -> Array:
+    """The pool of a map without edges: its padding wraps around, and so does what it sees past its window."""
     assert layer.window is not None
-    taps = options.get("filter_size", 1) - 1
-    top, left = (-(-taps * d // s) for d, s in zip(layer.window.dilation, layer.window.stride, strict=True))
+    top, left = per_axis(lambda n, d, s: -(-n * d // s), layer.beyond, layer.window.dilation, layer.window.stride)
     height, width, _ = layer.output
     return pool(_wrap(x, layer, (top, left)))[:, top : top + height, left : left + width]
 
