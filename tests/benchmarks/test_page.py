@@ -87,6 +87,8 @@ def test_the_page_is_drawn_again_byte_for_byte_and_without_jax(tmp_path: Path) -
     report = seen[0][Path("report.md")].decode()
     assert report.count("\n## ") == 9
     assert "| training cifar |" not in report and "| cifar | poolscope step | 90.9 |" in report
+    whole = report[report.index("## Whole runs") :]
+    assert "times as fast as max" in whole and whole.count("| max |") == 1 and "| max | 90.9 | 0.5 | 9 |  |" in whole
     assert str(tmp_path) not in report
 
 

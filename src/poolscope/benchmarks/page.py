@@ -151,9 +151,13 @@ def make_sections(tables: Mapping[str, pd.DataFrame]) -> list[Section]:
     if "operators" in tables:
         plot = Plot("operators", plot_operators(tables["operators"]), "CPU time relative to max; bars are quartiles.")
         sections.append(Section("What operators cost", (_OPERATORS,), None, (plot,)))
-    for part, title, text in (("runs", "Whole runs", _RUNS), ("start", "Start", _START), ("sweep", "Sweep", _SWEEP)):
+    for part, title, text, show in (
+        ("runs", "Whole runs", _RUNS, show_runs),
+        ("start", "Start", _START, show_pairs),
+        ("sweep", "Sweep", _SWEEP, show_pairs),
+    ):
         if part in tables:
-            sections.append(Section(title, (text,), show_pairs(tables[part])))
+            sections.append(Section(title, (text,), show(tables[part])))
     if "curves" in tables:
         plot = Plot("curves", plot_costs(tables["curves"]), "Medians over rounds.")
         sections.append(Section("What size costs", (_COSTS,), show_costs(tables["curves"]), (plot,)))
@@ -183,6 +187,18 @@ def show_pools(rows: pd.DataFrame) -> pd.DataFrame:
     wide = texts.pivot(index="quantity", columns="reference", values="text")
     wide = wide.reindex(index=ours["quantity"].unique(), columns=ours["reference"].unique())
     return wide.rename_axis(columns=None).reset_index().rename(columns={"quantity": "pool"})
+
+
+def show_runs(rows: pd.DataFrame) -> pd.DataFrame:
+    """A row for each data set and contender: speed, page faults and memory, and how many times as fast it is as max."""
+    cells = []
+    for quantity, group in rows.groupby("quantity", sort=False):
+        speeds = group[(group["reference"] == "max") & (group["unit"] == "images/CPU-s")].set_index("contender")
+        for name in dict.fromkeys(["max", *list_contenders(group)]):
+            row = {"data": str(quantity).removeprefix("run on "), "contender": name}
+            row |= {unit: say_median(group[group["unit"] == unit], name) for unit in group["unit"].unique()}
+            cells.append(row | {"times as fast as max": say_ratio(speeds.loc[name]) if name in speeds.index else ""})
+    return pd.DataFrame(cells)
 
 
 def show_pairs(rows: pd.DataFrame) -> pd.DataFrame:
