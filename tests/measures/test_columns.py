@@ -21,7 +21,7 @@ def evaluation(loss: float, accuracy: float) -> Evaluation:
 
 @pytest.fixture(scope="module")
 def subject() -> Subject:
-    trainer, dataset = prepare("pool.window=3", "pool.stride=2", "data.train_size=120")
+    trainer, dataset = prepare("pool.window=3", "pool.stride=2", "data.train_size=120", "model.width=4")
     curves = {"epoch": [1.0, 2.0], "step": [1.0, 2.0], "val_loss": [0.5, 0.9]}
     empty: Any = Weights({}, {})
     trained = Trained("done", "", empty, empty, 1.0, curves, 321.0)

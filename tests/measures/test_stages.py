@@ -70,7 +70,7 @@ def test_stages_are_read_as_the_network_computes_them(circular: bool) -> None:
     images = dataset.test.images[:7]
     weights = trainer.initialise(0).weights
     before, after = read_stage(trainer, weights, "pool1", images, dataset, circular=circular)
-    assert before.shape == (7, 8, 8, 4)
+    assert before.shape == (7, 8, 8, 16)
     np.testing.assert_allclose(after, max_pool(jnp.asarray(before), 2), atol=1e-6)
     moved, _ = read_stage(trainer, weights, "pool1", np.roll(images, 3, 1), dataset, circular=circular)
     same = np.allclose(np.roll(before, 3, 1), moved, atol=1e-5)

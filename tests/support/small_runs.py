@@ -28,7 +28,7 @@ _SMALL = [
     "pool.name=max",
     "model.blocks=2",
     "model.pool_stages=1",
-    "model.width=4",
+    "model.width=16",
     "train.epochs=2",
     "train.batch_size=100",
 ]

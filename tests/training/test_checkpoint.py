@@ -136,16 +136,21 @@ def fit_in_parts(trainer: Trainer, dataset: Dataset, path: Path, stops: Sequence
     raise AssertionError("it is asked to stop more often than it is resumed")
 
 
+@pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.long)])
 @pytest.mark.parametrize(("loop", "seeds"), [("step", 1), ("scan", 1), ("step", 2)])
-def test_a_fit_that_is_asked_to_stop_at_any_step_resumes_there(loop: str, seeds: int, tmp_path: Path) -> None:
+def test_a_fit_that_is_asked_to_stop_at_any_step_resumes_there(
+    loop: str, seeds: int, every: bool, tmp_path: Path
+) -> None:
     """Within an epoch, before its first step, in an evaluation and in the last one; also twice, and step by step."""
-    trainer, dataset = prepare("train.epochs=3", "pool.name=stochastic", "train.shift=1", f"train.loop={loop}")
+    draws = ["pool.name=stochastic", "train.shift=1", "model.width=16"]
+    trainer, dataset = prepare("train.epochs=3", *draws, f"train.loop={loop}")
     dataset = cut(dataset, 30)
     trainer = Trainer(trainer.config, trainer.plan, len(dataset.train.labels), seeds)
     fit_in_parts(trainer, dataset, tmp_path / "compiled", [])
     whole, checks = fit_in_parts(trainer, dataset, tmp_path / "whole", [])
     assert not (tmp_path / "whole").exists()
-    for stops in [[stop] for stop in range(1, checks + 1)] + [[3, 3], [3, 1, 1, 1]]:
+    single = range(1, checks + 1) if every else (1, 3, checks)
+    for stops in [[stop] for stop in single] + [[3, 3], [3, 1, 1, 1]]:
         path = tmp_path / "-".join(map(str, stops))
         parts, more = fit_in_parts(trainer, dataset, path, stops)
         assert more <= checks + 2 * len(stops), "steps were taken twice"  # the check again, and two evaluations

@@ -277,7 +277,7 @@ def test_dropout_and_batch_statistics_belong_to_training() -> None:
 
 
 def test_stochastic_pooling_draws_in_training_and_takes_the_expectation_in_evaluation() -> None:
-    _, model = build(configure("pool.name=stochastic"), (8, 8, 1))
+    _, model = build(configure("pool.name=stochastic", "model.width=4"), (8, 8, 1))
     x = images_like((2, 8, 8, 1))
     before, after = forward(model, x)[1]["pool1"]
     cells = before.reshape(2, 4, 2, 4, 2, 4).transpose(0, 1, 3, 5, 2, 4).reshape(2, 4, 4, 4, 4)

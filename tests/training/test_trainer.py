@@ -304,8 +304,8 @@ for devices in (1, 4):
         "shards": len({str(shard.index) for shard in images[0].addressable_shards}),
         "eval_batch": len(images[0]),
         "reduces": "all-reduce" in program,
-        "quarter": "f32[25,8,8,4]" in program,
-        "whole": "f32[100,8,8,4]" in program,
+        "quarter": "f32[25,8,8,16]" in program,
+        "whole": "f32[100,8,8,16]" in program,
         "loss": trainer.evaluate(trained.final, trainer.place_split(dataset.test), dataset).loss,
         "copies": sorted({leaf.sharding.is_fully_replicated for leaf in jax.tree.leaves(trained.final)}),
     }
