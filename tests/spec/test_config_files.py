@@ -9,7 +9,7 @@ import pytest
 from hydra._internal.config_repository import ConfigRepository
 from hydra.plugins.config_source import ConfigResult
 
-from poolscope.spec import config_files
+from poolscope.spec import compose_once, config_files
 from poolscope.spec.compose import compose_runs
 from poolscope.spec.config_files import ReadOnce
 
@@ -28,6 +28,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
     monkeypatch.setattr(ConfigRepository, "load_config", count)
     monkeypatch.setattr(config_files, "_KEPT", {})
+    monkeypatch.setattr(compose_once, "_COMPOSED", {})
     return counts
 
 
@@ -42,6 +43,7 @@ def test_each_file_is_read_once_for_all_jobs(read: Counter[str]) -> None:
 def test_jobs_are_the_same_where_files_are_read_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = compose_runs(SWEEP, multirun=True).configs
     monkeypatch.setattr(ReadOnce, "load_config", ConfigRepository.load_config)
+    monkeypatch.setattr(compose_once, "_COMPOSED", {})
     assert compose_runs(SWEEP, multirun=True).configs == kept
 
 

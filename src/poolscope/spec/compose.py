@@ -22,7 +22,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, OverrideType, RangeSweep
+from hydra.core.override_parser.types import Override, RangeSweep
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from hydra.types import RunMode
@@ -30,8 +30,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from poolscope.process.cores import list_cores
-from poolscope.spec.config import SETTINGS, RunConfig, make_schema, to_config
-from poolscope.spec.config_files import ReadOnce, check_files
+from poolscope.spec.compose_once import ComposeOnce, is_value
+from poolscope.spec.config import RunConfig, make_schema, to_config
+from poolscope.spec.config_files import check_files
 from poolscope.spec.content_hash import hash_files
 from poolscope.spec.errors import PoolscopeError, describe_install
 from poolscope.spec.explain import check_choices, in_one_sentence
@@ -171,10 +172,10 @@ def open_hydra(
         in_one_sentence(given),
     ):
         try:
-            loader: Any = GlobalHydra.instance().config_loader()
-            loader.repository = ReadOnce(loader.repository)
-            check_choices(_parse(given), loader)
-            yield GlobalHydra.instance().hydra, given
+            hydra: Any = GlobalHydra.instance().hydra
+            hydra.config_loader = ComposeOnce(hydra.config_loader)
+            check_choices(_parse(given), hydra.config_loader)
+            yield hydra, given
         except (PoolscopeError, HydraException, OmegaConfBaseException, yaml.YAMLError, UnicodeDecodeError):
             raise
         except BrokenPipeError:
@@ -326,11 +327,11 @@ def _compose_jobs(jobs: list[list[str]], given: list[str], first: DictConfig) ->
     """
     folders = [word for word in given if _key(word) == "hydra.searchpath"]
     shared = [word for word in _parse(given) if not word.is_sweep_override() and not word.is_hydra_override()]
-    chosen = tuple(str(word.input_line) for word in shared if not _is_value(word))
+    chosen = tuple(str(word.input_line) for word in shared if not is_value(word))
     composed = {chosen: _without_hydra(first)}
     parsed = {word: _parse([word])[0] for job in jobs for word in job}
     for job in jobs:
-        values = [word for word in job if _is_value(parsed[word])]
+        values = [word for word in job if is_value(parsed[word])]
         rest = tuple(word for word in job if word not in values)
         try:
             if rest not in composed:
@@ -346,11 +347,6 @@ def _compose_jobs(jobs: list[list[str]], given: list[str], first: DictConfig) ->
 def _parse(words: list[str]) -> list[Override]:
     loader = GlobalHydra.instance().config_loader()
     return OverridesParser.create(config_loader=loader).parse_overrides(words)
-
-
-def _is_value(override: Override) -> bool:
-    """Whether an override changes a plain value and chooses no file."""
-    return override.type is OverrideType.CHANGE and override.key_or_group in SETTINGS
 
 
 def _key(word: str) -> str:

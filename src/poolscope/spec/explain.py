@@ -49,7 +49,7 @@ def check_choices(overrides: Sequence[Override], loader: ConfigLoader) -> None:
         key, line = override.key_or_group, override.input_line or ""
         if not key:
             raise PoolscopeError(f"The override {line!r} names no key; write key=value.")
-        choices = [] if "." in key else loader.get_group_options(key)
+        choices = [] if "." in key or key in SETTINGS else loader.get_group_options(key)
         if not choices:
             continue
         given = override.value()

@@ -7,6 +7,7 @@ import sys
 import time
 import zlib
 from contextlib import suppress
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -19,13 +20,16 @@ _CHECKED = ".checked"  # an empty file; entries older than it were found whole
 
 
 def enable_compilation_cache() -> None:
-    """Keep compiled programs between processes, so that only the first run of a shape pays for compilation."""
+    """Keep compiled programs between processes, so that only the first run of a shape pays for compilation.
+
+    Damaged entries are looked for once in a process: a sweep calls this for each of its runs.
+    """
     if not jax.config.jax_compilation_cache_dir:  # type: ignore[attr-defined]
         jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "compiled"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     folder = Path(jax.config.jax_compilation_cache_dir)  # type: ignore[attr-defined]
     if folder.is_dir():
-        delete_damaged_programs(folder)
+        _delete_once(folder)
 
 
 def delete_damaged_programs(folder: Path) -> list[str]:
@@ -44,6 +48,9 @@ def delete_damaged_programs(folder: Path) -> list[str]:
         marker.touch()
         os.utime(marker, (began, began))
     return deleted
+
+
+_delete_once = cache(delete_damaged_programs)
 
 
 def _is_whole(entry: Path) -> bool:
