@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import os
+import platform
+import shutil
 import signal
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 # Read when JAX, the BLAS libraries and Matplotlib are first imported, so they come before anything else. A JAX backend
@@ -17,20 +21,12 @@ os.environ["MPLBACKEND"] = "agg"
 # Programs of a few steps on small images take longer to compile than to run. So the compiler makes the least effort,
 # here and in the processes that tests start: a training step then takes a quarter of the time to compile.
 # `XLA_FLAGS= make test` compiles as users do. Convolutions of fewer than 12 filters run slowly so: networks that train
-# for more than a few steps have more. What one test has compiled is read by all others: the folder of compiled programs
-# is new for every session and shared by its processes.
+# for more than a few steps have more.
 os.environ.setdefault(
     "XLA_FLAGS",
     "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true --xla_cpu_use_fusion_emitters=false "
     "--xla_cpu_parallel_codegen_split_count=1",
 )
-if "PYTEST_XDIST_WORKER" not in os.environ:
-    _compiled = tempfile.TemporaryDirectory(prefix="poolscope-compiled-", ignore_cleanup_errors=True)
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = _compiled.name
-    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
-    # Where Python is to keep no bytecode beside its sources, it does so here: a session starts dozens of processes.
-    if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
-        os.environ["PYTHONPYCACHEPREFIX"] = os.path.join(_compiled.name, "bytecode")
 if "PYTEST_XDIST_WORKER" in os.environ:
     for variable in ("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
@@ -47,6 +43,41 @@ settings.register_profile("thorough", deadline=None, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
+MOST_KEPT = 500_000_000  # bytes of compiled programs that are kept for the next session
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """What one test has compiled is read by all others, in all processes of this session and of later ones.
+
+    The folder is pytest's cache: --cache-clear empties it. Programs are known by what JAX knows them by, and by the
+    machine's instructions, which JAX leaves out.
+    """
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return
+    if (cache := getattr(config, "cache", None)) is None:
+        kept = tempfile.TemporaryDirectory(prefix="poolscope-compiled-", ignore_cleanup_errors=True)
+        config.add_cleanup(kept.cleanup)
+        folder = Path(kept.name)
+    else:
+        folder = cache.mkdir("compiled")
+    if sum(entry.stat().st_size for entry in folder.rglob("*")) > MOST_KEPT:
+        shutil.rmtree(folder, ignore_errors=True)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder / _describe_processor())
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    # Where Python is to keep no bytecode beside its sources, it does so here: a session starts dozens of processes.
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+        os.environ["PYTHONPYCACHEPREFIX"] = str(folder / "bytecode")
+
+
+def _describe_processor() -> str:
+    """A short name of the instructions that the processor knows, where the system lists them."""
+    with suppress(OSError):
+        lines = {line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith(("flags", "Feat"))}
+        return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:12]
+    return platform.machine()
+
+
 def pytest_collection_finish() -> None:
     """What was imported so far stays: looking through it for garbage took a tenth of the time."""
     gc.collect()
@@ -61,6 +92,17 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"
     os.environ["POOLSCOPE_CACHE"] = str(folder)
     return folder
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are made but not drawn, and their files hold nothing: for what pages, tables and commands say."""
+    from poolscope.reports.figures import files
+
+    empty = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"></svg>'
+    monkeypatch.setattr(files, "_arrange", lambda figure: None)
+    monkeypatch.setattr(files.FigureCanvasSVG, "print_svg", lambda self, file, **_: file.write(empty))
+    monkeypatch.setattr(files.FigureCanvasAgg, "print_png", lambda self, file, **_: None)
 
 
 @pytest.fixture

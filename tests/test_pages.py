@@ -75,6 +75,7 @@ def read_commands(text: str) -> Iterator[Command]:
                     yield Command(span, number, inline=True)
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(
     "page", [pytest.param(page, marks=[pytest.mark.long] if str(page) in LARGE else []) for page in PAGES], ids=str
 )

@@ -8,8 +8,11 @@ from small_contenders import SMALL, losses_of
 
 from poolscope.benchmarks import by_flax, by_poolscope
 
+FEW = ("digits", "cifar", "cifar, batch norm, max")
+CASES = [(name, "step") if name in FEW else pytest.param(name, "step", marks=pytest.mark.long) for name in SMALL]
 
-@pytest.mark.parametrize(("name", "loop"), [*((name, "step") for name in SMALL), ("digits", "scan")])
+
+@pytest.mark.parametrize(("name", "loop"), [*CASES, pytest.param("digits", "scan", marks=pytest.mark.long)])
 def test_poolscope_and_plain_flax_take_the_same_steps(name: str, loop: str) -> None:
     options = SMALL[name].options(loop=loop)
     ours, theirs = (losses_of(library.prepare_training(**options)) for library in (by_poolscope, by_flax))

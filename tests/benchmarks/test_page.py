@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+import pytest
 from processes import run_command
 
 from poolscope.benchmarks.bench import choose_pace, note_machine, write_rows
@@ -92,6 +93,7 @@ def test_the_page_is_drawn_again_byte_for_byte_and_without_jax(tmp_path: Path) -
     assert str(tmp_path) not in report
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_page_says_what_is_not_installed(tmp_path: Path) -> None:
     write_made_up_tables(tmp_path, missing="torch")
     report = build_page(tmp_path).read_text()

@@ -12,6 +12,8 @@ from processes import run_command, run_tiny_sweep
 
 from poolscope.data.tfds import open_prepared
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:200])

@@ -18,6 +18,8 @@ from poolscope.spec.compose import compose_runs
 from poolscope.spec.paths import record_path
 from poolscope.statistics.contrast_rule import judge
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 def made(**accuracies: list[float]) -> pd.DataFrame:
     rows = [

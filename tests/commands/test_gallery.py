@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from gallery_tables import copy_gallery
 from processes import run_command
 
-COMMITTED = Path(__file__).resolve().parents[2] / "results" / "gallery" / "tables"
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 def test_operators_are_measured_and_the_page_is_built_from_the_tables(
@@ -18,7 +18,7 @@ def test_operators_are_measured_and_the_page_is_built_from_the_tables(
     def copy_tables(folder: str, notify: Any, pools: list[str]) -> None:
         assert pools == []
         notify("max")
-        shutil.copytree(COMMITTED, Path(folder) / "gallery" / "tables")
+        copy_gallery(folder, "max")
 
     monkeypatch.setattr("poolscope.measures.responses.write_gallery", copy_tables)
     status, output, errors = run_command("gallery", f"results={results}")

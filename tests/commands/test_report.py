@@ -10,6 +10,8 @@ from processes import run_command
 
 from poolscope.spec.paths import record_path
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture
 def study(results: Path) -> Path:

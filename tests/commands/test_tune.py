@@ -19,6 +19,7 @@ from poolscope.spec.config import RunConfig, digest
 from poolscope.spec.paths import record_path
 from poolscope.store.record import read_record, write_record
 
+pytestmark = pytest.mark.usefixtures("undrawn")
 TINY = ["data=digits", "model.width=2", "model.blocks=1", "model.pool_stages=1", "train.steps=2", "train.batch_size=8"]
 MADE = ["data=digits", "pool=max,avg", "study=mine"]
 

@@ -67,6 +67,7 @@ def test_copies_between_training_and_validation_are_found_too(tmp_path: Path) ->
     ]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_sweep_says_once_what_is_odd_and_refuses_before_training(tmp_path: Path) -> None:
     folder = write_folder(
         tmp_path / "cats", {"train/tom": 9, "train/kit": 6, "test/tom": 2, "test/kit": 2, "val/kit": 1}

@@ -15,13 +15,17 @@ from poolscope.pooling.contract import CHECKS, check_operator
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.operators import OPERATORS
 
-WIDE = ("transformations", "loops", "gradients of halves", "a-trous form", "anti-aliasing")  # most of the time
-CHEAP = [check for check in CHECKS if check not in {"derivatives", *WIDE}]  # test_derivatives has those
+CHEAP = ("size", "inputs", "parameters")
+WIDE = ("gradients", "gain", "window of one cell", "a-trous form", "anti-aliasing")  # compiled for each operator
+DEAR = ("transformations", "loops", "gradients of halves")  # several programs for each
+KINDS = ("max", "stochastic", "spectral", "lip", "adaptive_max")  # own derivatives, draws, transforms, weights, grids
 
 
-@pytest.mark.parametrize(
-    "check", [check for check in CHECKS if check not in {"derivatives", *WIDE}]
-)  # test_derivatives
+def test_every_promise_is_checked_here_or_among_the_derivatives() -> None:
+    assert {*CHEAP, *WIDE, *DEAR, "derivatives"} == {*CHECKS}
+
+
+@pytest.mark.parametrize("check", CHEAP)
 @pytest.mark.parametrize("name", POOLS)
 def test_every_operator_keeps_the_promise(name: str, check: str) -> None:
     CHECKS[check](name)
@@ -30,6 +34,12 @@ def test_every_operator_keeps_the_promise(name: str, check: str) -> None:
 @pytest.mark.parametrize("check", WIDE)
 @pytest.mark.parametrize("name", long_for_others())
 def test_every_operator_keeps_the_wide_promises(name: str, check: str) -> None:
+    CHECKS[check](name)
+
+
+@pytest.mark.parametrize("check", DEAR)
+@pytest.mark.parametrize("name", [n if n in KINDS else pytest.param(n, marks=pytest.mark.long) for n in POOLS])
+def test_every_operator_keeps_the_dear_promises(name: str, check: str) -> None:
     CHECKS[check](name)
 
 

@@ -48,7 +48,7 @@ class Geometry:
         return (rng.integers(-2, 2, shape) if self.ties else rng.normal(size=shape)).astype(np.float32)
 
 
-def draw_geometries(seed: int, ties: bool, count: int = 3) -> Iterator[Geometry]:
+def draw_geometries(seed: int, ties: bool, count: int) -> Iterator[Geometry]:
     """Windows that fit, every other one on maps with many equal cells where ties are asked for."""
     rng = np.random.default_rng(seed)
 
@@ -131,9 +131,10 @@ def theirs(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
+@pytest.mark.parametrize("count", [1, pytest.param(3, marks=pytest.mark.long)])
 @pytest.mark.parametrize(("theirs", "code", "ours", "ties"), ROWS, indirect=["theirs"], ids=[row[1] for row in ROWS])
-def test_both_calls_agree_in_value_and_gradient(theirs: str, code: str, ours: str, ties: bool) -> None:
-    for geometry in draw_geometries(len(code), ties):
+def test_both_calls_agree_in_value_and_gradient(theirs: str, code: str, ours: str, ties: bool, count: int) -> None:
+    for geometry in draw_geometries(len(code), ties, count):
         expected = run_theirs(theirs, code, geometry)
         found = run_jax(lambda x: eval(ours, OURS | geometry.names | {"x": x}), geometry.x)  # noqa: B023
         for part, (mine, other) in zip(("value", "gradient"), zip(found, expected, strict=True), strict=True):

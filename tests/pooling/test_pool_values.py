@@ -84,10 +84,10 @@ def test_every_operator_has_an_oracle_here_or_a_test_module_of_its_own() -> None
 
 @pytest.mark.parametrize("name", ORACLES)
 def test_values_and_gradients_equal_loops(name: str) -> None:
-    """Each operator on a random geometry and one of those that are chosen; `make test-long` has many for each."""
+    """Each operator on a random geometry or one of those that are chosen; `make test-long` has many for each."""
     number = list(ORACLES).index(name)
-    geometries = random_geometries(7, seed=number, stride=OPERATORS[name].stride)
-    compare_with_loops(name, [geometries[2 + number % 4], geometries[6]])
+    geometries = random_geometries(8, seed=number, stride=OPERATORS[name].stride)
+    compare_with_loops(name, [geometries[3 + number % 5]])
 
 
 @pytest.mark.long

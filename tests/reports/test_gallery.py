@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
-import pandas as pd
 import pytest
+from gallery_tables import copy_gallery
 from page_checks import check_page
 
 from poolscope.reports.gallery import build_page
-
-TABLES = Path(__file__).resolve().parents[2] / "results" / "gallery" / "tables"
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of three operators, in a results folder without an index."""
-    folder = tmp_path_factory.mktemp("results") / "gallery" / "tables"
-    shutil.copytree(TABLES, folder)
-    chosen = ("", "none", "max", "conv_stride")
-    for path in folder.glob("*.csv"):
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
-        frame[frame["name"].isin(chosen)].to_csv(path, index=False)
-    return build_page(folder.parents[1])
+    results = tmp_path_factory.mktemp("results")
+    copy_gallery(results, "none", "max", "conv_stride")
+    return build_page(results)
 
 
 def test_the_page_can_be_read_by_everyone(page: Path) -> None:

@@ -26,6 +26,7 @@ def test_the_page_shows_every_figure_and_the_measures(tmp_path: Path) -> None:
     assert text.count("<td>max_blur</td>") >= 2
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_where_no_image_could_be_rebuilt_the_page_lacks_only_that(tmp_path: Path) -> None:
     """As `poolscope measure` leaves the tables of very few training images."""
     tables = tmp_path / "operators" / "tables"

@@ -18,7 +18,14 @@ from poolscope.store.committed import read_table
 from poolscope.store.finished import identify, open_finished
 from poolscope.store.record import RunRecord, read_record
 
-QUICK = ["train.steps=2", "model.width=2", "data.train_eval_size=50", "study=mine"]
+QUICK = [
+    "train.steps=2",
+    "model.width=2",
+    "model.blocks=1",
+    "model.pool_stages=1",
+    "data.train_eval_size=50",
+    "study=mine",
+]
 
 
 def train(results: Path, *words: str) -> int:

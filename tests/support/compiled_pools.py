@@ -16,7 +16,8 @@ from pool_geometries import compile_quickly
 
 from poolscope import pooling
 
-_NAMES = (name for name in pooling.__all__ if name.endswith(("_pool", "_unpool", "_with_indices")))
+_ENDS = ("_pool", "_unpool", "_with_indices", "_shares", "_loss", "_bias")
+_NAMES = (name for name in pooling.__all__ if name.endswith(_ENDS))
 _OPERATORS = {id(getattr(pooling, name)) for name in _NAMES if name not in ("find_pool", "make_pool")}
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import product
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from poolscope.data.datasets import measure_channels
 from poolscope.training.augment import augment, draw_augmentation, move_images, normalise
@@ -24,24 +25,29 @@ def move_by_slices(image: np.ndarray, down: int, right: int, mirror: bool) -> np
     return canvas[height - down : 2 * height - down, width - right : 2 * width - right]
 
 
-WAYS = [  # images, largest shift, mirroring; few, since each is compiled anew
-    (np.zeros((1, 3, 3, 1), np.float32), 3, True),
-    (np.zeros((4, 5, 7, 3), np.uint8), 0, True),
-    (np.zeros((4, 5, 7, 3), np.uint8), 1, False),
-    (np.zeros((4, 5, 7, 3), np.uint8), 3, True),
-]
+def ways() -> list[object]:
+    """Images, largest shift and mirroring, each compiled anew: a few in `make test`, the others marked long."""
+    small, usual = np.zeros((1, 3, 3, 1), np.float32), np.zeros((4, 5, 7, 3), np.uint8)
+    few = [(small, 3, True), (usual, 0, True), (usual, 1, False), (usual, 3, True)]
+    known = {(like.shape, shift, flip) for like, shift, flip in few}
+    others = [
+        each for each in product((small, usual), (0, 1, 3), (False, True)) if (each[0].shape, *each[1:]) not in known
+    ]
+    return [*few, *(pytest.param(*each, marks=pytest.mark.long) for each in others)]
 
 
-@given(way=st.sampled_from(WAYS), seed=st.integers(0, 1000))
-def test_augment_equals_a_loop_over_images(way: tuple[np.ndarray, int, bool], seed: int) -> None:
-    like, shift, flip = way
-    images: np.ndarray = np.random.RandomState(seed).randint(1, 256, like.shape).astype(like.dtype)
-    key = jax.random.key(seed)
-    draws = zip(*map(np.asarray, compiled_draws(key, len(images), shift, flip)), strict=True)
-    expected = np.stack([move_by_slices(image, *draw) for image, draw in zip(images, draws, strict=True)])
-    moved = compiled_augment(key, images, shift, flip)
-    assert moved.dtype == like.dtype
-    np.testing.assert_array_equal(moved, expected)
+@pytest.mark.parametrize(("like", "shift", "flip"), ways())
+def test_augment_equals_a_loop_over_images(like: np.ndarray, shift: int, flip: bool) -> None:
+    @jax.jit
+    def both(key: jax.Array, images: jax.Array) -> Any:
+        return draw_augmentation(key, len(images), shift, flip), augment(key, images, shift, flip)
+
+    for seed in range(10):
+        images: np.ndarray = np.random.RandomState(seed).randint(1, 256, like.shape).astype(like.dtype)
+        draws, moved = both(jax.random.key(seed), images)
+        expected = [move_by_slices(*each) for each in zip(images, *map(np.asarray, draws), strict=True)]
+        assert moved.dtype == like.dtype
+        np.testing.assert_array_equal(moved, np.stack(expected))
 
 
 def test_a_hand_worked_move() -> None:
@@ -70,13 +76,18 @@ def test_draws_fill_their_range_evenly_and_mirroring_does_not_change_the_shifts(
     assert not np.asarray(never).any()
 
 
-def test_no_augmentation_is_the_identity_and_jit_equals_eager() -> None:
+def test_no_augmentation_is_the_identity_and_another_key_moves_otherwise() -> None:
     images = np.random.RandomState(0).randint(0, 256, (4, 6, 5, 3)).astype(np.uint8)
     key = jax.random.key(0)
     np.testing.assert_array_equal(compiled_augment(key, images, 0, False), images)
-    compiled = compiled_augment(key, images, 2, True)
-    np.testing.assert_array_equal(compiled, augment(key, jnp.asarray(images), 2, True))
-    assert not np.array_equal(compiled, compiled_augment(jax.random.key(1), images, 2, True))
+    one, other = (compiled_augment(jax.random.key(seed), images, 2, True) for seed in (0, 1))
+    assert not np.array_equal(one, other)
+
+
+@pytest.mark.long
+def test_compiled_equals_eager() -> None:
+    images, key = np.random.RandomState(0).randint(0, 256, (4, 6, 5, 3)).astype(np.uint8), jax.random.key(0)
+    np.testing.assert_array_equal(compiled_augment(key, images, 2, True), augment(key, jnp.asarray(images), 2, True))
 
 
 def test_normalise_by_hand() -> None:

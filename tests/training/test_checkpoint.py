@@ -143,14 +143,14 @@ def test_a_fit_that_is_asked_to_stop_at_any_step_resumes_there(
 ) -> None:
     """Within an epoch, before its first step, in an evaluation and in the last one; also twice, and step by step."""
     draws = ["pool.name=stochastic", "train.shift=1", "model.width=16"]
-    trainer, dataset = prepare("train.epochs=3", *draws, f"train.loop={loop}")
+    trainer, dataset = prepare("train.epochs=2", *draws, f"train.loop={loop}")
     dataset = cut(dataset, 30)
     trainer = Trainer(trainer.config, trainer.plan, len(dataset.train.labels), seeds)
     fit_in_parts(trainer, dataset, tmp_path / "compiled", [])
     whole, checks = fit_in_parts(trainer, dataset, tmp_path / "whole", [])
     assert not (tmp_path / "whole").exists()
-    single = range(1, checks + 1) if every else (1, 3, checks)
-    for stops in [[stop] for stop in single] + [[3, 3], [3, 1, 1, 1]]:
+    few = [[1], [checks], [3, 3], [3, 1, 1, 1]] if (loop, seeds) == ("step", 1) else [[3, 1, 1, 1]]
+    for stops in [[stop] for stop in range(1, checks + 1)] + [[3, 3], [3, 1, 1, 1]] if every else few:
         path = tmp_path / "-".join(map(str, stops))
         parts, more = fit_in_parts(trainer, dataset, path, stops)
         assert more <= checks + 2 * len(stops), "steps were taken twice"  # the check again, and two evaluations

@@ -70,7 +70,7 @@ def possible(case: tuple[tuple[int, int, int], list[str]]) -> bool:
     return True
 
 
-@settings(max_examples=5)
+@settings(max_examples=3)
 @given(dense_cases().filter(possible))
 def test_dense_networks_hold_the_strided_ones(case: Any) -> None:
     assert_dense_identity(case[0], *case[1])

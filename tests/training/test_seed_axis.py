@@ -28,7 +28,7 @@ NEAR = {"rtol": 1e-4, "atol": 1e-5}
 
 def fit_both_ways(*overrides: str, seeds: list[int] = SEEDS) -> tuple[list[Trained], list[Trained]]:
     """Fits one by one and together."""
-    alone, _ = make_trainer(*SMALL, "train.steps=20", *overrides)
+    alone, _ = make_trainer(*SMALL, "train.steps=10", *overrides)
     datasets = [load_dataset(alone.config.data, seed) for seed in seeds]
     together = Trainer(alone.config, alone.plan, len(datasets[0].train.labels), len(seeds))
     singly = [alone.fit(dataset, seed) for dataset, seed in zip(datasets, seeds, strict=True)]
@@ -79,7 +79,7 @@ def explode(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_seed_that_diverges_leaves_the_others_alone(monkeypatch: pytest.MonkeyPatch, results: Path) -> None:
     explode(monkeypatch)
-    steps = ("pool=max", "train.batch_size=400", "train.steps=9")
+    steps = ("pool=max", "data.train_size=300", "train.batch_size=100", "train.steps=9")
     singly, together = fit_both_ways(*steps)
     assert [fit.status for fit in together] == ["diverged", "done", "done", "done"]
     assert together[0].reason == singly[0].reason
@@ -112,7 +112,7 @@ def test_records_are_those_of_the_same_runs_and_only_what_is_missing_is_trained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fits = count_fits(monkeypatch)
-    draws = [*SMALL, *DRAWS, *OWN_IMAGES, f"seeds={SEEDS}"]
+    draws = [*SMALL, *DRAWS, *OWN_IMAGES, f"seeds={SEEDS}", "train.steps=10"]
     alone = run_config(configure(tmp_path / "alone", *draws), Silent())
     assert fits == [[seed] for seed in SEEDS]
     fits.clear()
@@ -149,7 +149,9 @@ def test_what_can_t_be_trained_together_is_trained_one_by_one(results: Path, mon
     told: list[str] = []
     watcher = Silent()
     watcher.notify = told.append  # type: ignore[method-assign]
-    records = run_config(configure(results, *SMALL, f"seeds={SEEDS}", "train.seeds_at_once=4"), watcher)
+    records = run_config(
+        configure(results, *SMALL, f"seeds={SEEDS}", "train.seeds_at_once=4", "train.steps=3"), watcher
+    )
     assert [record.status for record in records] == ["done", "failed", "done", "done"]
     assert records[1].reason == "RuntimeError: RESOURCE_EXHAUSTED: out of memory"
     assert told == [
@@ -161,11 +163,12 @@ def test_seeds_that_are_trained_together_go_on_from_their_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     draws = [*SMALL, *DRAWS, *OWN_IMAGES, "seeds=[3,0]", "train.seeds_at_once=2", "train.checkpoint_every=1"]
+    draws += ["train.steps=15"]
     whole = run_config(configure(tmp_path / "whole", *draws), Silent())
 
     class Stopped(Silent):
         def advance(self, step: int, values: dict[str, float]) -> None:
-            if step >= 15:
+            if step >= 10:
                 raise KeyboardInterrupt
 
     config = configure(tmp_path / "stopped", *draws)

@@ -40,9 +40,8 @@ def check_size(name: str) -> None:
     for height, width, *geometry in (*_GEOMETRIES, (6, 8, 3, 2, 1, 1, True)):
         window = _window(name, *geometry)
         x = jax.ShapeDtypeStruct((2, height, width, CHANNELS), jnp.float32)
-        layer = build_layer(name, window)
         for mode in modes(name):
-            y = jax.eval_shape(lambda x: layer(x, **mode), x)  # noqa: B023
+            y = jax.eval_shape(lambda x: build_layer(name, window)(x, **mode), x)  # noqa: B023
             wanted = (2, *window.output(height, width), OPERATORS[name].count_channels(window, CHANNELS))
             assert y.shape == wanted, f"{y.shape} instead of {wanted} for {window} on {height}x{width}"
 
@@ -50,15 +49,15 @@ def check_size(name: str) -> None:
 def check_inputs(name: str) -> None:
     """One map alone and any number of leading axes are taken, and whole numbers are refused in words."""
     window = _window(name, 3, 2, 1, 1, True)
-    layer, wanted = build_layer(name, window), window.output(6, 8)
+    wanted = window.output(6, 8)
     for leading in ((), (2, 1, 3)):
         x = jax.ShapeDtypeStruct((*leading, 6, 8, CHANNELS), jnp.float32)
         for mode in modes(name):
-            y = jax.eval_shape(lambda x: layer(x, **mode), x)  # noqa: B023
+            y = jax.eval_shape(lambda x: build_layer(name, window)(x, **mode), x)  # noqa: B023
             assert y.shape[:-1] == (*leading, *wanted), f"{y.shape} of maps {x.shape}"
     refusal = "taken"
     try:
-        jax.eval_shape(layer, jax.ShapeDtypeStruct((1, 6, 8, CHANNELS), jnp.int32))
+        jax.eval_shape(lambda x: build_layer(name, window)(x), jax.ShapeDtypeStruct((1, 6, 8, CHANNELS), jnp.int32))
     except PoolscopeError as error:
         refusal = str(error)
     assert "floating-point" in refusal, f"whole numbers aren't refused but {refusal}"
