@@ -15,7 +15,10 @@ SUMMARY = "Write a study's tables, figures, report.md and report.html, and print
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `poolscope report`."""
-    parser.add_argument("study", help="the study's name; ledger: what all say of the claims; all: redraw everything")
+    parser.add_argument(
+        "study",
+        help="the study's name; ledger: what all say of the claims; guide: what to choose; all: redraw everything",
+    )
     parser.add_argument("--baseline", default="max", help="arm or operator to compare with (default: max)")
     parser.add_argument("--where", action="append", default=[], metavar="KEY=VALUE", help="only such runs; repeatable")
     parser.add_argument("--by", action="append", default=[], metavar="KEY", help="compare its values apart; repeatable")
@@ -25,10 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Build the report of one study, of the claims or of everything; returns the exit status."""
     chosen = options.baseline != "max" or options.where or options.by
-    if options.study in ("all", "ledger"):
+    if options.study in ("all", "ledger", "guide"):
         if chosen:
             raise PoolscopeError("--baseline, --where and --by go with one study.")
-        return _report_all(options.results, options.study == "ledger")
+        return _report_guide(options.results) if options.study == "guide" else _report_all(options)
     from poolscope.reports.study import View, build_report
 
     view = View(options.baseline, tuple(options.where), tuple(options.by)) if chosen else None
@@ -38,12 +41,22 @@ def run(options: argparse.Namespace) -> int:
     return report.exit_status
 
 
-def _report_all(results: str, only_ledger: bool) -> int:
+def _report_guide(results: str) -> int:
+    from poolscope.reports.guide import build_page
+    from poolscope.reports.overview import build_ledger
+
+    build_page(results, build_ledger(results).verdicts)
+    print(f"Written to {Path(results) / 'guide'}: open {Path(results) / 'guide' / 'report.html'}")
+    return 0
+
+
+def _report_all(options: argparse.Namespace) -> int:
     from poolscope.benchmarks.page import build_page
     from poolscope.reports.overview import build_ledger, build_overview
     from poolscope.reports.study import make_table
     from poolscope.reports.verdicts import show_claims
 
+    results, only_ledger = options.results, options.study == "ledger"
     if only_ledger:
         ledger = build_ledger(results)
     else:

@@ -11,7 +11,7 @@ import pandas as pd
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from poolscope.reports import operators
+from poolscope.reports import guide, operators
 from poolscope.reports.document import Plot, Section
 from poolscope.reports.pages import read_drawing, render_page
 from poolscope.reports.study import Report
@@ -39,6 +39,8 @@ class Link:
 
 
 LINKS = (
+    Link("guide/report.html", guide.TITLE, guide.SUMMARY, "guide/figures/effects.svg"),
+    Link("guide/report.html", guide.TITLE, guide.SUMMARY, "guide/figures/effects.svg"),
     Link(
         "operators/report.html",
         operators.TITLE,

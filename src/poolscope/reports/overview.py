@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from poolscope.reports import explorer, gallery, operators
+from poolscope.reports import explorer, gallery, guide, operators
 from poolscope.reports.figures.files import save_figure, save_pdf
 from poolscope.reports.figures.ledger import plot_verdicts
 from poolscope.reports.index import read_paragraphs, write_index
@@ -77,6 +77,9 @@ def build_overview(results: str | Path, notify: Callable[[str], None] = print) -
     shown = [report for report in reports if _is_study(report.study)]
     files = _write_ledger(results / "ledger", ledger)
     files += _write_latex(results / "latex", ledger, shown)
+    if (results / "guide").is_dir():
+        notify("redrawing guide")
+        files += guide.build_page(results, ledger.verdicts, overview=True)
     others = [report for report in reports if report not in shown]
     if (results / "explorer" / "index.html").is_file():
         notify("redrawing explorer")

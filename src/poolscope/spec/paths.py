@@ -8,7 +8,7 @@ from pathlib import Path
 from poolscope.spec.errors import PoolscopeError
 
 # Folders below results that other commands write, and words that `report` takes for a study's name.
-RESERVED = ("all", "benchmarks", "explorer", "gallery", "latex", "ledger", "operators", "runs")
+RESERVED = ("all", "benchmarks", "explorer", "gallery", "guide", "latex", "ledger", "operators", "runs")
 _STUDY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 PACKAGE = Path(__file__).resolve().parents[1]

@@ -1,0 +1,136 @@
+"""results/guide: which pooling to use, as a table of situations that is computed from the ledger."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from poolscope.reports.document import Plot, Section, write_document
+from poolscope.reports.figures.guide import plot_effects
+from poolscope.reports.figures.ledger import mark_added
+from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.paths import shipped
+
+TITLE = "Which pooling should I use?"
+SUMMARY = "For a situation: the choice that tested better, by how much, and the contrast that says so."
+_KINDS = ("difference", "noninferior")  # of contrasts whose effect is arm minus baseline
+_MEASURES = {"test_accuracy": "test accuracy", "accuracy_corrupted": "accuracy under corruptions"}  # more is better
+_RULE = (
+    "Each line is one contrast of the ledger: two choices in the same network, with the same "
+    "seeds. The one that is named first tested better, by an interval at 95 %, simultaneous over all contrasts of its "
+    "claim, that leaves out no difference. Where it doesn't, neither is shown to be better, which is not to say that "
+    "they are equal. A line with fewer seeds than were planned recommends nothing. † was added after its runs had been "
+    "seen."
+)
+_LIMITS = (
+    "These are findings about small networks (mostly 6,474 parameters and about 480 steps) on two data sets, with "
+    "learning rates tuned on few trials. In another network or at another size the order may be another: the figure "
+    "below shows how much it moves with the number of images. Where it matters, `poolscope tune` and `poolscope train` "
+    "compare the choices on your own images."
+)
+_SCALING = (
+    "Test accuracy minus that of max with 2x2 windows and the same seed, in percentage points, against the number of "
+    "training images. Bars are 95 % t intervals over n seeds, left out below three."
+)
+
+
+def build_page(results: str | Path, verdicts: pd.DataFrame, overview: bool = False) -> list[Path]:
+    """Write <results>/guide/{report.md, report.html, figures}; returns their paths.
+
+    Args:
+        results: the folder of studies.
+        verdicts: of the ledger, a row for each contrast.
+        overview: whether index.html is being written too; else the page links to it where it is there.
+
+    Raises:
+        PoolscopeError: where experiments/guide.yaml names a contrast that there isn't, or that is no comparison of two
+            choices by a measure of which more is better.
+    """
+    guide = read_guide(shipped("experiments") / "guide.yaml")
+    table = show_choices(guide["situations"], verdicts)
+    sections = [Section("Situations", (_RULE,), table), Section("How far this goes", (_LIMITS,))]
+    compared = Path(results) / str(guide["scaling"]) / "tables" / "comparison.csv"
+    effects = find_effects(pd.read_csv(compared)) if compared.is_file() else pd.DataFrame()
+    if len(effects):
+        plot = Plot("effects", plot_effects(effects), _SCALING)
+        sections.append(Section("How the differences change with the number of images", plots=(plot,)))
+    return write_document(Path(results) / "guide", TITLE, _count_choices(table), sections, overview=overview)
+
+
+def read_guide(path: Path) -> dict[str, Any]:
+    """{"scaling": a study, "situations": [{"situation": words, "contrasts": {id: [arm, baseline]}}]}."""
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for entry in content["situations"]:
+        entry["contrasts"] = {str(identity): sides for identity, sides in entry["contrasts"].items()}
+    return dict(content)
+
+
+def show_choices(situations: list[dict[str, Any]], verdicts: pd.DataFrame) -> pd.DataFrame:
+    """A row for each contrast of each situation: what to choose, over what, by how much, n, and what that rests on."""
+    rows = {row["id"]: row for row in verdicts.to_dict("records")}
+    cells = []
+    for entry in situations:
+        for place, (identity, sides) in enumerate(entry["contrasts"].items()):
+            if identity not in rows:
+                raise PoolscopeError(f"experiments/guide.yaml: there is no contrast {identity!r} in the ledger.")
+            chosen = choose(rows[identity], *sides)
+            cells.append({"situation": "" if place else entry["situation"], **chosen})
+    return pd.DataFrame(cells)
+
+
+def choose(row: Mapping[str, Any], arm: str, baseline: str) -> dict[str, str]:
+    """What a contrast recommends, as texts: choose, over, gain, seeds, contrast.
+
+    Raises PoolscopeError for a contrast that doesn't compare two choices by a measure of which more is better.
+    """
+    measure = str(row["measure"])
+    shifts = re.fullmatch(r"consistency_\w+?_(\d+)", measure)
+    name = f"the same prediction when shifted by up to {shifts[1]} pixels" if shifts else _MEASURES.get(measure, "")
+    if not name or row["kind"] not in _KINDS:
+        raise PoolscopeError(
+            f"experiments/guide.yaml: contrast {row['id']} must be the difference of two choices in accuracy or "
+            f"consistency, not a {row['kind']} of {measure}."
+        )
+    n, planned = (0 if pd.isna(row[key]) else int(row[key]) for key in ("n", "planned"))
+    rests = {"of": name, "seeds": str(n) if n >= planned else f"{n} of {planned}"}
+    rests["contrast"] = f"{mark_added(row)} ({row['study']}: {row['context']})"
+    if n < planned:
+        return {"choose": "not known yet", "over": f"{arm} or {baseline}", "by": "", **rests}
+    effect, low, high = (float(row[key]) for key in ("effect", "low", "high"))
+    if high < 0:
+        arm, baseline, effect, low, high = baseline, arm, -effect, -high, -low
+    gain = _show_gain(effect, low, high, row["unit"])
+    if low <= 0:
+        return {"choose": "either: no difference shown", "over": f"{arm} or {baseline}", "by": gain, **rests}
+    return {"choose": arm, "over": baseline, "by": gain, **rests}
+
+
+def _show_gain(effect: float, low: float, high: float, unit: str) -> str:
+    """A gain with its interval; that of a logarithm of errors as the factor on them."""
+    if unit == "log_error":
+        return f"{math.exp(-effect):.2f} times the errors ({math.exp(-high):.2f} to {math.exp(-low):.2f})"
+    return f"{effect:+.1f} points ({low:.1f} to {high:.1f})"
+
+
+def find_effects(comparison: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a study's comparison with a difference to a baseline, and `images`, the size in their setting."""
+    images = comparison["setting"].str.extract(r"train_size=(\d+)", expand=False)
+    known = comparison.assign(images=pd.to_numeric(images))
+    return known[known["images"].notna() & known["difference"].notna()]
+
+
+def _count_choices(table: pd.DataFrame) -> str:
+    waiting = int((table["choose"] == "not known yet").sum())
+    even = int(table["choose"].str.startswith("either").sum())
+    shown = len(table) - waiting - even
+    return (
+        f"{len(table)} comparisons in {int((table['situation'] != '').sum())} situations: in {shown} one choice is "
+        f"shown to test better, in {even} neither is, {waiting} wait for runs. Nothing stands here that is not in the "
+        "tables."
+    )

@@ -1,0 +1,84 @@
+"""The guide's page: what it recommends from made-up verdicts, and that the committed one rests on the ledger."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from page_checks import check_page
+
+from poolscope.reports.guide import build_page, choose, find_effects, read_guide, show_choices
+from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.paths import shipped
+from poolscope.statistics.verdicts import ADDED
+
+RESULTS = Path(__file__).resolve().parents[2] / "results"
+
+
+def make_row(effect: float, low: float, high: float, **changes: Any) -> dict[str, Any]:
+    row = {"id": "3a", "study": "made", "context": "MNIST", "kind": "difference", "measure": "test_accuracy"}
+    row |= {"unit": "points", "n": 10, "planned": 10, "effect": effect, "low": low, "high": high, "registration": ""}
+    return row | changes
+
+
+@pytest.mark.parametrize(
+    ("row", "choice", "over", "by"),
+    [
+        (make_row(2.0, 1.0, 3.0), "max", "average", "+2.0 points (1.0 to 3.0)"),
+        (make_row(-2.0, -3.0, -1.0), "average", "max", "+2.0 points (1.0 to 3.0)"),
+        (make_row(2.0, -1.0, 5.0), "either: no difference shown", "max or average", "+2.0 points (-1.0 to 5.0)"),
+        (make_row(2.0, 0.0, 5.0), "either: no difference shown", "max or average", "+2.0 points (0.0 to 5.0)"),
+        (make_row(2.0, 1.0, 3.0, n=9), "not known yet", "max or average", ""),
+        (make_row(math.nan, math.nan, math.nan, n=math.nan), "not known yet", "max or average", ""),
+        (
+            make_row(-math.log(2), -math.log(4), -math.log(1.25), unit="log_error"),
+            "average",
+            "max",
+            "0.50 times the errors (0.25 to 0.80)",
+        ),
+    ],
+)
+def test_what_a_contrast_recommends(row: dict[str, Any], choice: str, over: str, by: str) -> None:
+    chosen = choose(row, "max", "average")
+    assert (chosen["choose"], chosen["over"], chosen["by"]) == (choice, over, by)
+
+
+def test_a_line_says_its_measure_its_seeds_and_what_it_rests_on() -> None:
+    chosen = choose(make_row(1, 0.5, 2, measure="consistency_zero_3", n=4, registration=ADDED), "max", "average")
+    assert chosen["of"] == "the same prediction when shifted by up to 3 pixels"
+    assert (chosen["seeds"], chosen["contrast"]) == ("4 of 10", "3a† (made: MNIST)")
+
+
+@pytest.mark.parametrize("changes", [{"kind": "slope"}, {"measure": "generalisation_gap"}])
+def test_what_is_no_comparison_of_two_choices_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(PoolscopeError, match="contrast 3a must be the difference of two choices"):
+        choose(make_row(1, 0.5, 2, **changes), "max", "average")
+
+
+def test_a_contrast_that_there_is_not_is_refused() -> None:
+    with pytest.raises(PoolscopeError, match="no contrast '9z' in the ledger"):
+        show_choices([{"situation": "any", "contrasts": {"9z": ["a", "b"]}}], pd.DataFrame([make_row(1, 0, 2)]))
+
+
+def test_the_committed_page_is_what_the_ledger_says(tmp_path: Path) -> None:
+    verdicts = pd.read_csv(RESULTS / "ledger" / "verdicts.csv", dtype={"id": str}, keep_default_na=False)
+    for column in ("n", "planned", "effect", "low", "high"):
+        verdicts[column] = pd.to_numeric(verdicts[column])
+    shutil.copytree(RESULTS / "ladder" / "tables", tmp_path / "ladder" / "tables")
+    files = build_page(tmp_path, verdicts)
+    text = (tmp_path / "guide" / "report.md").read_text(encoding="utf-8")
+    assert text == (RESULTS / "guide" / "report.md").read_text(encoding="utf-8")
+    situations = read_guide(shipped("experiments") / "guide.yaml")["situations"]
+    assert all(f"| {entry['situation']} |" in text for entry in situations)
+    check_page(next(path for path in files if path.suffix == ".html").read_text(encoding="utf-8"))
+
+
+def test_effects_are_rows_with_a_size_and_a_difference() -> None:
+    settings = ["mnist, train_size=1000", "mnist, train_size=1000", "mnist"]
+    rows = pd.DataFrame({"setting": settings, "arm": ["avg", "max", "avg"], "difference": [1.0, math.nan, 2.0]})
+    found = find_effects(rows)
+    assert found[["arm", "images"]].to_numpy().tolist() == [["avg", 1000.0]]
