@@ -50,6 +50,7 @@ def test_digits_are_learned_and_the_record_adds_up(results: Path) -> None:
     assert read_record(record_path(results, "adhoc", record.digest, 0)).curves == record.curves
 
 
+@pytest.mark.long
 def test_the_same_seed_gives_the_same_record_and_another_one_doesn_t(tmp_path: Path) -> None:
     stochastic = ["pool=stochastic", "train.shift=1", "model.dropout=0.2", "data.train_size=600"]
     once, again = (run_config(configure(tmp_path / name, *stochastic, "seeds=[3,4]"), Silent()) for name in "ab")
@@ -57,6 +58,7 @@ def test_the_same_seed_gives_the_same_record_and_another_one_doesn_t(tmp_path: P
     assert once[0].curves["train_loss"] != once[1].curves["train_loss"]
 
 
+@pytest.mark.long
 def test_what_is_recorded_is_not_run_again_and_seeds_can_be_added(results: Path) -> None:
     first, second, third = Silent(), Silent(), Silent()
     records = run_config(configure(results, "seeds=[0,1]"), first)
@@ -66,6 +68,7 @@ def test_what_is_recorded_is_not_run_again_and_seeds_can_be_added(results: Path)
     assert more[0] == records[1]
 
 
+@pytest.mark.long
 def test_a_diverging_run_is_recorded_as_such(results: Path) -> None:
     config = configure(results, "optim.learning_rate=1e12", "optim.momentum=0")
     (record,) = run_config(config, Silent())
@@ -76,6 +79,7 @@ def test_a_diverging_run_is_recorded_as_such(results: Path) -> None:
     assert counter.begun == 0
 
 
+@pytest.mark.long
 def test_a_failing_seed_leaves_its_reason_the_others_go_on_and_it_is_tried_again(
     results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,6 +27,7 @@ from poolscope.cli import MODULES, main
 from poolscope.commands import train
 from poolscope.commands.arguments import Parser
 from poolscope.data import datasets
+from poolscope.pooling import contract
 from poolscope.spec.compose import Composed, compose_runs
 from poolscope.spec.paths import is_study, shipped
 from poolscope.spec.plan import plan_network
@@ -85,6 +86,7 @@ def test_commands_of_a_page_work(
     monkeypatch.chdir(tmp_path)
     write_folder(tmp_path / "flowers", {"rose": 4, "tulip": 4})  # the reader's own images, as pages call them
     monkeypatch.setattr(train, "_launch", launch_little)
+    monkeypatch.setattr(contract, "CHECKS", {"size": contract.check_size})
     monkeypatch.setattr(datasets, "check_dataset", lambda data: 10**9)
     monkeypatch.setattr(datasets, "check_readable", lambda data: [])
     monkeypatch.setattr(datasets, "count_images", lambda data: {"data.val": 10**9, "data.test": 10**9})

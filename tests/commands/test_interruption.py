@@ -101,6 +101,7 @@ def test_a_worker_that_is_killed_is_said_in_one_sentence_and_nothing_is_lost(res
     finish_again(results, earlier, "train.epochs=20", "hydra/launcher=local", "hydra.launcher.n_jobs=2")
 
 
+@pytest.mark.long
 def test_a_file_that_can_t_grow_stops_the_sweep_in_one_sentence(results: Path) -> None:
     """As a full disk: writing fails half-way through a record."""
     environment = {**os.environ, "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "1000"}  # programs are read, not kept

@@ -20,6 +20,7 @@ def _run(*arguments: str) -> int:
     return int(ended.value.code or 0)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_command_writes_tables_that_continue(results: Path, capsys: pytest.CaptureFixture) -> None:
     assert _run("pool=max,avg", f"results={results}") == 0
     assert "efficiency" in capsys.readouterr().out

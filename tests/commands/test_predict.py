@@ -26,6 +26,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_images_get_classes_and_maps(kept: Path, tmp_path: Path) -> None:
     out = tmp_path / "classes.csv"
     words = ["kept", "max", str(kept / "photos"), "--out", str(out), "--maps", str(tmp_path / "maps")]

@@ -144,7 +144,9 @@ def test_layer_can_be_split_merged_and_compiled() -> None:
     assert hash(graph) == hash(nnx.split(make_pool(PoolConfig(name="strided_conv", window=3), 2, rngs=nnx.Rngs(1)))[0])
 
 
-@pytest.mark.parametrize("name", STOCHASTIC)
+@pytest.mark.parametrize(
+    "name", [*STOCHASTIC[:2], *(pytest.param(name, marks=pytest.mark.long) for name in STOCHASTIC[2:])]
+)
 def test_draws_repeat_with_their_key_also_compiled_and_mapped(name: str) -> None:
     layer = make_pool(PoolConfig(name=name), 2, rngs=jax.random.key(0))
     x = normal(2, 8, 8, 2)

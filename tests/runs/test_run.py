@@ -182,6 +182,7 @@ def test_subsets_and_sizes_reach_the_record(results: Path) -> None:
     assert "21 training labels moved" in record.provenance["data"]
 
 
+@pytest.mark.long
 def test_real_digits_are_learned(results: Path) -> None:
     config = configure(
         "pool.name=max", "train.epochs=8", "train.batch_size=50", "optim.learning_rate=0.1", data="digits"

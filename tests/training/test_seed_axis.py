@@ -159,6 +159,7 @@ def test_what_can_t_be_trained_together_is_trained_one_by_one(results: Path, mon
     ]
 
 
+@pytest.mark.long
 def test_seeds_that_are_trained_together_go_on_from_their_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
