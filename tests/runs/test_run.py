@@ -133,7 +133,8 @@ def test_another_process_computes_the_same_bits(
         "import sys; from pathlib import Path; sys.path[:0] = sys.argv[3:]; from test_run import perform; "
         "perform(Path(sys.argv[2]), [1]); print(perform(Path(sys.argv[2]), [0, 1])[2].begun)"
     )
-    environment = {**os.environ, "POOLSCOPE_CACHE": str(tmp_path / "cache")}
+    own = {"POOLSCOPE_CACHE": str(tmp_path / "cache"), "JAX_COMPILATION_CACHE_DIR": str(tmp_path / "compiled")}
+    environment = {**os.environ, **own}
     folders = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "support")]
     command = [sys.executable, "-c", script, "-", str(tmp_path / "results"), *folders]
     finished = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=tmp_path)

@@ -58,6 +58,12 @@ def test_it_is_what_hydra_composes(line: str, sweeps: bool, loaders: tuple[Confi
     assert compose(ours, line.split(), mode) == expected  # from what was kept
 
 
+def test_what_one_changes_is_not_in_the_next(loaders: tuple[ConfigLoaderImpl, ComposeOnce]) -> None:
+    hydras, ours = loaders
+    assert compose(ours, ["train.steps=7", "seeds=[5]"], RunMode.RUN)["train"]["steps"] == 7
+    assert compose(ours, [], RunMode.RUN) == compose(hydras, [], RunMode.RUN)
+
+
 def test_the_folder_is_the_present_one(
     loaders: tuple[ConfigLoaderImpl, ComposeOnce], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
