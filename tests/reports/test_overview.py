@@ -112,7 +112,7 @@ def test_without_any_study_there_is_nothing_to_report(tmp_path: Path) -> None:
         build_overview(tmp_path)
 
 
-@pytest.mark.usefixtures("undrawn")
+@pytest.mark.long
 def test_the_ledger_alone_needs_no_runs(tmp_path: Path) -> None:
     ledger = build_ledger(str(tmp_path))
     assert set(ledger.verdicts["verdict"]) >= {"supported", "not reached"}
