@@ -11,17 +11,30 @@ import pandas as pd
 import pytest
 from page_checks import check_page
 
-from poolscope.reports.guide import build_page, choose, find_effects, read_guide, show_choices
+from poolscope.reports.guide import build_page, choose, find_effects, is_comparison, read_guide, remark, show_choices
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import shipped
-from poolscope.statistics.verdicts import ADDED
+from poolscope.statistics.claims import list_contrasts
+from poolscope.statistics.verdicts import ADDED, DESCRIBED, UNMET
 
+GUIDE = shipped("experiments") / "guide.yaml"
 RESULTS = Path(__file__).resolve().parents[2] / "results"
 
 
 def make_row(effect: float, low: float, high: float, **changes: Any) -> dict[str, Any]:
     row = {"id": "3a", "study": "made", "context": "MNIST", "kind": "difference", "measure": "test_accuracy"}
-    row |= {"unit": "points", "n": 10, "planned": 10, "effect": effect, "low": low, "high": high, "registration": ""}
+    row |= {
+        "delta": 1.0,
+        "image_error": 0.1,
+        "verdict": "supported",
+        "unit": "points",
+        "n": 10,
+        "planned": 10,
+        "effect": effect,
+        "low": low,
+        "high": high,
+        "registration": "",
+    }
     return row | changes
 
 
@@ -59,20 +72,48 @@ def test_what_is_no_comparison_of_two_choices_is_refused(changes: dict[str, Any]
         choose(make_row(1, 0.5, 2, **changes), "max", "average")
 
 
+RATES = pd.DataFrame({"id": ["3a", "3a"], "rate": [0.1, 0.2], "effect": [1.0, -1.0]})
+
+
+@pytest.mark.parametrize(
+    ("row", "rates", "remarks"),
+    [
+        (make_row(2.0, 1.0, 3.0), RATES, ["sign at 1 of 2 rates"]),
+        (make_row(0.5, 0.1, 0.9), RATES[:0], ["less than δ (1)"]),
+        (
+            make_row(-0.5, -0.9, -0.1, verdict=DESCRIBED),
+            RATES[:1],
+            ["decides no claim", "less than δ (1)", "sign at 0 of 1 rates"],
+        ),
+        (make_row(2.0, 1.0, 3.0, verdict=UNMET), RATES[:0], ["its claim's premise is not met"]),
+        (make_row(2.0, 1.0, 3.0, image_error=math.nan), RATES[:0], ["without the error of its test images"]),
+        (make_row(2.0, 1.0, 3.0, image_error=math.nan, n=3), RATES, []),
+    ],
+)
+def test_what_is_to_be_known_of_a_line(row: dict[str, Any], rates: pd.DataFrame, remarks: list[str]) -> None:
+    assert remark(row, rates) == remarks
+
+
+def test_no_comparison_of_two_choices_is_left_out() -> None:
+    listed = [identity for entry in read_guide(GUIDE)["situations"] for identity in entry["contrasts"]]
+    compared = [contrast.id for contrast in list_contrasts() if is_comparison(vars(contrast))]
+    assert sorted(listed) == sorted(compared)
+
+
 def test_a_contrast_that_there_is_not_is_refused() -> None:
     with pytest.raises(PoolscopeError, match="no contrast '9z' in the ledger"):
-        show_choices([{"situation": "any", "contrasts": {"9z": ["a", "b"]}}], pd.DataFrame([make_row(1, 0, 2)]))
+        show_choices([{"situation": "any", "contrasts": {"9z": ["a", "b"]}}], pd.DataFrame([make_row(1, 0, 2)]), RATES)
 
 
 def test_the_committed_page_is_what_the_ledger_says(tmp_path: Path) -> None:
     verdicts = pd.read_csv(RESULTS / "ledger" / "verdicts.csv", dtype={"id": str}, keep_default_na=False)
-    for column in ("n", "planned", "effect", "low", "high"):
+    for column in ("n", "planned", "effect", "low", "high", "delta", "image_error"):
         verdicts[column] = pd.to_numeric(verdicts[column])
     shutil.copytree(RESULTS / "ladder" / "tables", tmp_path / "ladder" / "tables")
     files = build_page(tmp_path, verdicts)
     text = (tmp_path / "guide" / "report.md").read_text(encoding="utf-8")
     assert text == (RESULTS / "guide" / "report.md").read_text(encoding="utf-8")
-    situations = read_guide(shipped("experiments") / "guide.yaml")["situations"]
+    situations = read_guide(GUIDE)["situations"]
     assert all(f"| {entry['situation']} |" in text for entry in situations)
     check_page(next(path for path in files if path.suffix == ".html").read_text(encoding="utf-8"))
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import yaml
 
@@ -16,23 +17,29 @@ from poolscope.reports.figures.guide import plot_effects
 from poolscope.reports.figures.ledger import mark_added
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import shipped
+from poolscope.statistics.claims import list_contrasts
+from poolscope.statistics.specification_curve import list_rates
+from poolscope.statistics.verdicts import DESCRIBED, UNMET
 
 TITLE = "Which pooling should I use?"
 SUMMARY = "For a situation: the choice that tested better, by how much, and the contrast that says so."
 _KINDS = ("difference", "noninferior")  # of contrasts whose effect is arm minus baseline
 _MEASURES = {"test_accuracy": "test accuracy", "accuracy_corrupted": "accuracy under corruptions"}  # more is better
 _RULE = (
-    "Each line is one contrast of the ledger: two choices in the same network, with the same "
-    "seeds. The one that is named first tested better, by an interval at 95 %, simultaneous over all contrasts of its "
-    "claim, that leaves out no difference. Where it doesn't, neither is shown to be better, which is not to say that "
-    "they are equal. A line with fewer seeds than were planned recommends nothing. † was added after its runs had been "
-    "seen."
+    "Each line is one contrast of the ledger: two choices in the same network, with the same seeds. The one that is "
+    "named first tested better, by an interval at 95 % that leaves out no difference; it is simultaneous over all "
+    "contrasts of the claim that it decides, and not over the lines of this table. Where it doesn't, neither is shown "
+    "to be better, which is not to say that they are equal. A line with fewer seeds than were planned recommends "
+    "nothing. All contrasts stand here that compare two choices in accuracy or consistency, and not all operators have "
+    "one: the studies' own pages compare more arms. The situations were named when all results but the ladder's were "
+    "known. † was added after its runs had been seen; δ is the smallest effect "
+    "that matters; sign at k of m rates: at how many shared learning rates the trials of the tuning have the same sign."
 )
 _LIMITS = (
     "These are findings about small networks (mostly 6,474 parameters and about 480 steps) on two data sets, with "
     "learning rates tuned on few trials. In another network or at another size the order may be another: the figure "
-    "below shows how much it moves with the number of images. Where it matters, `poolscope tune` and `poolscope train` "
-    "compare the choices on your own images."
+    "below will show how much it moves with the number of images. If it matters, `poolscope tune` and `poolscope "
+    "train` compare the choices on your own images."
 )
 _SCALING = (
     "Test accuracy minus that of max with 2x2 windows and the same seed, in percentage points, against the number of "
@@ -53,7 +60,7 @@ def build_page(results: str | Path, verdicts: pd.DataFrame, overview: bool = Fal
             choices by a measure of which more is better.
     """
     guide = read_guide(shipped("experiments") / "guide.yaml")
-    table = show_choices(guide["situations"], verdicts)
+    table = show_choices(guide["situations"], verdicts, list_rates(list_contrasts()))
     sections = [Section("Situations", (_RULE,), table), Section("How far this goes", (_LIMITS,))]
     compared = Path(results) / str(guide["scaling"]) / "tables" / "comparison.csv"
     effects = find_effects(pd.read_csv(compared)) if compared.is_file() else pd.DataFrame()
@@ -71,16 +78,21 @@ def read_guide(path: Path) -> dict[str, Any]:
     return dict(content)
 
 
-def show_choices(situations: list[dict[str, Any]], verdicts: pd.DataFrame) -> pd.DataFrame:
-    """A row for each contrast of each situation: what to choose, over what, by how much, n, and what that rests on."""
+def show_choices(situations: list[dict[str, Any]], verdicts: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFrame:
+    """A row for each contrast of each situation: what to choose, over what, by how much, n, and what that rests on.
+
+    verdicts, rates: of the ledger, and of `list_rates`.
+    """
     rows = {row["id"]: row for row in verdicts.to_dict("records")}
     cells = []
     for entry in situations:
         for place, (identity, sides) in enumerate(entry["contrasts"].items()):
             if identity not in rows:
                 raise PoolscopeError(f"experiments/guide.yaml: there is no contrast {identity!r} in the ledger.")
-            chosen = choose(rows[identity], *sides)
-            cells.append({"situation": "" if place else entry["situation"], **chosen})
+            row = rows[identity]
+            remarks = "; ".join(remark(row, rates[(rates["id"] == identity) & rates["rate"].notna()]))
+            situation = "" if place else entry["situation"]
+            cells.append({"situation": situation, **choose(row, *sides), "remarks": remarks})
     return pd.DataFrame(cells)
 
 
@@ -89,16 +101,13 @@ def choose(row: Mapping[str, Any], arm: str, baseline: str) -> dict[str, str]:
 
     Raises PoolscopeError for a contrast that doesn't compare two choices by a measure of which more is better.
     """
-    measure = str(row["measure"])
-    shifts = re.fullmatch(r"consistency_\w+?_(\d+)", measure)
-    name = f"the same prediction when shifted by up to {shifts[1]} pixels" if shifts else _MEASURES.get(measure, "")
-    if not name or row["kind"] not in _KINDS:
+    if not is_comparison(row):
         raise PoolscopeError(
             f"experiments/guide.yaml: contrast {row['id']} must be the difference of two choices in accuracy or "
-            f"consistency, not a {row['kind']} of {measure}."
+            f"consistency, not a {row['kind']} of {row['measure']}."
         )
     n, planned = (0 if pd.isna(row[key]) else int(row[key]) for key in ("n", "planned"))
-    rests = {"of": name, "seeds": str(n) if n >= planned else f"{n} of {planned}"}
+    rests = {"of": _name_measure(row["measure"]), "seeds": str(n) if n >= planned else f"{n} of {planned}"}
     rests["contrast"] = f"{mark_added(row)} ({row['study']}: {row['context']})"
     if n < planned:
         return {"choose": "not known yet", "over": f"{arm} or {baseline}", "by": "", **rests}
@@ -109,6 +118,35 @@ def choose(row: Mapping[str, Any], arm: str, baseline: str) -> dict[str, str]:
     if low <= 0:
         return {"choose": "either: no difference shown", "over": f"{arm} or {baseline}", "by": gain, **rests}
     return {"choose": arm, "over": baseline, "by": gain, **rests}
+
+
+def remark(row: Mapping[str, Any], rates: pd.DataFrame) -> list[str]:
+    """What to know of a contrast before its line is relied on; rates: its effects at shared learning rates."""
+    if row["n"] < row["planned"] or pd.isna(row["effect"]):
+        return []
+    remarks = []
+    if row["verdict"] == DESCRIBED:
+        remarks.append("decides no claim")
+    if row["verdict"] == UNMET:
+        remarks.append("its claim's premise is not met")
+    if abs(row["effect"]) < row["delta"]:
+        remarks.append(f"less than δ ({row['delta']:g})")
+    if len(rates):
+        same = int((np.sign(rates["effect"]) == np.sign(row["effect"])).sum())
+        remarks.append(f"sign at {same} of {len(rates)} rates")
+    if pd.isna(row["image_error"]):
+        remarks.append("without the error of its test images")
+    return remarks
+
+
+def is_comparison(row: Mapping[str, Any]) -> bool:
+    """Whether a contrast compares two choices by a measure of which more is better."""
+    return row["kind"] in _KINDS and bool(_name_measure(str(row["measure"])))
+
+
+def _name_measure(measure: str) -> str:
+    shifts = re.fullmatch(r"consistency_\w+?_(\d+)", measure)
+    return f"the same prediction when shifted by up to {shifts[1]} pixels" if shifts else _MEASURES.get(measure, "")
 
 
 def _show_gain(effect: float, low: float, high: float, unit: str) -> str:
