@@ -8,6 +8,7 @@ import os
 import platform
 import shutil
 import signal
+import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -65,6 +66,9 @@ def pytest_configure(config: pytest.Config) -> None:
         shutil.rmtree(folder, ignore_errors=True)
     os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder / _describe_processor())
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    if "jax" in sys.modules:  # by the conftest.py of a room that was asked for
+        sys.modules["jax"].config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])
+        sys.modules["jax"].config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     # Where Python is to keep no bytecode beside its sources, it does so here: a session starts dozens of processes.
     if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
         os.environ["PYTHONPYCACHEPREFIX"] = str(folder / "bytecode")
