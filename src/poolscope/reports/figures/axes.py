@@ -133,7 +133,7 @@ def draw_curves(frame: pd.DataFrame, ax: Axes, metric: str, style: Mapping[str, 
         column = f"{split}_{metric}"
         if column not in frame:
             continue
-        seeds = scale * frame.pivot_table(index="epoch", columns="seed", values=column, sort=True)
+        seeds = scale * frame.groupby(["epoch", "seed"])[column].mean().dropna().unstack()  # a pivot table takes longer
         epochs = seeds.index.to_numpy(dtype=float)
         ax.plot(epochs, seeds.to_numpy(), color=style["color"], linewidth=0.4, alpha=0.35, linestyle=line, zorder=2)
         draw_mean(ax, epochs, seeds.to_numpy(), 0.15, color=style["color"], linestyle=line, zorder=3)
