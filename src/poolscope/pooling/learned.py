@@ -59,9 +59,11 @@ def lip_pool(
     """
     fitted = fit_window(x, window, stride, padding, dilation)
     wide = widen(x)
-    padded = jnp.pad(wide, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    layout = lax.conv_dimension_numbers(padded.shape, kernel.shape, ("NHWC", "HWIO", "NHWC"))
-    seen = conv_general_dilated(padded, kernel.astype(wide.dtype), (1, 1), "VALID", dimension_numbers=layout)
+    maps, pads = wide, ((1, 1), (1, 1))
+    if min(x.shape[1:3]) < 3:  # padded beforehand: XLA on CPU aborts on some gradients for maps one cell wide
+        maps, pads = jnp.pad(wide, ((0, 0), *pads, (0, 0))), ((0, 0), (0, 0))
+    layout = lax.conv_dimension_numbers(maps.shape, kernel.shape, ("NHWC", "HWIO", "NHWC"))
+    seen = conv_general_dilated(maps, kernel.astype(wide.dtype), (1, 1), pads, dimension_numbers=layout)
     centred = seen - seen.mean((1, 2), keepdims=True)
     normed = centred * lax.rsqrt(jnp.square(centred).mean((1, 2), keepdims=True) + 1e-5)
     importance = jnp.exp(12 * jax.nn.sigmoid(scale.astype(wide.dtype) * normed + bias.astype(wide.dtype)))

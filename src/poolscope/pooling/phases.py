@@ -154,21 +154,32 @@ def lps_pool(
     """
     phases = split_phases(x, fit_window(x, window, stride, padding, dilation))
 
-    def filtered(maps: Array, kernel: Array, bias: Array) -> Array:
-        padded = jnp.pad(maps, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="wrap")
-        layout = lax.conv_dimension_numbers(padded.shape, kernel.shape, ("NHWC", "HWIO", "NHWC"))
-        y = conv_general_dilated(padded, kernel.astype(maps.dtype), (1, 1), "VALID", dimension_numbers=layout)
-        return y + bias.astype(maps.dtype)
-
     together = widen(jnp.concatenate(phases))
-    hidden = jax.nn.relu(filtered(together, kernel1, bias1))
-    scores = filtered(hidden, kernel2, bias2).mean((1, 2, 3)).reshape(len(phases), x.shape[0])
+    hidden = jax.nn.relu(_filter_circle(together, kernel1, conv_general_dilated) + bias1.astype(together.dtype))
+    # On a circle the mean of what a filter gives is the filter's sum times the mean of what it reads.
+    second = kernel2.astype(together.dtype).sum((0, 1)).mean(1)
+    scores = hidden.mean((1, 2)) @ second + bias2.astype(together.dtype).mean()
+    scores = scores.reshape(len(phases), x.shape[0])
     if deterministic:
         return choose_phase(phases, scores)
     noise = jax.random.gumbel(need_key("lps", key), scores.shape, scores.dtype)
     weights = jax.nn.softmax((scores + noise) / tau, axis=0)[:, :, None, None, None]
     mixed = [w * widen(phase) for w, phase in zip(weights, phases, strict=True)]
     return sum(mixed[1:], mixed[0]).astype(x.dtype)
+
+
+def _filter_circle(maps: Array, kernel: Array, conv_general_dilated: Callable[..., Array]) -> Array:
+    """The circular 3x3 convolution of maps (N, H, W, C) with few filters (3, 3, C, F), by the taps' products.
+
+    On CPU one product gives every cell's part in its nine neighbours' sums: a convolution leaves registers empty there.
+    """
+    filters = kernel.shape[3]
+    weights = kernel.astype(maps.dtype).transpose(2, 0, 1, 3).reshape(1, 1, maps.shape[3], 9 * filters)
+    layout = lax.conv_dimension_numbers(maps.shape, weights.shape, ("NHWC", "HWIO", "NHWC"))
+    parts = conv_general_dilated(maps, weights, (1, 1), "VALID", dimension_numbers=layout)
+    taps = jnp.split(parts, 9, axis=3)
+    moved = [jnp.roll(tap, (1 - number // 3, 1 - number % 3), (1, 2)) for number, tap in enumerate(taps)]
+    return sum(moved[1:], moved[0])
 
 
 def choose_phase(phases: Sequence[Array], scores: Array) -> Array:

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
+from poolscope.kernels.fusion import compute_apart
 from poolscope.pooling.declare import operator
 from poolscope.pooling.extremes import max_pool, min_pool
 from poolscope.pooling.grids import adaptive_avg_pool
@@ -191,6 +192,6 @@ def _filter(x: Array, kernel: Array) -> Array:
     if kernel.shape != (3, 3, x.shape[3]):
         raise PoolscopeError(f"tips kernel must be {(3, 3, x.shape[3])}, not {tuple(kernel.shape)}.")
     height, width = x.shape[1:3]
-    padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    padded = compute_apart(lambda x: jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))), x)
     taps = [padded[:, i : i + height, j : j + width] * kernel[i, j].astype(x.dtype) for i, j in np.ndindex(3, 3)]
     return jax.nn.relu(sum(taps[1:], taps[0]))
