@@ -89,7 +89,7 @@ def test_a_site_s_own_file_is_a_slurm_launcher_by_any_name(tmp_path: Path) -> No
 
 # The rest needs a real one.
 
-BIG = ("data=digits", "pool=max,avg", "train.epochs=150", "model.width=8", "seeds=[3]", "train.checkpoint_every=1000")
+BIG = ("data=digits", "pool=max,avg", "train.epochs=300", "model.width=8", "seeds=[3]", "train.checkpoint_every=1000")
 
 
 def on_slurm(script: str, folder: Path, **settings: int) -> str:
