@@ -40,7 +40,6 @@ class Link:
 
 LINKS = (
     Link("guide/report.html", guide.TITLE, guide.SUMMARY, "guide/figures/effects.svg"),
-    Link("guide/report.html", guide.TITLE, guide.SUMMARY, "guide/figures/effects.svg"),
     Link(
         "operators/report.html",
         operators.TITLE,
