@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import csv
 import dataclasses
+import functools
 import json
 import re
 from pathlib import Path
@@ -87,6 +88,7 @@ def test_the_order_of_a_block_is_recorded_where_it_is_set() -> None:
 def test_committed_runs_still_go_by_the_digest_of_their_configuration() -> None:
     """Where this fails, runs that are committed are no longer found and would all be trained again."""
     checked = 0
+    read = functools.cache(lambda text: OmegaConf.create(f"value: {text}").value)  # reads 1e-06 as the number it is
     for table in (shipped("experiments").parent / "results").glob("*/tables/runs.csv"):
         with table.open(newline="", encoding="utf-8") as file:
             rows = {row["digest"]: row for row in csv.DictReader(file)}
@@ -95,7 +97,7 @@ def test_committed_runs_still_go_by_the_digest_of_their_configuration() -> None:
             for column, text in row.items():
                 section, _, key = column.partition(".")
                 if section in ("data", "model", "pool", "optim", "train", "measure"):
-                    value = OmegaConf.create(f"value: {text}").value  # reads 1e-06 as the number it is
+                    value = read(text)
                     whole = isinstance(value, float) and value.is_integer()  # a column with gaps holds 2 as 2.0
                     content.setdefault(section, {})[key] = int(value) if whole else value
             assert digest(to_config(OmegaConf.create(content))) == name, table

@@ -77,6 +77,7 @@ def explode(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Trainer, "initialise", inflate)
 
 
+@pytest.mark.long
 def test_a_seed_that_diverges_leaves_the_others_alone(monkeypatch: pytest.MonkeyPatch, results: Path) -> None:
     explode(monkeypatch)
     steps = ("pool=max", "data.train_size=300", "train.batch_size=100", "train.steps=9")

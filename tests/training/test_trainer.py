@@ -317,6 +317,7 @@ print(json.dumps(told))
 """
 
 
+@pytest.mark.long
 def test_four_devices_share_each_batch_and_train_as_one_does(tmp_path: Path) -> None:
     environment = with_cpu_devices(4)
     command = [sys.executable, "-c", DEVICES, str(Path(__file__).parents[1] / "support")]
