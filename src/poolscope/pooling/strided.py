@@ -30,7 +30,6 @@ from poolscope.spec.geometry import Window
     gain="learned",
     kind="layer",
     convolves=True,
-    macs="K*C*C*O",
 )
 def strided_conv_pool(
     x: Array,

@@ -164,8 +164,9 @@ class Operator:
     numpy: the name of NumPy's function of the same values, where there is one.
     reads: how many cells an output depends on along an axis, a formula in k, the window's size there, and the options:
         "1" where only a window's first cell matters, more than k where a filter of its own looks past the window.
-    macs: multiply-accumulates by what it learns for one image, a formula as above and in I and O, the cells of the map
-        and of the output, and H and W, the map's height and width; "0" where it only reduces windows.
+    macs: multiply-accumulates by what it learns for one image, as its definition has them: a formula as above and in I
+        and O, the cells of the map and of the output, and H and W, the map's height and width; by default "K*C*C*O" of
+        a kind "layer", and else "0".
     no_stride1_form: why it isn't an operator at stride 1 followed by a fixed subsampling, where it isn't.
     function, keywords, module, package, version: filled in by whoever reads the declaration: the function, its keywords
         and its module, and the package (with version, or with a digest of the file) that they come from; the package is
@@ -193,7 +194,7 @@ class Operator:
     no_stride1_form: str = ""
     numpy: str = ""
     reads: str = "k"
-    macs: str = "0"
+    macs: str = ""
     function: str = ""
     keywords: tuple[str, ...] = ()
     module: str = ""
@@ -239,7 +240,8 @@ class Operator:
         """Multiply-accumulates of one layer for one map of `shape` (height, width, channels)."""
         height, width, channels = shape
         map_ = {"H": height, "W": width, "I": height * width, "O": output[0] * output[1]}
-        return round(evaluate(self.macs, {**name_sizes(window, channels, options), **map_}))
+        formula = self.macs or ("K*C*C*O" if self.kind == "layer" else "0")
+        return round(evaluate(formula, {**name_sizes(window, channels, options), **map_}))
 
     def count_channels(self, window: Window, channels: int) -> int:
         """Channels of the output."""
