@@ -17,6 +17,12 @@ from poolscope.benchmarks.rounds import Measured, make_rows
 from poolscope.benchmarks.suites import SUITES
 
 
+@pytest.fixture(autouse=True)
+def no_prepared_sets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Whole runs are those on digits, also where MNIST and CIFAR-10 are prepared."""
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "sets"))
+
+
 def test_a_target_is_judged_by_its_worst_row() -> None:
     rows = pd.DataFrame(
         [
