@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 from filelock import FileLock
-from processes import run_tiny_sweep
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from processes import run_command, run_tiny_sweep
 
+from poolscope.commands import train
 from poolscope.data.datasets import load_dataset
 from poolscope.runs import run
 
@@ -37,3 +39,20 @@ def test_a_file_system_without_locks_is_named(error: Exception, results: Path, m
     status, errors = run_tiny_sweep(results, "data=synthetic")
     assert status == 2 and errors.startswith(f"poolscope: The file system of {results / 'runs' / 'adhoc'} can't lock ")
     assert len(errors.splitlines()) == 1 and not results.exists()
+
+
+def test_one_run_is_composed_once(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    load, composed, trained = ConfigLoaderImpl.load_configuration, [], []
+
+    def count(*words: Any) -> Any:
+        composed.append(words)
+        return load(*words)
+
+    def train_none(composed: Any, progress: object) -> None:
+        trained.append(composed.train.steps)
+
+    monkeypatch.setattr(ConfigLoaderImpl, "load_configuration", count)
+    monkeypatch.setattr(train, "run_job", train_none)
+    choices = ["pool=lp", "optim=adamw"]  # no other test's, whose composition would be there
+    run_command("train", *choices, "data=synthetic", "train.steps=3", f"results={results}")
+    assert len(composed) == 1 and trained == [3]

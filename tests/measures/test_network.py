@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from unittest.mock import patch
 
@@ -160,10 +160,15 @@ def test_evaluation_equals_a_loop_by_hand() -> None:
     subject = _subject()
     split = subject.dataset.train_eval
     right = 0
-    for image, label in zip(split.images[:50], split.labels[:50], strict=True):
-        logits, _ = subject.trainer.predict(subject.trained.final, image, subject.dataset)
+    data, weights = subject.dataset, subject.trained.final
+    program = jax.jit(lambda images: subject.trainer.apply(weights, images, train=False)[:2])
+    for image, label in zip(split.images[49::-1], split.labels[49::-1], strict=True):
+        logits, activations = program(normalise(image[None], data.mean, data.std))
         right += int(np.asarray(logits).argmax() == label)
     assert subject.train_eval.correct[:50].sum() == right
+    first = subject.train_eval.activations
+    assert list(first) == list(activations) and first
+    jax.tree.map(partial(np.testing.assert_allclose, atol=1e-5), first, activations)
 
 
 def test_measurements_cope_with_a_network_without_pools() -> None:

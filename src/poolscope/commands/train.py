@@ -219,10 +219,12 @@ def _launch(
     hydra: Any, composed: Composed, task: Callable[[DictConfig], object], given: list[str], console: Console
 ) -> None:
     """Have Hydra run one job or launch those of a sweep; one that is chosen as it goes is its sweeper's."""
-    mode = "MULTIRUN" if composed.multirun else "RUN"
-    words = [*given, f"hydra.mode={mode}"]
+    if not composed.multirun:
+        hydra.run("train", task, given)  # in the words of the check before, so that it isn't composed anew
+        return
+    words = [*given, "hydra.mode=MULTIRUN"]
     if not composed.jobs:
-        (hydra.multirun if composed.multirun else hydra.run)("train", task, words)
+        hydra.multirun("train", task, words)
         return
     config = hydra.compose_config("train", words, run_mode=RunMode.MULTIRUN)
     context = HydraContext(config_loader=hydra.config_loader, callbacks=Callbacks(config))

@@ -252,7 +252,7 @@ def _measure(
         "curves": trained.curves,
         "confusion": confusion.tolist(),
         "test_correct": pack_bits(test.correct.tolist()),
-        "feature_maps": _feature_maps(trainer, trained, dataset),
+        "feature_maps": _feature_maps(test, dataset),
     }
 
 
@@ -270,12 +270,11 @@ def _evaluate_all(
     return results | {"test_best": trainer.evaluate(trained.best, splits["test"], dataset)}
 
 
-def _feature_maps(trainer: Trainer, trained: Trained, dataset: Dataset) -> dict[str, Any]:
+def _feature_maps(test: Evaluation, dataset: Dataset) -> dict[str, Any]:
     """The first test image and, before and after each pool, the channels that vary most over it."""
     image = dataset.test.images[0]
-    _, activations = trainer.predict(trained.final, image, dataset)
     stages = []
-    for stage, (before, after) in enumerate(jax.device_get(activations).values(), start=1):
+    for stage, (before, after) in enumerate(jax.device_get(test.activations).values(), start=1):
         maps = [np.asarray(side[0], np.float32).transpose(2, 0, 1) for side in (before, after)]
         shown = np.argsort(-maps[0].std((1, 2)), kind="stable")[:_SHOWN_CHANNELS]
         if maps[0].shape[0] == maps[1].shape[0]:

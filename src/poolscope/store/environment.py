@@ -7,7 +7,7 @@ import os
 import platform
 import re
 from contextlib import suppress
-from importlib.metadata import distributions
+from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,7 @@ _NAME = "environment.json"
 
 def describe_environment(results: str | Path, study: str) -> dict[str, Any]:
     """Python, machine, installed packages with versions, and the study's commands; no folder of this machine."""
-    found = (dist.metadata for dist in distributions())  # read once for each: it is parsed anew at every access
-    packages = {package["Name"]: package["Version"] for package in found if package["Name"]}
+    packages = {name: version for name, version in map(_read_package, distributions()) if name}
     return {
         "python": platform.python_version(),
         "machine": {
@@ -33,6 +32,13 @@ def describe_environment(results: str | Path, study: str) -> dict[str, Any]:
         "commands": [_without_paths(command) for command in read_sweep(results, study).commands],
         "packages": dict(sorted(packages.items(), key=lambda item: item[0].lower())),
     }
+
+
+def _read_package(package: Distribution) -> tuple[str, str | None]:
+    """Name and version from the head of a package's description, which the library would parse to its end."""
+    text = package.read_text("METADATA") or package.read_text("PKG-INFO") or ""
+    found = {key: value for key, value in re.findall(r"^(Name|Version): *(.*\S)", text, re.M)[:2]}
+    return found.get("Name", ""), found.get("Version")
 
 
 def write_environment(results: str | Path, study: str) -> None:

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from flax import nnx
 
+from poolscope.training.network import Activations
+
 
 class Weights(NamedTuple):
     """What a network needs to predict: parameters and running statistics."""
@@ -22,13 +24,15 @@ class Evaluation:
     """A network on every example of a split.
 
     loss: mean cross-entropy in nats; accuracy: in [0, 1]; predictions: the class of each example, (N,) int;
-    correct: whether it is the right one, (N,) bool.
+    correct: whether it is the right one, (N,) bool; activations: the first example's around each pool, {} of seeds that
+    are evaluated together.
     """
 
     loss: float
     accuracy: float
     predictions: np.ndarray
     correct: np.ndarray
+    activations: Activations = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -98,8 +98,6 @@ class Trainer:
         self.steps = config.train.steps or config.train.epochs * self.steps_per_epoch
         self.optimiser = make_optimiser(config.optim, self.steps)
         self.scans = config.data.memory != "batch" and uses_scan(config.train, jax.default_backend())
-        self.graph = nnx.split(nnx.eval_shape(lambda: ConvNet(config, plan, jax.random.key(0))), nnx.Param, ...)[0]
-        self._predict = jax.jit(self._predict_batch)
         self._compiled_beside = False
         self._drawings: dict[str, Drawing] = {}
         self._step = jax.jit(self._train_step, donate_argnums=0)
@@ -107,10 +105,16 @@ class Trainer:
         self._evaluate = jax.jit(self._evaluate_batch, static_argnames="axes")
         self._rates = learning_rates(config.optim, self.steps)
 
+    @cached_property
+    def graph(self) -> Any:
+        """The network without its values."""
+        network = nnx.eval_shape(lambda: ConvNet(self.config, self.plan, jax.random.key(0)))
+        return nnx.split(network, nnx.Param, ...)[0]
+
     def initialise(self, seed: int) -> TrainState:
         """The state before the first step."""
         network = ConvNet(self.config, self.plan, stream_key(seed, "init"), self._drawings)
-        _, params, rest = nnx.split(network, nnx.Param, ...)  # type: ignore[misc]
+        self.graph, params, rest = nnx.split(network, nnx.Param, ...)  # type: ignore[misc]
         shapes = jax.eval_shape(self.optimiser.init, params)  # each optimiser of ours starts from zeros
         optimiser = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
         step: Any = np.zeros((), np.int32)
@@ -187,23 +191,20 @@ class Trainer:
 
     def evaluate_together(self, weights: Weights, split: PlacedSplit, datasets: Sequence[Dataset]) -> list[Evaluation]:
         """The evaluations of seeds that are trained together."""
-        results, size = self._evaluate_split(weights, split, datasets), split.size
+        *results, activations = zip(*self._evaluate_split(weights, split, datasets), strict=True)
         losses, predictions = (
-            np.atleast_2d(np.concatenate(part, -1)[..., :size]) for part in zip(*jax.device_get(results), strict=True)
+            np.atleast_2d(np.concatenate(part, -1)[..., : split.size]) for part in jax.device_get(results)
         )
-        correct = predictions == np.concatenate(jax.device_get(split.labels), -1)[..., :size]
+        correct = predictions == np.concatenate(jax.device_get(split.labels), -1)[..., : split.size]
+        firsts = activations[:1] if len(datasets) == 1 else [{}] * len(datasets)
         return [
-            Evaluation(float(loss.mean(dtype=np.float64)), float(right.mean()), predicted, right)
-            for loss, right, predicted in zip(losses, correct, predictions, strict=True)
+            Evaluation(float(loss.mean(dtype=np.float64)), float(right.mean()), predicted, right, first)
+            for loss, right, predicted, first in zip(losses, correct, predictions, firsts, strict=True)
         ]
 
     def place_split(self, *splits: Split) -> PlacedSplit:
         """A split on the devices, or one for each seed, in batches that one evaluation program serves."""
         return place_split(self.devices, self.config.train.eval_batch_size, splits)
-
-    def predict(self, weights: Weights, image: np.ndarray, dataset: Dataset) -> tuple[Array, Activations]:
-        """Logits (1, classes) of one image, (H, W, C) uint8, and its activations around each pool."""
-        return self._predict(weights, normalise(image[None], dataset.mean, dataset.std))
 
     def apply(
         self, weights: Weights, images: Array, *, train: bool, key: Array | None = None
@@ -231,16 +232,15 @@ class Trainer:
         return fit
 
     def _compile_beside(self, best: Weights, split: PlacedSplit, datasets: Sequence[Dataset]) -> Future[None]:
-        """Compile the programs that evaluate and predict, once, in a thread beside the compilation of the step."""
+        """Compile the program that evaluates, once, in a thread beside the compilation of the step."""
 
-        def compile_both() -> None:
+        def compile_evaluation() -> None:
             weights = jax.device_put(best, self.devices.by_seed)
             first = split._replace(images=split.images[:1], labels=split.labels[:1])
             self._evaluate_split(weights, first, datasets)
-            self.predict(self.devices.part(best)[0], datasets[0].test.images[0], datasets[0])
 
         executor = ThreadPoolExecutor(1)
-        future = executor.submit((lambda: None) if self._compiled_beside else compile_both)
+        future = executor.submit((lambda: None) if self._compiled_beside else compile_evaluation)
         executor.shutdown(wait=False)
         self._compiled_beside = True
         return future
@@ -326,18 +326,22 @@ class Trainer:
         mean: Array,
         std: Array,
         axes: SeedAxes | None,
-    ) -> tuple[Array, Array]:
-        """Loss and predicted class of each example. axes: those of seeds of images and labels; None for one seed."""
+    ) -> tuple[Array, Array, Activations]:
+        """Loss and predicted class of each example, and the first one's activations around each pool.
+
+        axes: those of seeds of images and labels; None for one seed.
+        """
         if axes is not None:
             evaluate = partial(self._evaluate_batch, axes=None)
             return jax.vmap(evaluate, (0, *axes, 0, 0), spmd_axis_name="seed")(weights, images, labels, mean, std)
-        logits, _, _ = self.apply(weights, normalise(images, mean, std), train=False)
-        return optax.softmax_cross_entropy_with_integer_labels(logits, labels), logits.argmax(-1)
+        logits, activations, _ = self.apply(weights, normalise(images, mean, std), train=False)
+        losses = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
+        return losses, logits.argmax(-1), jax.tree.map(lambda maps: maps[:1], activations)
 
     def _evaluate_split(
         self, weights: Weights, split: PlacedSplit, datasets: Sequence[Dataset]
-    ) -> list[tuple[Array, Array]]:
-        """Losses and predicted classes of each batch, on the devices."""
+    ) -> list[tuple[Array, Array, Activations]]:
+        """What `_evaluate_batch` returns for each batch, on the devices."""
         mean, std = place_statistics(self.devices, datasets)
         axes = split.axes if len(datasets) > 1 else None
         results = []
@@ -345,9 +349,6 @@ class Trainer:
             check()
             results.append(self._evaluate(weights, images, labels, mean, std, axes=axes))
         return results
-
-    def _predict_batch(self, weights: Weights, images: Array) -> tuple[Array, Activations]:
-        return self.apply(weights, images, train=False)[:2]
 
     def _evaluation_steps(self, taken: int = 0) -> Iterator[int]:
         """The steps after which to evaluate: each epoch, or further apart where that would be too many evaluations."""
