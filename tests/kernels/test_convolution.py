@@ -152,6 +152,13 @@ def test_the_cpu_gets_its_weight_gradient_as_matrix_products(channels: int, stri
     assert "dot_general" in weights and "stablehlo.convolution" not in weights
 
 
+@pytest.mark.parametrize(("size", "convolutions"), [(2, 0), (3, 4)])
+def test_the_cpu_multiplies_no_zeros_for_the_gradient_of_strided_images(size: int, convolutions: int) -> None:
+    x, k = jnp.ones((2, 8, 8, 8)), jnp.ones((size, size, 8, 64))
+    program = lowered(jax.grad(lambda x, k: fast_conv(x, k, (2, 2)).sum()), x, k, platform="cpu")
+    assert program.count("stablehlo.convolution(") == convolutions and "interior = [0, 1" not in program
+
+
 @pytest.mark.parametrize(("filters", "width"), [(4, 2), (16, 4), (32, 8)])
 def test_the_cpu_convolves_blocks_of_pixels_where_channels_are_few(filters: int, width: int) -> None:
     x, k = jnp.ones((2, 8, 8, 8)), jnp.ones((3, 3, 8, filters))

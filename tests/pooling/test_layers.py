@@ -124,18 +124,6 @@ def test_refusals(build: Any, sentence: str) -> None:
         build()
 
 
-def test_convolution_can_be_replaced() -> None:
-    calls = []
-
-    def convolve(*arguments: object, **options: object) -> jax.Array:
-        calls.append(arguments)
-        return jax.lax.conv_general_dilated(*arguments, **options)  # type: ignore[arg-type]
-
-    layer = make_pool(PoolConfig(name="strided_conv"), 2, rngs=nnx.Rngs(0), conv_general_dilated=convolve)
-    layer(jnp.ones((1, 4, 4, 2)))
-    assert len(calls) == 1
-
-
 def test_layer_can_be_split_merged_and_compiled() -> None:
     layer = make_pool(PoolConfig(name="strided_conv", window=3), 2, rngs=nnx.Rngs(0))
     graph, state = nnx.split(layer)

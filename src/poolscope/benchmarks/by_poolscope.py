@@ -24,7 +24,6 @@ from poolscope.benchmarks.networks import (
     sample_map,
     write_overrides,
 )
-from poolscope.kernels.convolution import fast_conv
 from poolscope.kernels.malloc import keep_freed_memory
 from poolscope.pooling import make_pool
 from poolscope.spec.compose import compose_runs
@@ -80,7 +79,7 @@ def prepare_pool(
 def prepare_operator(operator: str, shape: list[int]) -> Callable[[], int]:
     """Forward and backward of any registered operator at 2/2 in its training form, its own parameters included."""
     keep_freed_memory()
-    layer = make_pool(PoolConfig(name=operator), shape[3], rngs=jax.random.key(0), conv_general_dilated=fast_conv)
+    layer = make_pool(PoolConfig(name=operator), shape[3], rngs=jax.random.key(0))
     graph, values = nnx.split(layer)
     x, key = jnp.asarray(sample_map(tuple(shape))), jax.random.key(1)
 

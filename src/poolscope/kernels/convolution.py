@@ -10,9 +10,10 @@ taken is decided when the program is compiled for its back end; other back ends 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -270,17 +271,62 @@ def _gather_columns(
 def _images_gradient(
     kernel: Array, grad: Array, shape: tuple[int, ...], strides: Pair, pads: Pads, dilation: Pair
 ) -> Array:
-    """dx: the flipped filters over dy, whose positions are spread `stride` cells apart."""
-    if strides != (1, 1):
-        spread = [(0, 0, 0), (0, 0, strides[0] - 1), (0, 0, strides[1] - 1), (0, 0, 0)]
-        grad = lax.pad(grad, jnp.zeros((), grad.dtype), spread)
-    around = []
-    for axis in range(2):
-        before = dilation[axis] * (kernel.shape[axis] - 1) - pads[axis][0]
-        wanted = shape[1 + axis] + dilation[axis] * (kernel.shape[axis] - 1)
-        around.append((before, wanted - before - grad.shape[1 + axis]))
-    flipped = jnp.flip(kernel, (0, 1)).swapaxes(2, 3)
-    return _convolve(grad, flipped, (1, 1), (around[0], around[1]), dilation)
+    """dx, of which no product is with one of the zeros that a transposed convolution has between positions of dy.
+
+    Cells that lie p after a multiple of the stride, for one p of each axis, are read by some of the taps only: what
+    they get is a convolution of dy at stride 1 with these taps, flipped.
+    """
+    if kernel.shape[:2] == strides and dilation == (1, 1):
+        return _tiles_gradient(kernel, grad, shape, pads)
+    sizes = [-(-length // stride) for length, stride in zip(shape[1:3], strides, strict=True)]
+    rows, columns = (
+        [_read_by(kernel.shape[axis], strides[axis], pads[axis][0], dilation[axis], p) for p in range(strides[axis])]
+        for axis in range(2)
+    )
+    step = tuple(d // math.gcd(d, stride) for d, stride in zip(dilation, strides, strict=True))
+
+    def convolve(rows: Reading, columns: Reading) -> Array:
+        if not (rows.taps and columns.taps):
+            return jnp.zeros((len(grad), *sizes, kernel.shape[2]), grad.dtype)
+        flipped = kernel[np.array(rows.taps[::-1])][:, np.array(columns.taps[::-1])].swapaxes(2, 3)
+        around = [
+            (axis.behind[-1], size - length - axis.behind[0])
+            for axis, size, length in zip((rows, columns), sizes, grad.shape[1:3], strict=True)
+        ]
+        return _convolve(grad, flipped, (1, 1), (around[0], around[1]), (step[0], step[1]))
+
+    if strides == (1, 1):
+        return convolve(rows[0], columns[0])
+    parts = jnp.stack([jnp.stack([convolve(row, column) for column in columns], 3) for row in rows], 2)
+    whole = parts.reshape(len(grad), sizes[0] * strides[0], sizes[1] * strides[1], kernel.shape[2])
+    return whole[:, : shape[1], : shape[2]]
+
+
+class Reading(NamedTuple):
+    """The taps that read the cells p after a multiple of the stride, and how many positions before theirs each is."""
+
+    taps: list[int]
+    behind: list[int]
+
+
+def _read_by(taps: int, stride: int, pad: int, dilation: int, p: int) -> Reading:
+    """What reads such cells along an axis: tap t of position o reads the cell o * stride + t * dilation - pad."""
+    found = [divmod(tap * dilation - pad - p, stride) for tap in range(taps)]
+    reading = [tap for tap, (_, rest) in enumerate(found) if rest == 0]
+    return Reading(reading, [found[tap][0] for tap in reading])
+
+
+def _tiles_gradient(kernel: Array, grad: Array, shape: tuple[int, ...], pads: Pads) -> Array:
+    """dx of windows side by side: a product for each row of a window, which is that row's gradient in memory."""
+    count, height, width, filters = grad.shape
+    rows = [_dot(grad, row.transpose(2, 0, 1).reshape(filters, -1), (((3,), (0,)), ((), ()))) for row in kernel]
+    tiles = jnp.stack([row.astype(grad.dtype) for row in rows], 2)
+    whole = tiles.reshape(count, height * kernel.shape[0], width * kernel.shape[1], kernel.shape[2])
+    ends = [
+        (-before, size + before - length, 0)
+        for (before, _), size, length in zip(pads, shape[1:3], whole.shape[1:3], strict=True)
+    ]
+    return lax.pad(whole, jnp.zeros((), grad.dtype), [(0, 0, 0), *ends, (0, 0, 0)])
 
 
 def _pad(images: Array, pads: Pads) -> Array:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import jax
 from flax import nnx
-from jax import Array, lax
+from jax import Array
 
 from poolscope.pooling.blur import anti_aliased
 from poolscope.pooling.lookup import find_pool, name_layer
@@ -161,14 +161,13 @@ def make_pool(
     rngs: nnx.Rngs | Array,
     stride: Sequence[int] | None = None,
     dilation: int | Sequence[int] | None = None,
-    conv_general_dilated: Callable[..., Array] = lax.conv_general_dilated,
 ) -> Pool:
     """The layer for a configuration of a run and a number of channels, its parameters drawn from rngs (or a key).
 
     stride and dilation replace the configured ones: stride (1, 1) with the product of the strides so far as dilation is
-    the operator's a-trous form, whose output at every s-th position is the strided output. conv_general_dilated is what
-    operators with convolutions convolve with. The layer has no random numbers of its own: each call gives them. Raises
-    PoolscopeError for an unknown operator, window or option value, and for a dilation where there is no a-trous form.
+    the operator's a-trous form, whose output at every s-th position is the strided output. The layer has no random
+    numbers of its own: each call gives them. Raises PoolscopeError for an unknown operator, window or option value, and
+    for a dilation where there is no a-trous form.
     """
     if isinstance(config, str):
         raise PoolscopeError(f"make_pool takes a PoolConfig; write make_layer({config!r}, 2) for an operator by name.")
@@ -194,7 +193,6 @@ def make_pool(
         "stride": window.stride,
         "padding": window.padding,
         "dilation": window.dilation,
-        "conv_general_dilated": conv_general_dilated,
         "rngs": rngs,
     }
     pool = layer(**{name: value for name, value in values.items() if name in takes})
@@ -226,8 +224,6 @@ def _layer_signature(operator: Operator) -> inspect.Signature:
     positional = len(names)
     names |= operator.defaults | ({"dilation": 1} if "dilation" in operator.options else {})
     names["ceil_mode"] = False
-    if operator.convolves:
-        names["conv_general_dilated"] = lax.conv_general_dilated
     if operator.stochastic:
         names |= {"deterministic": False, "rng_collection": "dropout"}
     if operator.stochastic or operator.learned:
@@ -249,7 +245,6 @@ def _describe_layer(operator: Operator, signature: inspect.Signature) -> str:
         "padding": '"VALID", "SAME", a number or ((top, bottom), (left, right))',
         **{name: option.help for name, option in operator.options.items()},
         "ceil_mode": "cells that the stride leaves over get a window of their own, as in PyTorch",
-        "conv_general_dilated": "what it convolves with, a function with the signature of JAX's",
         "deterministic": "the evaluation form; `model.train()` and `model.eval()` set it",
         "rng_collection": "the stream of rngs that it draws from",
         "rngs": "an nnx.Rngs, for " + " and ".join(

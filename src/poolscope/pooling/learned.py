@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -10,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
+from poolscope.kernels.convolution import fast_conv
 from poolscope.pooling.averages import avg_pool, sum_window
 from poolscope.pooling.declare import operator
 from poolscope.pooling.window_cells import Size, Stride, fit_window, take_positions, widen
@@ -32,7 +32,6 @@ from poolscope.spec.errors import PoolscopeError
         "bias": Learned(("C",)),
     },
     kind="map",
-    convolves=True,
     macs="9*C*C*I",
 )
 def lip_pool(
@@ -45,7 +44,6 @@ def lip_pool(
     kernel: Array,
     scale: Array,
     bias: Array,
-    conv_general_dilated: Callable[..., Array] = lax.conv_general_dilated,
 ) -> Array:
     """Local importance pooling, y = sum e^l_i x_i / sum e^l_i with l = 12 sigmoid(scale norm(conv(x)) + bias).
 
@@ -62,8 +60,7 @@ def lip_pool(
     maps, pads = wide, ((1, 1), (1, 1))
     if min(x.shape[1:3]) < 3:  # padded beforehand: XLA on CPU aborts on some gradients for maps one cell wide
         maps, pads = jnp.pad(wide, ((0, 0), *pads, (0, 0))), ((0, 0), (0, 0))
-    layout = lax.conv_dimension_numbers(maps.shape, kernel.shape, ("NHWC", "HWIO", "NHWC"))
-    seen = conv_general_dilated(maps, kernel.astype(wide.dtype), (1, 1), pads, dimension_numbers=layout)
+    seen = fast_conv(maps, kernel.astype(wide.dtype), (1, 1), pads)
     centred = seen - seen.mean((1, 2), keepdims=True)
     normed = centred * lax.rsqrt(jnp.square(centred).mean((1, 2), keepdims=True) + 1e-5)
     importance = jnp.exp(12 * jax.nn.sigmoid(scale.astype(wide.dtype) * normed + bias.astype(wide.dtype)))

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
+from poolscope.kernels.convolution import fast_conv
 from poolscope.pooling.declare import operator
 from poolscope.pooling.sampling import need_key
 from poolscope.pooling.window_cells import Size, Stride, fit_window, take_positions, widen
@@ -119,7 +120,6 @@ def aps_pool(
     stochastic=True,
     no_stride1_form="the phase that it keeps depends on the image",
     kind="map",
-    convolves=True,
     macs="9*hidden*(C + hidden)*S*O",
 )
 def lps_pool(
@@ -136,7 +136,6 @@ def lps_pool(
     tau: float = 1.0,
     key: Array | None = None,
     deterministic: bool = False,
-    conv_general_dilated: Callable[..., Array] = lax.conv_general_dilated,
 ) -> Array:
     """Learnable polyphase sampling: phases scored by a small network f; training mixes them, evaluation picks the best.
 
@@ -155,7 +154,7 @@ def lps_pool(
     phases = split_phases(x, fit_window(x, window, stride, padding, dilation))
 
     together = widen(jnp.concatenate(phases))
-    hidden = jax.nn.relu(_filter_circle(together, kernel1, conv_general_dilated) + bias1.astype(together.dtype))
+    hidden = jax.nn.relu(_filter_circle(together, kernel1) + bias1.astype(together.dtype))
     # On a circle the mean of what a filter gives is the filter's sum times the mean of what it reads.
     second = kernel2.astype(together.dtype).sum((0, 1)).mean(1)
     scores = hidden.mean((1, 2)) @ second + bias2.astype(together.dtype).mean()
@@ -168,15 +167,14 @@ def lps_pool(
     return sum(mixed[1:], mixed[0]).astype(x.dtype)
 
 
-def _filter_circle(maps: Array, kernel: Array, conv_general_dilated: Callable[..., Array]) -> Array:
+def _filter_circle(maps: Array, kernel: Array) -> Array:
     """The circular 3x3 convolution of maps (N, H, W, C) with few filters (3, 3, C, F), by the taps' products.
 
     On CPU one product gives every cell's part in its nine neighbours' sums: a convolution leaves registers empty there.
     """
     filters = kernel.shape[3]
     weights = kernel.astype(maps.dtype).transpose(2, 0, 1, 3).reshape(1, 1, maps.shape[3], 9 * filters)
-    layout = lax.conv_dimension_numbers(maps.shape, weights.shape, ("NHWC", "HWIO", "NHWC"))
-    parts = conv_general_dilated(maps, weights, (1, 1), "VALID", dimension_numbers=layout)
+    parts = fast_conv(maps, weights, (1, 1), "VALID")
     taps = jnp.split(parts, 9, axis=3)
     moved = [jnp.roll(tap, (1 - number // 3, 1 - number % 3), (1, 2)) for number, tap in enumerate(taps)]
     return sum(moved[1:], moved[0])

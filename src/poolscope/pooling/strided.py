@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import Array
 
+from poolscope.kernels.convolution import fast_conv
 from poolscope.pooling.declare import operator
 from poolscope.pooling.extremes import max_pool
 from poolscope.pooling.window_cells import Size, Stride, fit_window
@@ -29,7 +29,6 @@ from poolscope.spec.geometry import Window
     learned={"kernel": Learned(("h", "w", "C", "C"), "he_normal"), "bias": Learned(("C",))},
     gain="learned",
     kind="layer",
-    convolves=True,
 )
 def strided_conv_pool(
     x: Array,
@@ -40,13 +39,11 @@ def strided_conv_pool(
     dilation: Any = 1,
     kernel: Array,
     bias: Array | None = None,
-    conv_general_dilated: Callable[..., Array] = lax.conv_general_dilated,
 ) -> Array:
     """Learned convolution with the pool's window and stride, then ReLU: y_c = max(0, b_c + sum w_ijc'c x_ijc').
 
-    x: (N, H, W, C); kernel: (h, w, C, C); bias: (C,). Padding counts as 0. conv_general_dilated: another function with
-    the signature of JAX's. Raises PoolscopeError if the kernel doesn't match or the window doesn't fit.
-    (Springenberg et al. 2015, All-CNN.)
+    x: (N, H, W, C); kernel: (h, w, C, C); bias: (C,). Padding counts as 0. Raises PoolscopeError if the kernel
+    doesn't match or the window doesn't fit. (Springenberg et al. 2015, All-CNN.)
 
     Example:
         >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
@@ -54,7 +51,7 @@ def strided_conv_pool(
         12.0
     """
     fitted = fit_window(x, window, stride, padding, dilation)
-    return jax.nn.relu(_convolve("strided_conv", x, fitted, kernel, bias, conv_general_dilated))
+    return jax.nn.relu(_convolve("strided_conv", x, fitted, kernel, bias))
 
 
 @operator(
@@ -69,7 +66,6 @@ def strided_conv_pool(
     learned={"kernel": Learned(("h", "w", "C", "C"), "he_normal"), "bias": Learned(("C",))},
     gain="learned",
     kind="layer",
-    convolves=True,
     reads="2*k - 1",
     macs="K*C*C*I",
 )
@@ -82,15 +78,14 @@ def conv_max_pool(
     dilation: Any = 1,
     kernel: Array,
     bias: Array | None = None,
-    conv_general_dilated: Callable[..., Array] = lax.conv_general_dilated,
 ) -> Array:
     """ConvPool-CNN's block: a convolution of the window's size at stride 1, ReLU, then max over the window.
 
     It learns as many numbers as `strided_conv_pool` on the same window, so that the two differ in nothing but the
     pooling. x: (..., H, W, C); kernel: (h, w, C, filters), zero outside the map, (k - 1) // 2 cells back and k // 2
-    ahead; bias: (filters,). conv_general_dilated: another function with the signature of JAX's. Raises PoolscopeError
-    if the kernel doesn't match or the window doesn't fit. (Springenberg et al. 2015, ConvPool-CNN. The paper claims
-    that on CIFAR-10 it does about as well as All-CNN's strided convolution; not measured here.)
+    ahead; bias: (filters,). Raises PoolscopeError if the kernel doesn't match or the window doesn't fit.
+    (Springenberg et al. 2015, ConvPool-CNN. The paper claims that on CIFAR-10 it does about as well as All-CNN's
+    strided convolution; not measured here.)
 
     Example:
         >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])[..., None]
@@ -100,32 +95,18 @@ def conv_max_pool(
     fitted = fit_window(x, window, stride, padding, dilation)
     rows, columns = (((k - 1) // 2 * d, k // 2 * d) for k, d in zip(fitted.size, fitted.dilation, strict=True))
     dense = Window(fitted.size, (1, 1), (rows, columns), fitted.dilation)
-    convolved = _convolve("conv_max", x, dense, kernel, bias, conv_general_dilated)
+    convolved = _convolve("conv_max", x, dense, kernel, bias)
     return max_pool(jax.nn.relu(convolved), fitted)
 
 
-def _convolve(
-    name: str,
-    x: Array,
-    window: Window,
-    kernel: Array,
-    bias: Array | None,
-    conv_general_dilated: Callable[..., Array],
-) -> Array:
+def _convolve(name: str, x: Array, window: Window, kernel: Array, bias: Array | None) -> Array:
     if kernel.ndim != 4 or tuple(kernel.shape[:3]) != (*window.size, x.shape[3]):
         raise PoolscopeError(
             f"{name} kernel must be {(*window.size, x.shape[3], 'filters')}, not {tuple(kernel.shape)}."
         )
     # Padded beforehand, because XLA on CPU aborts on some gradients of padded convolutions of maps one cell wide.
     padded = jnp.pad(x, ((0, 0), *window.pads(*x.shape[1:3]), (0, 0)))
-    y = conv_general_dilated(
-        padded,
-        kernel.astype(x.dtype),
-        window.stride,
-        "VALID",
-        rhs_dilation=window.dilation,
-        dimension_numbers=lax.conv_dimension_numbers(padded.shape, kernel.shape, ("NHWC", "HWIO", "NHWC")),
-    )
+    y = fast_conv(padded, kernel.astype(x.dtype), window.stride, "VALID", rhs_dilation=window.dilation)
     return y if bias is None else y + bias.astype(y.dtype)
 
 

@@ -159,7 +159,6 @@ class Operator:
     channels: factor on the number of channels, a formula in S.
     stride: the only stride that it is defined for, where there is one.
     sized: the function takes an output_size instead of a window.
-    convolves: the function takes conv_general_dilated, what it convolves with.
     strides_convolution: it has no layer, but the preceding convolution takes its stride.
     numpy: the name of NumPy's function of the same values, where there is one.
     reads: how many cells an output depends on along an axis, a formula in k, the window's size there, and the options:
@@ -189,7 +188,6 @@ class Operator:
     channels: str = "1"
     stride: int | None = None
     sized: bool = False
-    convolves: bool = False
     strides_convolution: bool = False
     no_stride1_form: str = ""
     numpy: str = ""

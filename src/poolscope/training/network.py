@@ -125,7 +125,6 @@ def _make_pool(config: RunConfig, layer: Layer, channels: int, key: Array) -> nn
         rngs=nnx.Rngs(key),
         stride=layer.window.stride,
         dilation=layer.window.dilation,
-        conv_general_dilated=fast_conv,
     )
 
 
