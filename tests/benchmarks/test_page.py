@@ -16,6 +16,8 @@ from poolscope.benchmarks.page import build_page, judge_targets, show_costs
 from poolscope.benchmarks.rounds import Measured, make_rows
 from poolscope.benchmarks.suites import SUITES
 
+CHECKOUT = Path(__file__).resolve().parents[2]
+
 
 @pytest.fixture(autouse=True)
 def no_prepared_sets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -116,6 +118,17 @@ def test_the_page_says_what_is_not_installed(tmp_path: Path) -> None:
     report = build_page(tmp_path).read_text()
     assert "| cifar | torch default | torch default: torch is not installed |" in report
     assert report.count("not measured |") == 10
+
+
+def test_the_readme_quotes_the_bench() -> None:
+    measured = pd.read_csv(CHECKOUT / "results" / "benchmarks" / "training.csv").query("unit == 'images/CPU-s'")
+    ours = measured[measured["contender"] == "poolscope step"].set_index(["quantity", "reference"])["ratio"]
+    networks = ("cifar", "cifar, batch norm, max", "cifar, batch norm, avg", "mnist", "digits")
+    others = ("Flax step", "torch channels_last", "torch compiled", "torch bfloat16")
+    text = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+    for network in networks:
+        quoted = [f"{ours[f'training {network}', other]:.2f}" for other in others]
+        assert f"| {' | '.join(quoted)} |\n" in text
 
 
 def test_the_exponent_of_a_cost_is_that_of_the_time_for_an_image() -> None:
