@@ -182,11 +182,17 @@ def test_validation_weights_evaluate_to_the_curve(small: tuple[Trainer, Dataset]
     assert curves == {name: [values[name] for _, values in told] for name in curves}
     val = trainer.place_split(dataset.val)
     assert trainer.evaluate(trained.best, val, dataset).loss == min(curves["val_loss"])
-    assert trainer.evaluate(trained.final, val, dataset).loss == curves["val_loss"][-1]
+    for name in ("train_eval", "val"):  # kept, so that no one needs to evaluate the last weights on them again
+        kept, again = (
+            trained.evaluations[name],
+            trainer.evaluate(trained.final, trainer.place_split(getattr(dataset, name)), dataset),
+        )
+        assert kept.loss == again.loss == curves[f"{name}_loss"][-1] and same(kept.activations, again.activations)
+        np.testing.assert_array_equal(kept.predictions, again.predictions)
     assert trained.best_epoch == curves["epoch"][int(np.argmin(curves["val_loss"]))]
     assert curves["train_loss"][-1] < curves["train_loss"][0]
-    again, other = trainer.fit(dataset, 0), trainer.fit(dataset, 1)
-    assert again.curves == curves and same(again.final, trained.final)
+    repeated, other = trainer.fit(dataset, 0), trainer.fit(dataset, 1)
+    assert repeated.curves == curves and same(repeated.final, trained.final)
     assert other.curves != curves and not same(other.final, trained.final)
 
 

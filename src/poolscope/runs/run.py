@@ -261,8 +261,9 @@ def _evaluate_all(
 ) -> dict[str, Evaluation]:
     """Final weights on every split; the test split is read here and nowhere else, once with each set of weights."""
     names = ("train_eval", "val", "test") if reads_test else ("train_eval", "val")
-    splits = {name: trainer.place_split(getattr(dataset, name)) for name in names}
+    splits = {name: trainer.place_split(getattr(dataset, name)) for name in names if name not in trained.evaluations}
     results = {name: trainer.evaluate(trained.final, split, dataset) for name, split in splits.items()}
+    results |= trained.evaluations
     if not reads_test:
         return results | {"test": UNREAD, "test_best": UNREAD}
     if trained.best_epoch == trained.curves["epoch"][-1]:

@@ -41,7 +41,8 @@ class Trained:
 
     status: "done" or "diverged", then with a reason. final, best: the last weights, and those of the evaluation with
     the least validation loss. curves: lists of equal length, one value for each evaluation during training.
-    images_per_second: median over the stretches between evaluations, without the evaluations.
+    images_per_second: median over the stretches between evaluations, without the evaluations. evaluations: those of the
+    last weights by split; {} of seeds that were trained together, or where the fit resumed after its last step.
     """
 
     status: str
@@ -51,6 +52,7 @@ class Trained:
     best_epoch: float
     curves: dict[str, list[float]]
     images_per_second: float
+    evaluations: dict[str, Evaluation] = field(default_factory=dict)
 
 
 @dataclass

@@ -146,7 +146,7 @@ class Trainer:
         """
         fit = self._start(datasets, seeds, checkpoint)
         splits = {name: self.place_split(*(getattr(dataset, name) for dataset in datasets)) for name in _HELD_OUT}
-        beside = self._compile_beside(fit.best, splits["val"], datasets)
+        beside, evaluations = self._compile_beside(fit.best, splits["val"], datasets), {}
         for last in self._evaluation_steps(fit.step - len(self._stack_losses(fit, seeds)[0])):
             try:
                 self._train_until(fit, seeds, last)
@@ -170,7 +170,10 @@ class Trainer:
             if checkpoint and checkpoint.due(last / self.steps_per_epoch):
                 self._save(fit, seeds, checkpoint)
         ends = zip(fit.histories, self.devices.part(fit.state.weights), self.devices.part(fit.best), strict=True)
-        return [history.end(final, best, float(np.median(fit.speeds))) for history, final, best in ends]
+        trained = [history.end(final, best, float(np.median(fit.speeds))) for history, final, best in ends]
+        if len(seeds) > 1:
+            return trained
+        return [replace(trained[0], evaluations={name: found for name, (found,) in evaluations.items()})]
 
     def advance(self, state: TrainState, data: EpochData, start: int, count: int) -> tuple[TrainState, list[Array]]:
         """Take `count` steps from the batch `start` of an epoch on; `state` is donated. Returns the losses too."""
