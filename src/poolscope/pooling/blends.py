@@ -13,7 +13,7 @@ from poolscope.pooling.averages import avg_pool
 from poolscope.pooling.declare import operator
 from poolscope.pooling.extremes import max_pool
 from poolscope.pooling.sampling import need_key
-from poolscope.pooling.window_cells import Size, Stride, fit_window, read_cells, widen
+from poolscope.pooling.window_cells import Size, Stride, WindowCells, fit_window, read_cells, widen
 from poolscope.spec.declaration import Learned, Real, Switch, Whole
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Window
@@ -82,7 +82,7 @@ def gated_pool(
         4.5
     """
     fitted = fit_window(x, window, stride, padding, dilation)
-    return blend_max_avg(x, fitted, jax.nn.sigmoid(filter_taps("gated", x, fitted, kernel)))
+    return blend_max_avg(x, fitted, jax.nn.sigmoid(filter_taps("gated", read_cells(x, fitted), fitted, kernel)))
 
 
 @operator(
@@ -164,10 +164,11 @@ def tree_pool(
         raise PoolscopeError(
             f"tree needs 2, 4, 8, ... leaves and one gate less than leaves, not {len(leaves)} and {len(gates)}."
         )
-    nodes = [filter_taps("tree", x, fitted, leaf) for leaf in leaves]
+    cells = read_cells(x, fitted)  # once: their gradients are summed before they go to the map
+    nodes = [filter_taps("tree", cells, fitted, leaf) for leaf in leaves]
     while len(nodes) > 1:
         level = gates[len(nodes) // 2 - 1 : len(nodes) - 1]
-        opened = [jax.nn.sigmoid(filter_taps("tree", x, fitted, gate)) for gate in level]
+        opened = [jax.nn.sigmoid(filter_taps("tree", cells, fitted, gate)) for gate in level]
         nodes = [g * left + (1 - g) * right for g, left, right in zip(opened, nodes[::2], nodes[1::2], strict=True)]
     return nodes[0].astype(x.dtype)
 
@@ -178,13 +179,13 @@ def blend_max_avg(x: Array, window: Window, share: Array) -> Array:
     return (share * largest + (1 - share) * mean).astype(x.dtype)
 
 
-def filter_taps(operator: str, x: Array, window: Window, kernel: Array) -> Array:
-    """sum w_i x_i over each window, in float32 at least; kernel: (h, w) or (h, w, C)."""
-    if tuple(kernel.shape[:2]) != window.size or tuple(kernel.shape[2:]) not in ((), (x.shape[3],)):
+def filter_taps(operator: str, cells: WindowCells, window: Window, kernel: Array) -> Array:
+    """sum w_i x_i over each window, in the cells' precision; kernel: (h, w) or (h, w, C)."""
+    channels = cells.values[0].shape[3]
+    if tuple(kernel.shape[:2]) != window.size or tuple(kernel.shape[2:]) not in ((), (channels,)):
         raise PoolscopeError(
-            f"{operator} kernel must be {window.size} or {(*window.size, x.shape[3])}, not {tuple(kernel.shape)}."
+            f"{operator} kernel must be {window.size} or {(*window.size, channels)}, not {tuple(kernel.shape)}."
         )
-    cells = read_cells(x, window)
     weights = kernel.astype(cells.values[0].dtype).reshape(window.cells, *kernel.shape[2:])
     return cells.sum(weight * cell for weight, cell in zip(weights, cells.values, strict=True))
 
