@@ -26,7 +26,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from poolscope.pooling.declare import operator
-from poolscope.pooling.extremes import max_pool, min_pool
+from poolscope.pooling.max_min import max_pool, min_pool
 from poolscope.spec.declaration import Learned, Real, Switch
 
 

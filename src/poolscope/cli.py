@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from poolscope import __version__
-from poolscope.kernels.malloc import keep_freed_memory
+from poolscope.kernels.freed_memory import keep_freed_memory
 from poolscope.process.interrupts import SENTENCE, STATUS, interruptible
 from poolscope.process.streams import BROKEN_PIPE, discard_output, replace_closed_streams
 from poolscope.spec.errors import PoolscopeError

@@ -15,7 +15,7 @@ from jax import lax
 
 from poolscope.kernels.convolution import fast_conv
 from poolscope.pooling.averages import avg_pool
-from poolscope.pooling.extremes import max_pool
+from poolscope.pooling.max_min import max_pool
 from poolscope.spec.compose import compose_runs
 from poolscope.spec.geometry import Window
 from poolscope.spec.plan import plan_network

@@ -15,7 +15,7 @@ from jax import Array, lax
 
 from poolscope.benchmarks import networks
 from poolscope.benchmarks.networks import Network, sample_map
-from poolscope.kernels.malloc import keep_freed_memory
+from poolscope.kernels.freed_memory import keep_freed_memory
 
 State = Any
 

@@ -24,7 +24,7 @@ from poolscope.benchmarks.networks import (
     sample_map,
     write_overrides,
 )
-from poolscope.kernels.malloc import keep_freed_memory
+from poolscope.kernels.freed_memory import keep_freed_memory
 from poolscope.pooling import make_pool
 from poolscope.spec.compose import compose_runs
 from poolscope.spec.config import PoolConfig

@@ -36,7 +36,7 @@ _TRAINING = (
 _POOLS = (
     "How many times as fast as the others poolscope's pools are, on NHWC maps of float32. Averages leave padding out. "
     "torch has no SAME: it pads by window // 2 on both sides, which at stride 2 moves the windows by a pixel. Both JAX "
-    "processes keep freed memory (`poolscope.kernels.malloc`), so that the ratio is of the operators alone."
+    "processes keep freed memory (`poolscope.kernels.freed_memory`), so that the ratio is of the operators alone."
 )
 _OPERATORS = (
     "Forward and backward at 2/2 on maps of 128x16x16x64, in the training form, the gradient of what an operator "

@@ -23,7 +23,7 @@ from rich.console import Console
 from poolscope.commands.arguments import Parser, add_overrides
 from poolscope.commands.checks import check_jobs, leave_out_impossible, print_left_out
 from poolscope.commands.slurm import launch_arrays, stopping_in_time
-from poolscope.kernels.malloc import keep_freed_memory
+from poolscope.kernels.freed_memory import keep_freed_memory
 from poolscope.process.interrupts import end_worker, serve, starting_workers
 from poolscope.process.terminal import format_count, open_console
 from poolscope.runs.progress import Lines, LiveDisplay, label_runs

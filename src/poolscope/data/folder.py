@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from poolscope.data.own import Collection, Item, open_own
+from poolscope.data.own_images import Collection, Item, open_own
 from poolscope.data.pictures import Fitting, Shape, choose_fitting, find_shape, fit_image, read_header, read_image
 from poolscope.data.splits import Source
 from poolscope.process.terminal import format_count

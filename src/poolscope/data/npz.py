@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from poolscope.data.cache import cache_folder
-from poolscope.data.own import Collection, Item, open_own
+from poolscope.data.own_images import Collection, Item, open_own
 from poolscope.data.pictures import choose_fitting, find_shape, fit_image, to_image
 from poolscope.data.splits import Source
 from poolscope.data.stored import StoredImages

@@ -59,11 +59,11 @@ if TYPE_CHECKING:
     from poolscope.pooling.averages import *  # noqa: F403
     from poolscope.pooling.blends import *  # noqa: F403
     from poolscope.pooling.blur import *  # noqa: F403
-    from poolscope.pooling.extremes import *  # noqa: F403
     from poolscope.pooling.grids import *  # noqa: F403
     from poolscope.pooling.head_layers import HeadPool
     from poolscope.pooling.layers import Pool, make_layer, make_pool
     from poolscope.pooling.learned import *  # noqa: F403
+    from poolscope.pooling.max_min import *  # noqa: F403
     from poolscope.pooling.norms import *  # noqa: F403
     from poolscope.pooling.phases import *  # noqa: F403
     from poolscope.pooling.ranks import *  # noqa: F403

@@ -16,7 +16,7 @@ from jax import Array, lax
 from poolscope.kernels.fusion import compute_apart
 from poolscope.kernels.linear import call_linear
 from poolscope.pooling.declare import operator
-from poolscope.pooling.extremes import interleave
+from poolscope.pooling.max_min import interleave
 from poolscope.pooling.window_cells import Size, Stride, cell_counts, fit_window, slice_taps, widen
 from poolscope.spec.declaration import Switch
 from poolscope.spec.geometry import Pair, Window

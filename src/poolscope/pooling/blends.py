@@ -11,7 +11,7 @@ from jax import Array
 
 from poolscope.pooling.averages import avg_pool
 from poolscope.pooling.declare import operator
-from poolscope.pooling.extremes import max_pool
+from poolscope.pooling.max_min import max_pool
 from poolscope.pooling.sampling import need_key
 from poolscope.pooling.window_cells import Size, Stride, WindowCells, fit_window, read_cells, widen
 from poolscope.spec.declaration import Learned, Real, Switch, Whole

@@ -20,7 +20,7 @@ import numpy as np
 from jax import Array
 
 from poolscope.pooling.declare import operator, take_leading_axes
-from poolscope.pooling.extremes import max_pool
+from poolscope.pooling.max_min import max_pool
 from poolscope.pooling.sampling import first_cells
 from poolscope.pooling.window_cells import Size, Stride, check_number, dense_window, fit_window, take_positions, widen
 from poolscope.spec.declaration import Real, Whole

@@ -12,7 +12,7 @@ from jax import Array
 
 from poolscope.pooling.averages import avg_pool
 from poolscope.pooling.declare import operator
-from poolscope.pooling.extremes import max_pool
+from poolscope.pooling.max_min import max_pool
 from poolscope.pooling.sampling import need_key
 from poolscope.pooling.spectral import apply_axes, check_output
 from poolscope.pooling.window_cells import Size, Stride, dense_window, fit_window, take_positions, widen

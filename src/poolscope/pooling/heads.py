@@ -13,8 +13,8 @@ import numpy as np
 from jax import Array
 
 from poolscope.pooling.declare import head
-from poolscope.pooling.extremes import max_pool
 from poolscope.pooling.grids import adaptive_max_pool
+from poolscope.pooling.max_min import max_pool
 from poolscope.pooling.norms import gem_pool, lse_pool
 from poolscope.pooling.window_cells import widen
 

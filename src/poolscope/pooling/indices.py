@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from poolscope.pooling.extremes import max_pool
+from poolscope.pooling.max_min import max_pool
 from poolscope.pooling.spectral import check_output
 from poolscope.pooling.window_cells import Size, Stride, fit_window, real_cells, slice_taps, tap_positions
 from poolscope.spec.errors import PoolscopeError

@@ -15,7 +15,7 @@ import numpy as np
 from jax import Array
 
 from poolscope.pooling.declare import operator
-from poolscope.pooling.extremes import max_pool
+from poolscope.pooling.max_min import max_pool
 from poolscope.pooling.sampling import need_key
 from poolscope.pooling.window_cells import Size, Stride, WindowCells, check_number, fit_window, reduce_cells, widen
 from poolscope.spec.declaration import Learned, Real, Whole

@@ -10,7 +10,7 @@ from jax import Array
 
 from poolscope.kernels.convolution import fast_conv
 from poolscope.pooling.declare import operator
-from poolscope.pooling.extremes import max_pool
+from poolscope.pooling.max_min import max_pool
 from poolscope.pooling.window_cells import Size, Stride, fit_window
 from poolscope.spec.declaration import Learned
 from poolscope.spec.errors import PoolscopeError

@@ -17,8 +17,8 @@ from jax import Array, lax
 
 from poolscope.kernels.fusion import compute_apart
 from poolscope.pooling.declare import operator
-from poolscope.pooling.extremes import max_pool, min_pool
 from poolscope.pooling.grids import adaptive_avg_pool
+from poolscope.pooling.max_min import max_pool, min_pool
 from poolscope.pooling.phases import split_phases
 from poolscope.pooling.window_cells import Size, Stride, fit_window, widen
 from poolscope.spec.declaration import Learned

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from poolscope.kernels.malloc import keep_freed_memory
+from poolscope.kernels.freed_memory import keep_freed_memory
 
 STEPS = 12
 # A step of this network holds 80 MB of temporaries: more than an arena of a thread's own can, so that without

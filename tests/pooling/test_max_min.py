@@ -11,7 +11,7 @@ from jax import lax
 from pool_geometries import compile_quickly
 
 from poolscope.pooling import avg_pool, max_pool, min_pool
-from poolscope.pooling.extremes import _compare_slices
+from poolscope.pooling.max_min import _compare_slices
 from poolscope.spec.geometry import make_window
 
 
