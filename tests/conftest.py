@@ -10,6 +10,8 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -64,7 +66,11 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = cache.mkdir("compiled")
     if sum(entry.stat().st_size for entry in folder.rglob("*")) > MOST_KEPT:
         shutil.rmtree(folder, ignore_errors=True)
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder / _describe_processor())
+    compiled = folder / _describe_processor()
+    if not compiled.exists():
+        os.environ["POOLSCOPE_TESTS_FIRST"] = str(folder / "first")
+        (folder / "first").unlink(missing_ok=True)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(compiled)
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     if "jax" in sys.modules:  # by the conftest.py of a room that was asked for
         sys.modules["jax"].config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])
@@ -80,6 +86,21 @@ def _describe_processor() -> str:
         lines = {line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith(("flags", "Feat"))}
         return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:12]
     return platform.machine()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection() -> Iterator[None]:
+    """Where nothing is kept yet, one worker imports everything first, and the others read the bytecode that it left."""
+    first = Path(os.environ.get("POOLSCOPE_TESTS_FIRST", os.devnull))
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    patience = time.monotonic() + 120
+    while worker not in ("", "gw0") and not first.exists() and time.monotonic() < patience:
+        time.sleep(0.1)
+    try:
+        return (yield)
+    finally:
+        if first != Path(os.devnull) and worker == "gw0":
+            first.touch()
 
 
 def pytest_collection_finish() -> None:

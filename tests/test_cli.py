@@ -94,12 +94,12 @@ def test_the_exit_status_is_the_command_s(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize(
     ("words", "needless"),
     [
-        ("--help", "numpy hydra rich"),
-        ("list pools", "numpy hydra pandas"),
+        ("--help", "numpy hydra rich jax flax pandas matplotlib"),
+        ("list pools", "numpy hydra jax flax pandas matplotlib"),
         ("list studies", "jax hydra matplotlib scipy"),
         ("status quickstart", "jax pandas scipy"),
-        ("show pool=max", "jax pandas scipy"),
-        ("apply pool=max,avg", "jax pandas scipy"),
+        ("show pool=max", "jax flax pandas scipy matplotlib"),
+        ("apply pool=max,avg,none", "jax flax pandas scipy matplotlib"),
     ],
 )
 def test_a_command_imports_only_what_it_needs(words: str, needless: str) -> None:

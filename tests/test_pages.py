@@ -39,7 +39,8 @@ PAGES = sorted(
     for path in CHECKOUT.glob(pattern)
     if not {"_build", "generated"} & set(path.parts)
 )
-LARGE = ("docs/guides/evening.md", "docs/sweeps.md")  # sweeps of a hundred runs, for `make test-long`
+# For `make test-long`: sweeps of a hundred runs, and a training whose weights are used.
+LARGE = ("docs/guides/evening.md", "docs/sweeps.md", "docs/export.md")
 PROGRAMS = ("poolscope", "make", "python", "scripts/")
 OTHERS = ("cd", "git", "export", "source", ".", "eval", "mkdir")  # programs that are not ours
 PLACEHOLDER = re.compile(r"\.\.\.|…|<\w+>|(?<![\w=])[A-Z]{3,}(?![\w=])")  # <study>, NAME: not meant to be typed
@@ -86,6 +87,7 @@ def test_commands_of_a_page_work(
     monkeypatch.chdir(tmp_path)
     write_folder(tmp_path / "flowers", {"rose": 4, "tulip": 4})  # the reader's own images, as pages call them
     monkeypatch.setattr(train, "_launch", launch_little)
+    monkeypatch.setattr("poolscope.commands.estimate._probe", lambda config: (1.0, 0.01, 0.001))
     monkeypatch.setattr(contract, "CHECKS", {"size": contract.check_size})
     monkeypatch.setattr(datasets, "check_dataset", lambda data: 10**9)
     monkeypatch.setattr(datasets, "check_readable", lambda data: [])

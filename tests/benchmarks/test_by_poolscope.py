@@ -8,7 +8,7 @@ from small_contenders import SMALL, losses_of
 
 from poolscope.benchmarks import by_flax, by_poolscope
 
-FEW = ("digits", "cifar", "cifar, batch norm, max")
+FEW = ("digits", "cifar, batch norm, max")
 CASES = [(name, "step") if name in FEW else pytest.param(name, "step", marks=pytest.mark.long) for name in SMALL]
 
 

@@ -80,6 +80,8 @@ def test_missing_runs_are_run_and_recorded_ones_read_without_jax(tmp_path: Path)
         "optim=sgd",
         "train.steps=4",
         "model.width=2",
+        "model.blocks=1",
+        "model.pool_stages=1",
         f"results={tmp_path / 'results'}",
     ]
     status, output, errors = run_command("compare", *given)

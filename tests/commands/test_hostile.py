@@ -21,7 +21,7 @@ _BOMB = ["a0: &a0 [x]", *(f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 9)}]" for i 
 @pytest.mark.parametrize(
     ("kind", "count"),
     [
-        *((kind, 10) for kind in KINDS),
+        *((kind, 5) for kind in KINDS),
         *(pytest.param(kind, 300, marks=pytest.mark.long) for kind in KINDS),
     ],
 )

@@ -15,8 +15,8 @@ from poolscope.pooling.contract import CHECKS, check_operator
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.operators import OPERATORS
 
-CHEAP = ("size", "inputs", "parameters")
-WIDE = ("gradients", "gain", "window of one cell", "a-trous form", "anti-aliasing")  # compiled for each operator
+CHEAP = ("size",)
+WIDE = ("inputs", "parameters", "gradients", "gain", "window of one cell", "a-trous form", "anti-aliasing")
 DEAR = ("transformations", "loops", "gradients of halves")  # several programs for each
 KINDS = ("max", "stochastic", "spectral", "lip", "adaptive_max")  # own derivatives, draws, transforms, weights, grids
 

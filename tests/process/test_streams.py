@@ -15,15 +15,15 @@ APPLY = "apply pool=max"
     ("line", "status", "said"),
     [
         ("--help >&-", 0, ""),
-        (f"{APPLY} >&-", 0, ""),
+        pytest.param(f"{APPLY} >&-", 0, "", marks=pytest.mark.long),
         ("nosuch 2>&-", 2, ""),
         (f"{APPLY} --matrix - <&-", 2, "--matrix must have rows of equal length"),
-        ("exercise size <&- | cat", 0, ""),
+        pytest.param("exercise size <&- | cat", 0, "", marks=pytest.mark.long),
         (f"{APPLY} <&- >&- 2>&-", 0, ""),
         ("--help >/dev/full", 1, "No space left on device"),
-        (f"{APPLY} >/dev/full", 1, "No space left on device"),
+        pytest.param(f"{APPLY} >/dev/full", 1, "No space left on device", marks=pytest.mark.long),
         ("--help >&$W", 141, ""),
-        (f"{APPLY} >&$W", 141, ""),
+        pytest.param(f"{APPLY} >&$W", 141, "", marks=pytest.mark.long),
     ],
 )
 def test_it_ends_in_words_and_with_a_status(line: str, status: int, said: str) -> None:

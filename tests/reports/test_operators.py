@@ -16,6 +16,7 @@ from poolscope.spec.errors import PoolscopeError
 TABLES = Path(__file__).resolve().parents[2] / "results" / "operators" / "tables"
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_page_shows_every_figure_and_the_measures(tmp_path: Path) -> None:
     shutil.copytree(TABLES, tmp_path / "operators" / "tables")
     page = build_page(tmp_path, overview=True)

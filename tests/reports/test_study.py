@@ -254,6 +254,7 @@ def test_pool_type_decides_by_its_rule(results: Path) -> None:
     assert decided["H3"] == "shown"
 
 
+@pytest.mark.long
 def test_the_reading_half_needs_no_jax(results: Path) -> None:
     """Reports, the ledger and the gallery, in a process in which JAX can't be imported."""
     write_study(results, make_study()[:12])

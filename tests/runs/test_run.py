@@ -123,6 +123,7 @@ def test_what_is_recorded_is_not_trained_again(
     assert (told.begun, told.ended) == ([], [(3, "done"), (1, "done")])
 
 
+@pytest.mark.long
 def test_another_process_computes_the_same_bits(
     done: tuple[Path, RunConfig, list[RunRecord], Told], tmp_path: Path
 ) -> None:

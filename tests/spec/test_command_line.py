@@ -32,7 +32,7 @@ def split(command: str) -> list[str]:
 @pytest.mark.parametrize("study", STUDIES)
 def test_the_command_of_a_committed_run_composes_its_digest(study: str, whole: bool) -> None:
     runs = collect(RESULTS, study).runs.drop_duplicates("digest")
-    for row in (runs if whole else runs.iloc[[0, -1]]).to_dict("records"):
+    for row in (runs if whole else runs.iloc[[-1]]).to_dict("records"):
         (config,) = compose_runs(split(write_command(row))).configs
         assert digest(config) == row["digest"], write_command(row)
 

@@ -88,6 +88,7 @@ def test_without_grain_the_sentence_says_what_to_install(monkeypatch: pytest.Mon
     assert status == 2 and "data.memory=batch needs a package that is not installed" in errors and "[grain]" in errors
 
 
+@pytest.mark.long
 def test_reading_batches_imports_no_tensorflow() -> None:
     program = "import sys, grain; print(*{name.partition('.')[0] for name in sys.modules})"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()

@@ -23,6 +23,7 @@ from poolscope.training.history import Trained
 from poolscope.training.trainer import Trainer
 
 SEEDS = [3, 0, 7, 2]
+EVERYTHING = [*DRAWS, *OWN_IMAGES, "optim.clip_norm=1"]  # alike in two tests, which share its programs
 NEAR = {"rtol": 1e-4, "atol": 1e-5}
 
 
@@ -49,7 +50,7 @@ def assert_near(one: Trained, other: Trained) -> None:
 @pytest.mark.parametrize(
     "overrides",
     [
-        [*DRAWS, *OWN_IMAGES, "optim.clip_norm=1"],
+        EVERYTHING,
         pytest.param(["pool=max", "model.blocks=3", "model.width=8", *OWN_IMAGES], marks=pytest.mark.long),
         pytest.param(["pool=gated", *OWN_IMAGES, "train.loop=scan"], marks=pytest.mark.long),
         pytest.param(["pool=conv_stride"], marks=pytest.mark.long),
@@ -57,8 +58,8 @@ def assert_near(one: Trained, other: Trained) -> None:
     ids=lambda overrides: " ".join(overrides)[:40],
 )
 def test_seeds_together_end_as_each_alone(overrides: list[str]) -> None:
-    singly, together = fit_both_ways(*overrides)
-    assert len({fit.curves["val_loss"][-1] for fit in together}) == len(SEEDS)
+    singly, together = fit_both_ways(*overrides, seeds=SEEDS[::2])
+    assert len({fit.curves["val_loss"][-1] for fit in together}) == len(singly)
     for one, other in zip(singly, together, strict=True):
         assert_near(one, other)
 
@@ -113,7 +114,7 @@ def test_records_are_those_of_the_same_runs_and_only_what_is_missing_is_trained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fits = count_fits(monkeypatch)
-    draws = [*SMALL, *DRAWS, *OWN_IMAGES, f"seeds={SEEDS}", "train.steps=10"]
+    draws = [*SMALL, *EVERYTHING, f"seeds={SEEDS}", "train.steps=10"]
     alone = run_config(configure(tmp_path / "alone", *draws), Silent())
     assert fits == [[seed] for seed in SEEDS]
     fits.clear()
