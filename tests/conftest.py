@@ -71,10 +71,10 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["POOLSCOPE_TESTS_FIRST"] = str(folder / "first")
         (folder / "first").unlink(missing_ok=True)
     os.environ["JAX_COMPILATION_CACHE_DIR"] = str(compiled)
-    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.05"
     if "jax" in sys.modules:  # by the conftest.py of a room that was asked for
         sys.modules["jax"].config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])
-        sys.modules["jax"].config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+        sys.modules["jax"].config.update("jax_persistent_cache_min_compile_time_secs", 0.05)
     # Where Python is to keep no bytecode beside its sources, it does so here: a session starts dozens of processes.
     if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
         os.environ["PYTHONPYCACHEPREFIX"] = str(folder / "bytecode")
@@ -107,7 +107,7 @@ def pytest_collection_finish() -> None:
     """What was imported so far stays: looking through it for garbage took a tenth of the time."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(200_000, 20, 100)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -15,9 +15,8 @@ SMALL = ["data=digits", "model.width=4", "model.norm=batch"]
 
 def test_it_learns_the_digits() -> None:
     with jax.numpy_dtype_promotion("standard"):  # Flax divides by a whole number
-        accuracies = train(
-            [*SMALL, "train.steps=60", "model.width=8", "train.batch_size=32", "train.shift=1", "pool=avg"]
-        )
+        words = ["train.steps=60", "model.width=8", "model.blocks=2", "model.pool_stages=1", "train.batch_size=32"]
+        accuracies = train([*SMALL, *words, "train.shift=1", "pool=avg"])
     assert accuracies.keys() == {"train_eval", "val", "test"}
     assert all(accuracy > 0.3 for accuracy in accuracies.values())  # chance is 0.1
 

@@ -62,7 +62,10 @@ def spoil(plan: Plan, kind: str, **changes: int) -> Plan:
 @pytest.mark.usefixtures("anew")
 @pytest.mark.parametrize(
     ("kind", "changes", "noticed"),
-    [("pool", {"parameters": 1}, {"1.1", "1.2", "9.1"}), ("conv", {"macs": 5}, {"1.4"})],
+    [
+        ("pool", {"parameters": 1}, {"1.1", "1.2", "9.1"}),
+        pytest.param("conv", {"macs": 5}, {"1.4"}, marks=pytest.mark.long),
+    ],
 )
 def test_a_wrong_count_is_noticed(
     monkeypatch: pytest.MonkeyPatch, kind: str, changes: dict[str, int], noticed: set[str]

@@ -138,7 +138,7 @@ def fit_in_parts(trainer: Trainer, dataset: Dataset, path: Path, stops: Sequence
 
 
 @pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.long)])
-@pytest.mark.parametrize(("loop", "seeds"), [("step", 1), ("scan", 1), ("step", 2)])
+@pytest.mark.parametrize(("loop", "seeds"), [("step", 1), pytest.param("scan", 1, marks=pytest.mark.long), ("step", 2)])
 def test_a_fit_that_is_asked_to_stop_at_any_step_resumes_there(
     loop: str, seeds: int, every: bool, tmp_path: Path
 ) -> None:
