@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from small_runs import cut, prepare
 from poolscope.data.datasets import Dataset
 from poolscope.store.record import read_record
 from poolscope.training.checkpoint import Checkpoint
+from poolscope.training.history import Evaluation
 from poolscope.training.trainer import Trainer
 
 LONG = [
@@ -112,6 +114,14 @@ def test_a_damaged_checkpoint_is_named_and_training_starts_over(
     assert json.dumps(content) == json.dumps(whole)
 
 
+EVALUATE = Trainer.evaluate_together
+
+
+def turn_losses(trainer: Trainer, *given: Any) -> list[Evaluation]:
+    """Losses that rise as training lowers them, so that the best weights are of the first epoch, not of the last."""
+    return [replace(found, loss=-found.loss) for found in EVALUATE(trainer, *given)]
+
+
 def fit_in_parts(trainer: Trainer, dataset: Dataset, path: Path, stops: Sequence[int]) -> tuple[list[Any], int]:
     """Fit, asked to stop at the first of `stops` checks, then resumed until the next; what came out, and all checks."""
     seeds = [3, 4][: trainer.devices.seeds]
@@ -127,6 +137,7 @@ def fit_in_parts(trainer: Trainer, dataset: Dataset, path: Path, stops: Sequence
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("poolscope.training.trainer.check", check)
+        patch.setattr(Trainer, "evaluate_together", turn_losses)
         for _ in range(len(stops) + 1):
             try:
                 checkpoint = Checkpoint(path, "mine", None, lambda _: None)
@@ -150,6 +161,8 @@ def test_a_fit_that_is_asked_to_stop_at_any_step_resumes_there(
     fit_in_parts(trainer, dataset, tmp_path / "compiled", [])
     whole, checks = fit_in_parts(trainer, dataset, tmp_path / "whole", [])
     assert not (tmp_path / "whole").exists()
+    for _, (final, best) in whole:
+        assert not all(map(np.array_equal, jax.tree.leaves(final), jax.tree.leaves(best)))
     few = [[1], [checks], [3, 1, 1, 1]] if (loop, seeds) == ("step", 1) else [[3, 1, 1, 1]]
     for stops in [[stop] for stop in range(1, checks + 1)] + [[3, 3], [3, 1, 1, 1]] if every else few:
         path = tmp_path / "-".join(map(str, stops))
