@@ -77,6 +77,7 @@ def test_the_version_stands_in_one_place(wheel: Path) -> None:
     assert citation["version"] == __version__
 
 
+@pytest.mark.long
 def test_the_command_runs_from_the_wheel(bin_folder: Path, elsewhere: Path) -> None:
     found = run([bin_folder / "python", "-c", "import poolscope; print(poolscope.__file__)"], elsewhere)
     assert Path(found.stdout.strip()).is_relative_to(bin_folder.parent), found.stderr

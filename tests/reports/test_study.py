@@ -119,6 +119,7 @@ def test_captions_state_n_protocol_and_test_images(reported: tuple[Path, Report]
     assert "t interval" in captions[0]
 
 
+@pytest.mark.long
 def test_reports_are_the_same_bytes_every_time_and_from_their_tables(
     reported: tuple[Path, Report], tmp_path: Path
 ) -> None:
