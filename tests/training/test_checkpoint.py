@@ -163,7 +163,7 @@ def test_a_fit_that_is_asked_to_stop_at_any_step_resumes_there(
     assert not (tmp_path / "whole").exists()
     for _, (final, best) in whole:
         assert not all(map(np.array_equal, jax.tree.leaves(final), jax.tree.leaves(best)))
-    few = [[1], [checks], [3, 1, 1, 1]] if (loop, seeds) == ("step", 1) else [[3, 1, 1, 1]]
+    few = [[1], [checks], [3, 1, 1, 1]] if (loop, seeds) == ("step", 1) else [[checks], [3, 1, 1, 1]]
     for stops in [[stop] for stop in range(1, checks + 1)] + [[3, 3], [3, 1, 1, 1]] if every else few:
         path = tmp_path / "-".join(map(str, stops))
         parts, more = fit_in_parts(trainer, dataset, path, stops)
