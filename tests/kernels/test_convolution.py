@@ -152,6 +152,19 @@ def test_the_cpu_gets_its_weight_gradient_as_matrix_products(channels: int, stri
     assert "dot_general" in weights and "stablehlo.convolution" not in weights
 
 
+@pytest.mark.parametrize("shape", [(0, 8, 8, 3), (1, 8, 8, 0)])
+def test_nothing_is_convolved_to_nothing(shape: tuple[int, ...]) -> None:
+    x, k = jnp.zeros(shape), jnp.ones((2, 2, shape[3], 3))
+    dx, dk = jax.grad(lambda x, k: fast_conv(x, k, (2, 2)).sum(), (0, 1))(x, k)
+    assert dx.shape == x.shape and dk.shape == k.shape and not dk.any()
+
+
+def test_large_strides_compile_one_convolution() -> None:
+    x, k = jnp.ones((1, 32, 32, 8)), jnp.ones((9, 9, 8, 8))
+    program = lowered(jax.grad(lambda x, k: fast_conv(x, k, (8, 8)).sum()), x, k, platform="cpu")
+    assert program.count("stablehlo.convolution(") == 1
+
+
 @pytest.mark.parametrize(("size", "convolutions"), [(2, 0), (3, 4)])
 def test_the_cpu_multiplies_no_zeros_for_the_gradient_of_strided_images(size: int, convolutions: int) -> None:
     x, k = jnp.ones((2, 8, 8, 8)), jnp.ones((size, size, 8, 64))

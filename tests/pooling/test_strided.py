@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import pytest
 from hand_maps import TUTORIAL, assert_refused, maps, rows
 
+from poolscope import pooling
 from poolscope.pooling import conv_max_pool, strided_conv_pool
 from poolscope.spec.config import PoolConfig
 from poolscope.spec.errors import PoolscopeError
@@ -52,3 +54,11 @@ def test_a_kernel_of_another_size_is_refused() -> None:
 )
 def test_what_can_t_work_is_refused_in_one_sentence(call: Any, sentence: str) -> None:
     assert_refused(call, sentence)
+
+
+@pytest.mark.parametrize("name", ["strided_conv", "conv_max"])
+def test_it_convolves_by_the_fast_convolution(name: str) -> None:
+    x, k = jnp.ones((2, 8, 8, 8)), jnp.ones((2, 2, 8, 4))
+    pull = jax.jit(jax.grad(lambda k: getattr(pooling, f"{name}_pool")(x, 2, kernel=k).sum()))
+    program = pull.trace(k).lower(lowering_platforms=("cpu",)).as_text()
+    assert "dot_general" in program and program.count("stablehlo.convolution(") == 1  # that of the value

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from importlib.metadata import version
+from importlib.metadata import distributions, version
 from pathlib import Path
 
-from poolscope.store.environment import describe_environment, publish_environment, write_environment
+import pytest
+
+from poolscope.store.environment import _read_package, describe_environment, publish_environment, write_environment
 from poolscope.store.sweep import write_sweep
 
 COMMAND = "poolscope train -m pool=max,avg 'seeds=[0,1]' results=/elsewhere/results ~/x \"data.dir=/data/sets\""
@@ -25,6 +27,32 @@ def test_the_environment_names_versions_and_commands_and_no_folder(results: Path
         "poolscope train -m pool=max,avg 'seeds=[0,1]' results=PATH PATH \"data.dir=PATH\"",
     ]
     assert not re.search(r"[\"= ']~?/\w", text)
+
+
+@pytest.mark.parametrize(
+    ("place", "text", "expected"),
+    [
+        (
+            "a-1.dist-info/METADATA",
+            "Name: a.b\nVersion: 1.0\n\nVersion: 9 in the body\n",
+            ("a.b", "1.0"),
+        ),
+        ("a-1.dist-info/METADATA", "Version:\t2\nName: \t a\n\n", ("a", "2")),
+        ("a-1.dist-info/METADATA", "Name: a\n\nVersion: 9 in the body\n", ("a", None)),
+        ("a-1.dist-info/METADATA", "name: a\nVersion:\n 3\n\n", ("a", "3")),
+        ("a-1.egg-info", "Name: a\nVersion: 4\n", ("a", "4")),
+        ("a-1.egg-info/PKG-INFO", "Name: a\nVersion: 5\n", ("a", "5")),
+        ("a-1.dist-info/RECORD", "", ("", None)),
+    ],
+)
+def test_a_package_is_read_as_the_library_reads_it(
+    place: str, text: str, expected: tuple[str, str | None], tmp_path: Path
+) -> None:
+    (tmp_path / place).parent.mkdir(exist_ok=True)
+    (tmp_path / place).write_text(text)
+    (package,) = distributions(path=[str(tmp_path)])
+    name, version = _read_package(package)
+    assert (name, version and version.strip()) == expected
 
 
 def test_an_environment_that_is_published_without_runs_stays(results: Path) -> None:

@@ -29,6 +29,7 @@ _LAYOUT = ("NHWC", "HWIO", "NHWC")
 # Measured on CPUs with AVX-512; none of these changes a result by more than rounding.
 _FEW_CHANNELS = 4  # up to here the taps of the images are gathered as rows for the weight gradient
 _NARROW = 128  # up to so many weights at each place of a filter, convolving blocks of pixels is faster
+_MOST_REMAINDERS = 16  # up to so many convolutions make the gradient of strided images; more take long to compile
 _PIECE = 2048  # positions of the images in one piece of the weight gradient: its columns stay in a core's cache
 
 
@@ -60,6 +61,7 @@ def fast_conv(
     """
     plain = (
         images.ndim == 4
+        and images.size > 0 < kernel.size
         and feature_group_count == 1
         and all(step == 1 for step in lhs_dilation or (1,))
         and (
@@ -138,6 +140,8 @@ def _pull_images(
         (found,) = jax.linear_transpose(forward, jax.ShapeDtypeStruct(shape, grad.dtype))(grad)
         return found
 
+    if math.prod(strides) > _MOST_REMAINDERS and kernel.shape[:2] != strides:
+        return native(kernel, grad)
     fast = partial(_images_gradient, shape=shape, strides=strides, pads=pads, dilation=dilation)
     return lax.platform_dependent(kernel, grad, cpu=fast, default=native)
 

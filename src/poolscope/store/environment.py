@@ -36,9 +36,11 @@ def describe_environment(results: str | Path, study: str) -> dict[str, Any]:
 
 def _read_package(package: Distribution) -> tuple[str, str | None]:
     """Name and version from the head of a package's description, which the library would parse to its end."""
-    text = package.read_text("METADATA") or package.read_text("PKG-INFO") or ""
-    found = {key: value for key, value in re.findall(r"^(Name|Version): *(.*\S)", text, re.M)[:2]}
-    return found.get("Name", ""), found.get("Version")
+    head = (package.read_text("METADATA") or "").partition("\n\n")[0]
+    found = re.findall(r"^(Name|Version):[ \t]*(.*\S)", head, re.M)
+    if sorted(key for key, _ in found) != ["Name", "Version"]:
+        return package.metadata["Name"] or "", package.metadata["Version"]
+    return dict(found)["Name"], dict(found)["Version"]
 
 
 def write_environment(results: str | Path, study: str) -> None:
