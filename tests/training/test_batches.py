@@ -114,7 +114,7 @@ def test_a_process_needs_memory_for_batches_and_not_for_the_set(tmp_path: Path) 
     size = images.nbytes
     np.savez(tmp_path / "large.npz", images=images, labels=np.arange(len(images)) % 2)
     del images
-    small = "pool=max pool.window=8 train.steps=3 model.width=2 model.blocks=1 model.pool_stages=1"
+    small = "pool=max pool.window=8 train.steps=3 train.eval_batch_size=50 model.width=2 model.blocks=1 model.pool_stages=1"
     peaks = {}
     for memory in ("batch", "all"):
         words = f"train data=npz data.path={tmp_path}/large.npz {small} data.train_eval_size=50 data.memory={memory}"
