@@ -99,6 +99,7 @@ def test_the_exit_status_is_the_command_s(monkeypatch: pytest.MonkeyPatch) -> No
         ("list studies", "jax hydra matplotlib scipy"),
         ("status quickstart", "jax pandas scipy"),
         ("show pool=max", "jax flax pandas scipy matplotlib"),
+        ("show data=digits", "jax flax pandas matplotlib"),
         ("apply pool=max,avg,none", "jax flax pandas scipy matplotlib"),
     ],
 )

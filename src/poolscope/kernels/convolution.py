@@ -4,8 +4,9 @@ XLA lowers a convolution well on GPU and TPU. On CPU its derivative with respect
 unusual layout, slow, and far slower inside a compiled loop; and images or filters of few channels leave most of a
 vector register empty. `fast_conv` is `jax.lax.conv_general_dilated` for images in NHWC order and filters in HWIO order,
 equal to it up to float32 rounding, whose CPU lowering states the weight gradient as matrix products over pieces of the
-batch that fit a core's cache, and treats a few neighbouring pixels as one where channels are few. Which lowering is
-taken is decided when the program is compiled for its back end; other back ends get XLA's own convolutions.
+batch that fit a core's cache, the gradient of strided images as convolutions at stride 1, and treats a few neighbouring
+pixels as one where channels are few. Which lowering is taken is decided when the program is compiled for its back end;
+other back ends get XLA's own convolutions.
 """
 
 from __future__ import annotations
@@ -289,7 +290,7 @@ def _images_gradient(
     )
     step = tuple(d // math.gcd(d, stride) for d, stride in zip(dilation, strides, strict=True))
 
-    def convolve(rows: Reading, columns: Reading) -> Array:
+    def convolve(rows: _Reading, columns: _Reading) -> Array:
         if not (rows.taps and columns.taps):
             return jnp.zeros((len(grad), *sizes, kernel.shape[2]), grad.dtype)
         flipped = kernel[np.array(rows.taps[::-1])][:, np.array(columns.taps[::-1])].swapaxes(2, 3)
@@ -306,18 +307,18 @@ def _images_gradient(
     return whole[:, : shape[1], : shape[2]]
 
 
-class Reading(NamedTuple):
+class _Reading(NamedTuple):
     """The taps that read the cells p after a multiple of the stride, and how many positions before theirs each is."""
 
     taps: list[int]
     behind: list[int]
 
 
-def _read_by(taps: int, stride: int, pad: int, dilation: int, p: int) -> Reading:
+def _read_by(taps: int, stride: int, pad: int, dilation: int, p: int) -> _Reading:
     """What reads such cells along an axis: tap t of position o reads the cell o * stride + t * dilation - pad."""
     found = [divmod(tap * dilation - pad - p, stride) for tap in range(taps)]
     reading = [tap for tap, (_, rest) in enumerate(found) if rest == 0]
-    return Reading(reading, [found[tap][0] for tap in reading])
+    return _Reading(reading, [found[tap][0] for tap in reading])
 
 
 def _tiles_gradient(kernel: Array, grad: Array, shape: tuple[int, ...], pads: Pads) -> Array:
