@@ -39,11 +39,10 @@ from poolscope.spec.declaration import Learned, Real, Switch
     options={"share": Real(help="share of max", least=0, most=1), "learn": Switch(True, help="learn it")},
     learned={"share": Learned(initial="option")},
 )
-def toy_pool(x, window, stride=None, padding="VALID", *, dilation=1, share=0.5):
+def toy_pool(x, window, *, share=0.5):
     """Blend of the extremes."""
-    high, low = (pool(x, window, stride, padding, dilation=dilation) for pool in (max_pool, min_pool))
     part = jnp.asarray(share, x.dtype)
-    return part * high + (1 - part) * low
+    return part * max_pool(x, window) + (1 - part) * min_pool(x, window)
 '''
 TOY_YAML = "# Blend of the extremes: share max + (1 - share) min (this test)\nname: toy\nshare: 0.5\nlearn: true\n"
 TOY_TEST = """

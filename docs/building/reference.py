@@ -29,7 +29,7 @@ _HOMES = {  # what the public API of poolscope.pooling has beside operators and 
     "Cells as channels": ("space_to_depth",),
     "Where maxima are": ("max_pool_with_indices", "max_unpool", "max_sampling_bias"),
     "Training TIPS": ("tips_shares", "tips_share_loss", "tips_undo_loss"),
-    "Declaring an operator of one's own": ("operator", "Real", "Whole", "Switch", "Choice", "Sizes", "Learned"),
+    "An operator of one's own": ("operator", "Window", "Real", "Whole", "Switch", "Choice", "Sizes", "Learned"),
 }
 
 

@@ -16,25 +16,30 @@ from poolscope import pooling
 from poolscope.pooling.declare import operator
 from poolscope.spec.declaration import Real
 from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.geometry import Window
 
 IMAGES = normal(2, 6, 6, 3)
 
 
-def halve(x: jax.Array, window: Any, stride: Any = None, padding: Any = "VALID", *, factor: float = 0.5) -> jax.Array:
+def halve(x: jax.Array, window: Window, *, factor: float = 0.5) -> jax.Array:
     """The upper left cell of each window, halved."""
     assert x.ndim == 4
-    return x[:, ::window, ::window] * factor
+    return x[:, :: window.stride[0], :: window.stride[1]] * factor
 
 
-def test_a_declared_function_keeps_its_name_signature_and_words_but_for_ceil_mode() -> None:
+def test_a_declared_function_keeps_its_name_options_and_words_and_takes_a_window_as_arguments() -> None:
     declared = operator("halve", summary="halves", options={"factor": Real(help="factor", least=0, most=1)})(halve)
-    parameters, own = inspect.signature(declared).parameters, inspect.signature(halve).parameters
-    assert {name: entry for name, entry in parameters.items() if name != "ceil_mode"} == own
-    assert parameters["ceil_mode"].default is False
+    assert str(inspect.signature(declared)) == (
+        "(x: 'Array', window: 'Size', stride: 'Stride' = None, padding: 'Any' = 'VALID', *, dilation: 'Any' = 1, "
+        "ceil_mode: 'bool' = False, factor: 'float' = 0.5) -> 'Array'"
+    )
     assert (declared.__name__, declared.__doc__) == (halve.__name__, halve.__doc__)
     assert declared.declaration.name == "halve"
     assert declared.declaration.options["factor"].most == 1
     assert declared(jnp.ones((2, 2, 1)), 2).tolist() == [[[0.5]]]
+    assert declared(jnp.ones((3, 3, 1)), window=2, stride=[3, 1], padding=((1, 0), (0, 0)), factor=2).shape == (1, 3, 1)
+    with pytest.raises(TypeError, match=r"halve\(\) got an unexpected keyword argument 'facotr'"):
+        declared(jnp.ones((2, 2, 1)), 2, facotr=1)
 
 
 def test_a_field_that_no_declaration_has_is_refused() -> None:

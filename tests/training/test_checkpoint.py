@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -31,6 +32,7 @@ LONG = [
     *("data.train_size=256", "data.train_eval_size=50", "train.epochs=6", "seeds=[3]"),
     *("model.width=16", "model.blocks=1", "model.pool_stages=1"),
 ]
+SCRATCH = re.compile(r"\.[0-9a-f]{8}$")  # of a write that a kill cut off; a later sweep deletes it
 TIMES = ("seconds_train", "images_per_second")
 
 
@@ -40,7 +42,7 @@ def finish(results: Path, *words: str) -> tuple[dict[str, Any], str]:
         status, _, said = run_command("train", *LONG, f"results={results}", *words)
     assert status == 0, said
     (path,) = results.rglob("seed-3.json")
-    left = [entry.name for entry in path.parent.iterdir() if ".running." not in entry.name]  # a killed beat's scratch
+    left = [entry.name for entry in path.parent.iterdir() if not SCRATCH.search(entry.name)]
     assert left == [path.name]
     content = vars(read_record(path))
     scalars = {name: value for name, value in content["scalars"].items() if name not in TIMES}

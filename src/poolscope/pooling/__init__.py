@@ -52,6 +52,7 @@ from poolscope.pooling.lookup import POOLS, find_pool, name_layer
 from poolscope.pooling.phases import space_to_depth
 from poolscope.pooling.tips import max_sampling_bias, tips_share_loss, tips_shares, tips_undo_loss
 from poolscope.spec.declaration import Choice, Learned, Real, Sizes, Switch, Whole
+from poolscope.spec.geometry import Window
 from poolscope.spec.operators import OPERATORS
 from poolscope.spec.plugins import import_plugin
 
@@ -98,6 +99,7 @@ __all__ = [
     "Sizes",
     "Switch",
     "Whole",
+    "Window",
     "anti_aliased",
     "attention_pool",
     "bilinear_pool",

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial, reduce
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +16,7 @@ from poolscope.kernels.fusion import compute_apart
 from poolscope.kernels.linear import call_linear
 from poolscope.pooling.declare import operator
 from poolscope.pooling.max_min import interleave
-from poolscope.pooling.window_cells import Size, Stride, cell_counts, fit_window, slice_taps, widen
+from poolscope.pooling.window_cells import cell_counts, slice_taps, widen
 from poolscope.spec.declaration import Switch
 from poolscope.spec.geometry import Pair, Window
 
@@ -32,15 +31,7 @@ from poolscope.spec.geometry import Pair, Window
     options={"count_include_pad": Switch(help="divide by the whole window where it overlaps padding")},
     numpy="mean",
 )
-def avg_pool(
-    x: Array,
-    window: Size,
-    stride: Stride = None,
-    padding: Any = "VALID",
-    *,
-    dilation: Any = 1,
-    count_include_pad: bool = False,
-) -> Array:
+def avg_pool(x: Array, window: Window, *, count_include_pad: bool = False) -> Array:
     """Mean of each window, y = sum x_i / D with D its real cells, or those of the padding too with `count_include_pad`.
 
     What `ceil_mode` adds to the padding is never counted.
@@ -52,13 +43,12 @@ def avg_pool(
         >>> avg_pool(x, 2).item()
         3.0
     """
-    fitted = fit_window(x, window, stride, padding, dilation)
-    total = sum_window(widen(x), fitted)
+    total = sum_window(widen(x), window)
     height, width = x.shape[1:3]
-    counted = replace(fitted, ceil_mode=False).pads(height, width) if count_include_pad else ((0, 0), (0, 0))
-    if fitted.pads(height, width) == counted:
-        return (total / fitted.cells).astype(x.dtype)
-    counts = jnp.asarray(cell_counts(fitted, height, width, counted)[..., None], total.dtype)
+    counted = replace(window, ceil_mode=False).pads(height, width) if count_include_pad else ((0, 0), (0, 0))
+    if window.pads(height, width) == counted:
+        return (total / window.cells).astype(x.dtype)
+    counts = jnp.asarray(cell_counts(window, height, width, counted)[..., None], total.dtype)
     return (total / counts).astype(x.dtype)
 
 
@@ -73,7 +63,7 @@ def avg_pool(
     also="wavelet with moments=1",
     gain="K^(1/2)",
 )
-def haar_pool(x: Array, window: Size, stride: Stride = None, padding: Any = "VALID", *, dilation: Any = 1) -> Array:
+def haar_pool(x: Array, window: Window) -> Array:
     """Low band of the orthonormal Haar wavelet, y = sqrt(K) mean x_i: one level at window 2, two at window 4.
 
     x: (N, H, W, C); the gain on a constant is sqrt(K). Wavelet pooling's two levels, first details dropped, then one
@@ -85,8 +75,7 @@ def haar_pool(x: Array, window: Size, stride: Stride = None, padding: Any = "VAL
         >>> haar_pool(x, 2).item()
         6.0
     """
-    fitted = fit_window(x, window, stride, padding, dilation)
-    return (math.sqrt(fitted.cells) * avg_pool(widen(x), fitted)).astype(x.dtype)
+    return (math.sqrt(window.cells) * avg_pool(widen(x), window)).astype(x.dtype)
 
 
 def sum_window(x: Array, window: Window) -> Array:

@@ -13,7 +13,7 @@ from poolscope.pooling.averages import avg_pool
 from poolscope.pooling.declare import operator
 from poolscope.pooling.max_min import max_pool
 from poolscope.pooling.sampling import need_key
-from poolscope.pooling.window_cells import Size, Stride, WindowCells, fit_window, read_cells, widen
+from poolscope.pooling.window_cells import WindowCells, read_cells, widen
 from poolscope.spec.declaration import Learned, Real, Switch, Whole
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Window
@@ -35,15 +35,7 @@ from poolscope.spec.geometry import Window
     },
     learned={"alpha": Learned(initial="option")},
 )
-def mixed_pool(
-    x: Array,
-    window: Size,
-    stride: Stride = None,
-    padding: Any = "VALID",
-    *,
-    dilation: Any = 1,
-    alpha: float | Array = 0.5,
-) -> Array:
+def mixed_pool(x: Array, window: Window, *, alpha: float | Array = 0.5) -> Array:
     """A fixed blend, y = alpha max + (1 - alpha) avg; learned, alpha may leave [0, 1].
 
     x: (N, H, W, C); alpha: a number or one per channel (C,). Raises PoolscopeError if the window doesn't fit.
@@ -54,7 +46,7 @@ def mixed_pool(
         >>> mixed_pool(x, 2, alpha=0.5).item()
         4.5
     """
-    return blend_max_avg(x, fit_window(x, window, stride, padding, dilation), jnp.asarray(alpha, widen(x).dtype))
+    return blend_max_avg(x, window, jnp.asarray(alpha, widen(x).dtype))
 
 
 @operator(
@@ -68,9 +60,7 @@ def mixed_pool(
     "for few more parameters",
     learned={"kernel": Learned(("h", "w"))},
 )
-def gated_pool(
-    x: Array, window: Size, stride: Stride = None, padding: Any = "VALID", *, dilation: Any = 1, kernel: Array
-) -> Array:
+def gated_pool(x: Array, window: Window, *, kernel: Array) -> Array:
     """A blend that looks at the window, y = g max + (1 - g) avg with g = sigmoid(sum w_i x_i).
 
     x: (N, H, W, C); kernel w: (h, w), one for all channels, or (h, w, C). Padding adds nothing to the gate. Raises
@@ -81,8 +71,7 @@ def gated_pool(
         >>> gated_pool(x, 2, kernel=jnp.zeros((2, 2))).item()
         4.5
     """
-    fitted = fit_window(x, window, stride, padding, dilation)
-    return blend_max_avg(x, fitted, jax.nn.sigmoid(filter_taps("gated", read_cells(x, fitted), fitted, kernel)))
+    return blend_max_avg(x, window, jax.nn.sigmoid(filter_taps("gated", read_cells(x, window), window, kernel)))
 
 
 @operator(
@@ -95,16 +84,7 @@ def gated_pool(
     recommended="against overfitting: better than max, average and others on three sets",
     stochastic=True,
 )
-def random_mixed_pool(
-    x: Array,
-    window: Size,
-    stride: Stride = None,
-    padding: Any = "VALID",
-    *,
-    dilation: Any = 1,
-    key: Array | None = None,
-    deterministic: bool = False,
-) -> Array:
+def random_mixed_pool(x: Array, window: Window, *, key: Array | None = None, deterministic: bool = False) -> Array:
     """Max or average by a fair coin; deterministic: the mean of both, the coin's expectation.
 
     x: (N, H, W, C). Scope of the randomness: every example and channel draws one coin for its whole map. Raises
@@ -115,11 +95,11 @@ def random_mixed_pool(
         >>> random_mixed_pool(x, 2, deterministic=True).item()
         4.5
     """
-    fitted, dtype = fit_window(x, window, stride, padding, dilation), widen(x).dtype
+    dtype = widen(x).dtype
     if deterministic:
-        return blend_max_avg(x, fitted, jnp.asarray(0.5, dtype))
+        return blend_max_avg(x, window, jnp.asarray(0.5, dtype))
     coin = jax.random.bernoulli(need_key("random_mixed", key), 0.5, (x.shape[0], 1, 1, x.shape[3]))
-    return blend_max_avg(x, fitted, coin.astype(dtype))
+    return blend_max_avg(x, window, coin.astype(dtype))
 
 
 @operator(
@@ -138,16 +118,7 @@ def random_mixed_pool(
     },
     gain="learned",
 )
-def tree_pool(
-    x: Array,
-    window: Size,
-    stride: Stride = None,
-    padding: Any = "VALID",
-    *,
-    dilation: Any = 1,
-    leaves: Array,
-    gates: Array,
-) -> Array:
+def tree_pool(x: Array, window: Window, *, leaves: Array, gates: Array) -> Array:
     """A binary tree of learned filters: leaf v . x, inner node g left + (1 - g) right with g = sigmoid(w . x).
 
     x: (N, H, W, C); leaves: (2^d, h, w), gates: (2^d - 1, h, w), top gate first; with a last axis C, each channel has
@@ -159,16 +130,15 @@ def tree_pool(
         >>> tree_pool(x, 2, leaves=jnp.ones((2, 2, 2)), gates=jnp.zeros((1, 2, 2))).item()
         12.0
     """
-    fitted = fit_window(x, window, stride, padding, dilation)
     if len(leaves) < 2 or len(leaves) & (len(leaves) - 1) or len(gates) != len(leaves) - 1:
         raise PoolscopeError(
             f"tree needs 2, 4, 8, ... leaves and one gate less than leaves, not {len(leaves)} and {len(gates)}."
         )
-    cells = read_cells(x, fitted)  # once: their gradients are summed before they go to the map
-    nodes = [filter_taps("tree", cells, fitted, leaf) for leaf in leaves]
+    cells = read_cells(x, window)  # once: their gradients are summed before they go to the map
+    nodes = [filter_taps("tree", cells, window, leaf) for leaf in leaves]
     while len(nodes) > 1:
         level = gates[len(nodes) // 2 - 1 : len(nodes) - 1]
-        opened = [jax.nn.sigmoid(filter_taps("tree", cells, fitted, gate)) for gate in level]
+        opened = [jax.nn.sigmoid(filter_taps("tree", cells, window, gate)) for gate in level]
         nodes = [g * left + (1 - g) * right for g, left, right in zip(opened, nodes[::2], nodes[1::2], strict=True)]
     return nodes[0].astype(x.dtype)
 

@@ -19,12 +19,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from poolscope.pooling.declare import operator, take_leading_axes
+from poolscope.pooling.declare import operator, take_window
 from poolscope.pooling.max_min import max_pool
 from poolscope.pooling.sampling import first_cells
-from poolscope.pooling.window_cells import Size, Stride, check_number, dense_window, fit_window, take_positions, widen
+from poolscope.pooling.window_cells import check_number, dense_window, take_positions, widen
 from poolscope.spec.declaration import Real, Whole
-from poolscope.spec.geometry import Pair
+from poolscope.spec.geometry import Pair, Window
 
 
 @operator(
@@ -38,9 +38,7 @@ from poolscope.spec.geometry import Pair
     options={"filter_size": Whole(help="taps of the binomial blur", most=64)},
     reads="1",
 )
-def blur_pool(
-    x: Array, window: Size, stride: Stride = None, padding: Any = "VALID", *, dilation: Any = 1, filter_size: int = 3
-) -> Array:
+def blur_pool(x: Array, window: Window, *, filter_size: int = 3) -> Array:
     """Binomial blur of the whole map, then the cells that `subsample` keeps; filter 3 is [1 2 1] / 4 on each axis.
 
     x: (N, H, W, C). The window decides only how many cells are kept; the filter extends (f - 1) // 2 cells back and
@@ -51,8 +49,7 @@ def blur_pool(
         >>> blur_pool(x, 2).item()
         3.0
     """
-    fitted = fit_window(x, window, stride, padding, dilation)
-    return blur(x, filter_size, first_cells(fitted, *x.shape[1:3]), fitted.dilation)
+    return blur(x, filter_size, first_cells(window, *x.shape[1:3]), window.dilation)
 
 
 @operator(
@@ -65,9 +62,7 @@ def blur_pool(
     recommended="in place of max: more stable under shifts and corruptions, and more accurate on ImageNet",
     options={"filter_size": Whole(help="taps of the binomial blur", most=64)},
 )
-def max_blur_pool(
-    x: Array, window: Size, stride: Stride = None, padding: Any = "VALID", *, dilation: Any = 1, filter_size: int = 3
-) -> Array:
+def max_blur_pool(x: Array, window: Window, *, filter_size: int = 3) -> Array:
     """Max at stride 1, binomial blur, then every s-th position: anti-aliased max pooling (Zhang 2019).
 
     Example:
@@ -75,7 +70,7 @@ def max_blur_pool(
         >>> max_blur_pool(x, 1, 2).item()
         3.0
     """
-    return anti_aliased(max_pool)(x, window, stride, padding, dilation=dilation, filter_size=filter_size)
+    return anti_aliased(max_pool)(x, window, filter_size=filter_size)
 
 
 @operator(
@@ -91,16 +86,7 @@ def max_blur_pool(
     },
     reads="1",
 )
-def edge_blur_pool(
-    x: Array,
-    window: Size,
-    stride: Stride = None,
-    padding: Any = "VALID",
-    *,
-    dilation: Any = 1,
-    filter_size: int = 3,
-    threshold: float = 1.25,
-) -> Array:
+def edge_blur_pool(x: Array, window: Window, *, filter_size: int = 3, threshold: float = 1.25) -> Array:
     """`blur_pool` that leaves edges as they are: the cell itself where it or one beside it is an edge.
 
     A cell is an edge where the cells two before and two behind it, along a row or a column, differ by more than the
@@ -115,9 +101,8 @@ def edge_blur_pool(
         >>> blur_pool(step, (1, 2)).ravel().tolist(), edge_blur_pool(step, (1, 2)).ravel().tolist()
         ([1.0, 1.0, 6.25, 8.0], [1.0, 1.0, 8.0, 8.0])
     """
-    fitted = fit_window(x, window, stride, padding, dilation)
     check_number("edge_blur", "threshold", threshold, lambda value: value >= 1, "at least 1")
-    kept, gaps, levels = first_cells(fitted, *x.shape[1:3]), fitted.dilation, jnp.log2(jnp.maximum(widen(x), 0) + 1e-6)
+    kept, gaps, levels = first_cells(window, *x.shape[1:3]), window.dilation, jnp.log2(jnp.maximum(widen(x), 0) + 1e-6)
     near = jnp.zeros((x.shape[0], *x.shape[1:3], 1), bool)
     for axis, gap in enumerate(gaps, start=1):
         behind, before = (
@@ -142,22 +127,12 @@ def anti_aliased(function: Callable[..., Array]) -> Callable[..., Array]:
         3.0
     """
 
-    def pool(
-        x: Array,
-        window: Size,
-        stride: Stride = None,
-        padding: Any = "VALID",
-        *,
-        dilation: Any = 1,
-        filter_size: int = 3,
-        **options: Any,
-    ) -> Array:
-        fitted = fit_window(x, window, stride, padding, dilation)
-        dense = function(x, dense_window(fitted, *x.shape[1:3]), **options)
-        kept = tuple(np.arange(0, n, step) for n, step in zip(dense.shape[1:3], fitted.stride, strict=True))
-        return blur(dense, filter_size, kept, fitted.dilation)
+    def pool(x: Array, window: Window, *, filter_size: int = 3, **options: Any) -> Array:
+        dense = function(x, dense_window(window, *x.shape[1:3]), **options)
+        kept = tuple(np.arange(0, n, step) for n, step in zip(dense.shape[1:3], window.stride, strict=True))
+        return blur(dense, filter_size, kept, window.dilation)
 
-    return take_leading_axes(pool)
+    return take_window(pool)
 
 
 def blur(x: Array, filter_size: int, positions: Sequence[np.ndarray], dilation: Pair = (1, 1)) -> Array:

@@ -6,44 +6,70 @@ import functools
 import inspect
 import math
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overload
 
 from jax import Array
 
+from poolscope.pooling.window_cells import Size, Stride, fit_window
 from poolscope.spec.declaration import Operator
 from poolscope.spec.errors import PoolscopeError
-from poolscope.spec.geometry import Window, make_window
+from poolscope.spec.geometry import Window
 from poolscope.spec.heads import Head
 
 F = TypeVar("F", bound=Callable[..., Array])
 P = ParamSpec("P")
-_GEOMETRY = ("window", "stride", "padding", "dilation")
+_BY_NAME = ("dilation", "ceil_mode")  # what of a window is given by keyword only
 
 
 class PoolFunction(Protocol[P]):
-    """A pooling function as it was written, with `ceil_mode` besides."""
+    """A pooling function on a window: the window as arguments or ready-made, and the operator's options."""
 
     __name__: str
     declaration: Operator
 
-    @overload
+    def __call__(
+        self,
+        x: Array,
+        window: Size,
+        stride: Stride = None,
+        padding: Any = "VALID",
+        dilation: Any = 1,
+        ceil_mode: bool = False,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Array: ...
+
+
+class SizedFunction(Protocol[P]):
+    """A pooling function as it was written, of an output size."""
+
+    __name__: str
+    declaration: Operator
+
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Array: ...
+
+
+class _Declare(Protocol):
     @overload
-    def __call__(self, *args: Any, ceil_mode: bool, **kwargs: Any) -> Array: ...
+    def __call__(self, function: Callable[Concatenate[Array, Window, P], Array]) -> PoolFunction[P]: ...
+    @overload
+    def __call__(self, function: Callable[P, Array]) -> SizedFunction[P]: ...
 
 
-def operator(name: str, **declared: Any) -> Callable[[Callable[P, Array]], PoolFunction[P]]:
+def operator(name: str, **declared: Any) -> _Declare:
     """Declare a pooling operator at its function; the arguments are the fields of `spec.declaration.Operator`.
 
     They must be literals, since the catalogue reads them from the source text. What is declared is the function's
-    attribute `declaration`. The function then takes maps with any number of leading axes, (..., H, W, C), none too.
-    Without a function below it, the call declares an operator that puts no layer into a network.
+    attribute `declaration`. The function is written for maps (N, H, W, C) and a checked `Window`, `(x, window, *,
+    ...)`, and is called with maps of any number of leading axes, (..., H, W, C), none too, and with a window's size,
+    stride, padding, dilation and ceil_mode. One whose second argument isn't `window`, such as an output size, gets it
+    as it is. Without a function below it, the call declares an operator that puts no layer into a network.
     """
     declaration = Operator(name, **declared)
 
-    def declare(function: Callable[P, Array]) -> PoolFunction[P]:
-        wrapped = take_leading_axes(function)
+    def declare(function: Callable[..., Array]) -> Any:
+        on_window = [*inspect.signature(function).parameters][1:2] == ["window"]
+        wrapped: Any = take_window(function) if on_window else take_leading_axes(function)
         wrapped.declaration = declaration
         return wrapped
 
@@ -65,45 +91,42 @@ def head(name: str, **declared: Any) -> Callable[[F], F]:
     return declare
 
 
-def take_leading_axes(function: Callable[P, Array]) -> PoolFunction[P]:
-    """The function of maps (N, H, W, C) for (..., H, W, C): leading axes are one axis to it.
+def take_window(function: Callable[Concatenate[Array, Window, P], Array]) -> PoolFunction[P]:
+    """The function of maps (N, H, W, C) and a checked Window, made to take (..., H, W, C) and a window as arguments."""
 
-    A function of a window also takes `ceil_mode`.
-    """
-    signature = inspect.signature(function)
-    takes_window = "window" in signature.parameters
-    call: Callable[..., Array] = function
+    @functools.wraps(function)
+    def pool(x: Array, window: Size, stride: Stride = None, padding: Any = "VALID", **options: Any) -> Array:
+        geometry = {name: options.pop(name) for name in _BY_NAME if name in options}
+
+        def compute(maps: Array) -> Array:
+            call: Callable[..., Array] = function
+            return call(maps, fit_window(maps, window, stride, padding, **geometry), **options)
+
+        return _compute_on_batch(compute, x)
+
+    shared, own = (inspect.signature(one).parameters for one in (fit_window, function))
+    entries = [entry.replace(kind=entry.KEYWORD_ONLY) if name in _BY_NAME else entry for name, entry in shared.items()]
+    entries += [entry for name, entry in own.items() if name not in shared]
+    pool.__signature__ = inspect.Signature(entries, return_annotation="Array")  # type: ignore[attr-defined]
+    return cast(PoolFunction[P], pool)
+
+
+def take_leading_axes(function: Callable[P, Array]) -> SizedFunction[P]:
+    """The function of maps (N, H, W, C) for (..., H, W, C): leading axes are one axis to it."""
 
     @functools.wraps(function)
     def pool(x: Array, *arguments: Any, **options: Any) -> Array:
-        ndim = getattr(x, "ndim", None)
-        if ndim is None:
-            raise PoolscopeError(f"x must be feature maps of shape (..., H, W, C), not a {type(x).__name__}.")
-        if takes_window and options.pop("ceil_mode", False):
-            given = signature.bind(x, *arguments, **options).arguments
-            arguments = (_round_up(*(given.get(name) for name in _GEOMETRY)),)
-            options = {name: value for name, value in options.items() if name not in _GEOMETRY}
-        if ndim == 4 or ndim < 3:
-            return call(x, *arguments, **options)
-        leading = x.shape[:-3]
-        y = call(x.reshape(math.prod(leading), *x.shape[-3:]), *arguments, **options)
-        return y.reshape(*leading, *y.shape[1:])
+        call: Callable[..., Array] = function
+        return _compute_on_batch(lambda maps: call(maps, *arguments, **options), x)
 
-    if takes_window:
-        pool.__signature__ = _add_ceil_mode(signature)  # type: ignore[attr-defined]
-    return pool  # type: ignore[return-value]
+    return cast(SizedFunction[P], pool)
 
 
-def _round_up(window: Any, stride: Any, padding: Any, dilation: Any) -> Window:
-    """The window with ceil_mode, of arguments as they were given; None where they were not."""
-    if isinstance(window, Window):
-        return replace(window, ceil_mode=True)
-    return make_window(window, stride, padding or "VALID", dilation or 1, ceil_mode=True)
-
-
-def _add_ceil_mode(signature: inspect.Signature) -> inspect.Signature:
-    names = [*signature.parameters.values()]
-    extra = inspect.Parameter("ceil_mode", inspect.Parameter.KEYWORD_ONLY, default=False, annotation="bool")
-    place = next((n for n, entry in enumerate(names) if entry.kind is entry.KEYWORD_ONLY), len(names))
-    place += names[place : place + 1] != [] and names[place].name == "dilation"
-    return signature.replace(parameters=[*names[:place], extra, *names[place:]])
+def _compute_on_batch(compute: Callable[[Array], Array], x: Array) -> Array:
+    ndim = getattr(x, "ndim", None)
+    if ndim is None:
+        raise PoolscopeError(f"x must be feature maps of shape (..., H, W, C), not a {type(x).__name__}.")
+    if ndim == 4 or ndim < 3:
+        return compute(x)
+    y = compute(x.reshape(math.prod(x.shape[:-3]), *x.shape[-3:]))
+    return y.reshape(*x.shape[:-3], *y.shape[1:])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +14,7 @@ from poolscope.pooling.declare import operator
 from poolscope.pooling.max_min import max_pool
 from poolscope.pooling.sampling import need_key
 from poolscope.pooling.spectral import apply_axes, check_output
-from poolscope.pooling.window_cells import Size, Stride, dense_window, fit_window, take_positions, widen
+from poolscope.pooling.window_cells import dense_window, take_positions, widen
 from poolscope.spec.declaration import Switch, Whole
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Window
@@ -178,15 +177,7 @@ def _random_cuts(total: int, output: int, key: Array) -> Array:
     kind="map",
 )
 def s3_pool(
-    x: Array,
-    window: Size,
-    stride: Stride = None,
-    padding: Any = "VALID",
-    *,
-    dilation: Any = 1,
-    grid: int | None = None,
-    key: Array | None = None,
-    deterministic: bool = False,
+    x: Array, window: Window, *, grid: int | None = None, key: Array | None = None, deterministic: bool = False
 ) -> Array:
     """Max at stride 1, then random rows and columns: of every `grid` of them, grid / stride are kept in order.
 
@@ -201,15 +192,14 @@ def s3_pool(
         >>> s3_pool(x, 2, deterministic=True).item()
         6.0
     """
-    fitted = fit_window(x, window, stride, padding, dilation)
-    for step in fitted.stride:
+    for step in window.stride:
         if grid is not None and (grid < step or grid % step):
             raise PoolscopeError(f"s3 grid must be a multiple of the stride, not {grid}.")
-    dense = max_pool(x, dense_window(fitted, *x.shape[1:3]))
+    dense = max_pool(x, dense_window(window, *x.shape[1:3]))
     if deterministic:
-        return avg_pool(dense, Window(fitted.stride, fitted.stride, _remainder(fitted, dense)))
+        return avg_pool(dense, Window(window.stride, window.stride, _remainder(window, dense)))
     for axis, (step, part) in enumerate(
-        zip(fitted.stride, jax.random.split(need_key("s3", key)), strict=True), start=1
+        zip(window.stride, jax.random.split(need_key("s3", key)), strict=True), start=1
     ):
         dense = jnp.take(dense, _draw_positions(dense.shape[axis], step, grid or step, part), axis, mode="clip")
     return dense

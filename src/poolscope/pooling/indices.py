@@ -14,7 +14,6 @@ from poolscope.pooling.max_min import max_pool
 from poolscope.pooling.spectral import check_output
 from poolscope.pooling.window_cells import Size, Stride, fit_window, real_cells, slice_taps, tap_positions
 from poolscope.spec.errors import PoolscopeError
-from poolscope.spec.geometry import make_window
 
 
 def max_pool_with_indices(
@@ -39,12 +38,10 @@ def max_pool_with_indices(
         >>> y.item(), indices.item()
         (6.0, 3)
     """
-    if ceil_mode and not hasattr(window, "ceil_mode"):
-        window = make_window(window, stride, padding, dilation, ceil_mode=True)
-    y = max_pool(x, window, stride, padding, dilation=dilation)
+    y = max_pool(x, window, stride, padding, dilation=dilation, ceil_mode=ceil_mode)
     leading = x.shape[:-3]
     flat = jax.lax.stop_gradient(x).reshape(-1, *x.shape[-3:])
-    fitted = fit_window(flat, window, stride, padding, dilation)
+    fitted = fit_window(flat, window, stride, padding, dilation, ceil_mode)
     height, width = flat.shape[1:3]
     numbers = np.add.outer(*(axis * step for axis, step in zip(tap_positions(fitted, height, width), (width, 1))))  # noqa: B905
     inside = np.logical_and.outer(*real_cells(fitted, height, width))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,9 +10,10 @@ from jax import Array, lax
 from poolscope.kernels.convolution import fast_conv
 from poolscope.pooling.averages import avg_pool, sum_window
 from poolscope.pooling.declare import operator
-from poolscope.pooling.window_cells import Size, Stride, fit_window, take_positions, widen
+from poolscope.pooling.window_cells import take_positions, widen
 from poolscope.spec.declaration import Choice, Learned
 from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.geometry import Window
 
 
 @operator(
@@ -34,17 +33,7 @@ from poolscope.spec.errors import PoolscopeError
     kind="map",
     macs="9*C*C*I",
 )
-def lip_pool(
-    x: Array,
-    window: Size,
-    stride: Stride = None,
-    padding: Any = "VALID",
-    *,
-    dilation: Any = 1,
-    kernel: Array,
-    scale: Array,
-    bias: Array,
-) -> Array:
+def lip_pool(x: Array, window: Window, *, kernel: Array, scale: Array, bias: Array) -> Array:
     """Local importance pooling, y = sum e^l_i x_i / sum e^l_i with l = 12 sigmoid(scale norm(conv(x)) + bias).
 
     x: (N, H, W, C); kernel: (3, 3, C, C), zero outside the map; norm: each example's and channel's map to mean 0 and
@@ -55,7 +44,6 @@ def lip_pool(
         >>> lip_pool(x, 2, kernel=jnp.zeros((3, 3, 1, 1)), scale=jnp.ones(1), bias=jnp.zeros(1)).item()
         3.0
     """
-    fitted = fit_window(x, window, stride, padding, dilation)
     wide = widen(x)
     maps, pads = wide, ((1, 1), (1, 1))
     if min(x.shape[1:3]) < 3:  # padded beforehand: XLA on CPU aborts on some gradients for maps one cell wide
@@ -64,7 +52,7 @@ def lip_pool(
     centred = seen - seen.mean((1, 2), keepdims=True)
     normed = centred * lax.rsqrt(jnp.square(centred).mean((1, 2), keepdims=True) + 1e-5)
     importance = jnp.exp(12 * jax.nn.sigmoid(scale.astype(wide.dtype) * normed + bias.astype(wide.dtype)))
-    return (sum_window(wide * importance, fitted) / sum_window(importance, fitted)).astype(x.dtype)
+    return (sum_window(wide * importance, window) / sum_window(importance, window)).astype(x.dtype)
 
 
 @operator(
@@ -85,18 +73,7 @@ def lip_pool(
     kind="map",
     macs="C*C*(I + 3*H + 3*W)",
 )
-def strip_pool(
-    x: Array,
-    window: Size,
-    stride: Stride = None,
-    padding: Any = "VALID",
-    *,
-    dilation: Any = 1,
-    rows: Array,
-    columns: Array,
-    mix: Array,
-    bias: Array,
-) -> Array:
+def strip_pool(x: Array, window: Window, *, rows: Array, columns: Array, mix: Array, bias: Array) -> Array:
     """Strip pooling: the mean of g x over each window, where a cell's gate g looks at its whole row and column.
 
     g_ij = sigmoid(relu(r_i + c_j) mix + bias); r and c are the means of every row and every column, filtered along
@@ -112,7 +89,6 @@ def strip_pool(
         >>> strip_pool(x, 2, **nothing, bias=jnp.zeros(1)).item()
         1.5
     """
-    fitted = fit_window(x, window, stride, padding, dilation)
     wide = widen(x)
 
     def filtered(strip: Array, kernel: Array) -> Array:
@@ -123,7 +99,7 @@ def strip_pool(
     down, across = filtered(wide.mean(2), rows), filtered(wide.mean(1), columns)
     hidden = jax.nn.relu(down[:, :, None] + across[:, None])
     gate = jax.nn.sigmoid(hidden @ mix.astype(wide.dtype) + bias.astype(wide.dtype))
-    return avg_pool(wide * gate, fitted).astype(x.dtype)
+    return avg_pool(wide * gate, window).astype(x.dtype)
 
 
 @operator(
@@ -149,11 +125,8 @@ def strip_pool(
 )
 def lift_pool(
     x: Array,
-    window: Size,
-    stride: Stride = None,
-    padding: Any = "VALID",
+    window: Window,
     *,
-    dilation: Any = 1,
     depthwise: Array,
     depthwise_bias: Array,
     pointwise: Array,
@@ -175,10 +148,9 @@ def lift_pool(
         >>> lift_pool(x, 2, depthwise=first, depthwise_bias=second, pointwise=third, pointwise_bias=second).item()
         1.0
     """
-    fitted = fit_window(x, window, stride, padding, dilation)
-    if fitted.stride != (2, 2):
+    if window.stride != (2, 2):
         raise PoolscopeError(
-            f"lift splits maps into even and odd cells; its stride must be 2, not {list(fitted.stride)}."
+            f"lift splits maps into even and odd cells; its stride must be 2, not {list(window.stride)}."
         )
     if bands not in ("low", "sum"):
         raise PoolscopeError(f"lift bands must be low or sum, not {bands!r}.")
@@ -194,7 +166,7 @@ def lift_pool(
         return jnp.tanh(hidden @ pointwise[index].astype(maps.dtype) + pointwise_bias[index].astype(maps.dtype))
 
     def split(maps: Array, axis: int) -> tuple[Array, Array]:
-        n, out = maps.shape[axis], fitted.output(*x.shape[1:3])[axis - 1]
+        n, out = maps.shape[axis], window.output(*x.shape[1:3])[axis - 1]
         even, odd = (
             take_positions(maps, axis, np.minimum(parity + 2 * np.arange(out), max(n - 1 - (n - 1 - parity) % 2, 0)))
             for parity in (0, 1)

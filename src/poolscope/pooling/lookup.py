@@ -8,8 +8,8 @@ from typing import Any
 
 from jax import Array
 
-from poolscope.pooling.declare import take_leading_axes
-from poolscope.pooling.window_cells import Size, Stride, fit_window
+from poolscope.pooling.declare import take_window
+from poolscope.pooling.window_cells import Window
 from poolscope.spec.declaration import Operator
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.operators import OPERATORS
@@ -21,7 +21,7 @@ Function = Callable[..., Array]
 class Pools(Mapping[str, Function]):
     """name -> function on a window, of every operator that puts a layer into a network; imported when it is looked up.
 
-    All are `op(x, window, stride=None, padding="VALID", *, dilation=1, **options)`.
+    All are `op(x, window, stride=None, padding="VALID", *, dilation=1, ceil_mode=False, **options)`.
     """
 
     def __init__(self) -> None:
@@ -61,17 +61,14 @@ def name_layer(name: str) -> str:
 def size_by_window(function: Function, operator: Operator) -> Function:
     """An operator that takes an output_size, made to take a window whose geometry gives that size."""
 
-    def pool(
-        x: Array, window: Size, stride: Stride = None, padding: Any = "VALID", *, dilation: Any = 1, **options: Any
-    ) -> Array:
-        fitted = fit_window(x, window, stride, padding, dilation)
-        return function(x, output_size=fitted.output(*x.shape[1:3]), **options)
+    def pool(x: Array, window: Window, **options: Any) -> Array:
+        return function(x, output_size=window.output(*x.shape[1:3]), **options)
 
     own = inspect.signature(function).parameters
     drawing = ("key", "deterministic") if operator.stochastic else ()
     keywords = [own[name].replace(kind=inspect.Parameter.KEYWORD_ONLY) for name in (*operator.options, *drawing)]
-    common = [entry for entry in inspect.signature(pool).parameters.values() if entry.kind is not entry.VAR_KEYWORD]
-    pool.__signature__ = inspect.Signature([*common, *keywords])  # type: ignore[attr-defined]
+    geometry = [*inspect.signature(pool).parameters.values()][:2]
+    pool.__signature__ = inspect.Signature([*geometry, *keywords])  # type: ignore[attr-defined]
     pool.__name__ = pool.__qualname__ = f"{operator.name}_pool"
     pool.__doc__ = f"`{function.__name__}` to the size of a window's output.\n\n{function.__doc__}"
-    return take_leading_axes(pool)
+    return take_window(pool)

@@ -20,7 +20,7 @@ from jax import Array, lax
 from poolscope.kernels.fusion import compute_apart
 from poolscope.kernels.linear import call_linear
 from poolscope.pooling.declare import operator
-from poolscope.pooling.window_cells import Size, Stride, fit_window, slice_taps
+from poolscope.pooling.window_cells import slice_taps
 from poolscope.spec.geometry import Pair, Window
 
 T = TypeVar("T")
@@ -35,7 +35,7 @@ T = TypeVar("T")
     source="Yamaguchi et al. 1990",
     numpy="max",
 )
-def max_pool(x: Array, window: Size, stride: Stride = None, padding: Any = "VALID", *, dilation: Any = 1) -> Array:
+def max_pool(x: Array, window: Window) -> Array:
     """Largest cell of each window, y = max x_i; padding counts as minus infinity and NaN as largest.
 
     x: (N, H, W, C). The gradient goes to the first largest cell in row-major order. Raises PoolscopeError if the window
@@ -46,11 +46,10 @@ def max_pool(x: Array, window: Size, stride: Stride = None, padding: Any = "VALI
         >>> max_pool(x, 2).item()
         6.0
     """
-    fitted = fit_window(x, window, stride, padding, dilation)
-    if max(fitted.dilation) > 1:
-        return _compare_slices(x, fitted)
+    if max(window.dilation) > 1:
+        return _compare_slices(x, window)
     return lax.platform_dependent(
-        x, cpu=partial(_compare_slices, window=fitted), default=partial(_reduce_window, window=fitted)
+        x, cpu=partial(_compare_slices, window=window), default=partial(_reduce_window, window=window)
     )
 
 
@@ -63,7 +62,7 @@ def max_pool(x: Array, window: Size, stride: Stride = None, padding: Any = "VALI
     source="-max(-x) of Yamaguchi et al. 1990",
     numpy="min",
 )
-def min_pool(x: Array, window: Size, stride: Stride = None, padding: Any = "VALID", *, dilation: Any = 1) -> Array:
+def min_pool(x: Array, window: Window) -> Array:
     """Smallest cell of each window, y = min x_i = -max(-x_i); ties and padding as in `max_pool`.
 
     Example:
@@ -71,7 +70,7 @@ def min_pool(x: Array, window: Size, stride: Stride = None, padding: Any = "VALI
         >>> min_pool(x, 2).item()
         1.0
     """
-    return -max_pool(-x, window, stride, padding, dilation=dilation)
+    return -max_pool(-x, window)
 
 
 def _reduce_window(x: Array, window: Window) -> Array:

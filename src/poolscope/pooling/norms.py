@@ -12,9 +12,10 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from poolscope.pooling.declare import operator
-from poolscope.pooling.window_cells import Size, Stride, WindowCells, check_number, fit_window, reduce_cells
+from poolscope.pooling.window_cells import WindowCells, check_number, reduce_cells
 from poolscope.spec.declaration import Choice, Learned, Real, Switch
 from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.geometry import Window
 
 
 @operator(
@@ -28,9 +29,7 @@ from poolscope.spec.errors import PoolscopeError
     options={"p": Real(help="exponent", least=1, most=1000)},
     gain="K^(1/p)",
 )
-def lp_pool(
-    x: Array, window: Size, stride: Stride = None, padding: Any = "VALID", *, dilation: Any = 1, p: float | Array = 2.0
-) -> Array:
+def lp_pool(x: Array, window: Window, *, p: float | Array = 2.0) -> Array:
     """Lp norm of each window, y = (sum |x_i|^p)^(1/p), p >= 1; its gain on a constant is K^(1/p).
 
     x: (N, H, W, C). The gradient of an all-zero window is 0. Raises PoolscopeError if p < 1 or the window doesn't fit.
@@ -50,7 +49,7 @@ def lp_pool(
         total = cells.sum(_power(size * (1 / scale), p) for size in cells.values)
         return jnp.where(positive, scale * _power(jnp.where(positive, total, 1), 1 / p), 0)
 
-    return reduce_cells(jnp.abs(x), fit_window(x, window, stride, padding, dilation), norm, symmetric=True)
+    return reduce_cells(jnp.abs(x), window, norm, symmetric=True)
 
 
 @operator(
@@ -69,16 +68,7 @@ def lp_pool(
     },
     learned={"p": Learned(initial="option", above=1.0)},
 )
-def gem_pool(
-    x: Array,
-    window: Size,
-    stride: Stride = None,
-    padding: Any = "VALID",
-    *,
-    dilation: Any = 1,
-    p: float | Array = 3.0,
-    eps: float = 1e-6,
-) -> Array:
+def gem_pool(x: Array, window: Window, *, p: float | Array = 3.0, eps: float = 1e-6) -> Array:
     """Generalised mean of each window, y = (mean max(x_i, eps)^p)^(1/p), p > 0.
 
     x: (N, H, W, C); p: a number or one per channel (C,). Cells at or below eps get no gradient. Raises PoolscopeError
@@ -97,7 +87,7 @@ def gem_pool(
         return scale * _power(cells.mean(_power(cell * (1 / scale), p) for cell in cells.values), 1 / p)
 
     clamped = jnp.maximum(x, jnp.asarray(eps, x.dtype))
-    return reduce_cells(clamped, fit_window(x, window, stride, padding, dilation), mean, symmetric=True)
+    return reduce_cells(clamped, window, mean, symmetric=True)
 
 
 @operator(
@@ -113,15 +103,7 @@ def gem_pool(
     },
     learned={"beta": Learned(initial="option", above=0.0)},
 )
-def lse_pool(
-    x: Array,
-    window: Size,
-    stride: Stride = None,
-    padding: Any = "VALID",
-    *,
-    dilation: Any = 1,
-    beta: float | Array = 10.0,
-) -> Array:
+def lse_pool(x: Array, window: Window, *, beta: float | Array = 10.0) -> Array:
     """Log-mean-exp of each window, y = (1/beta) log mean exp(beta x_i): average at beta -> 0, max at infinity.
 
     x: (N, H, W, C); beta: a number or one per channel (C,); below 0 it leans to the minimum. Raises PoolscopeError if
@@ -139,7 +121,7 @@ def lse_pool(
         weights = cells.softmax(scores)
         return (cells.top(scores) + jnp.log(cells.mean(weights))) / _like(beta, scores[0])
 
-    return reduce_cells(x, fit_window(x, window, stride, padding, dilation), mean, symmetric=True)
+    return reduce_cells(x, window, mean, symmetric=True)
 
 
 @operator(
@@ -159,16 +141,7 @@ def lse_pool(
         ),
     },
 )
-def soft_pool(
-    x: Array,
-    window: Size,
-    stride: Stride = None,
-    padding: Any = "VALID",
-    *,
-    dilation: Any = 1,
-    beta: float | Array = 1.0,
-    gradient: str = "full",
-) -> Array:
+def soft_pool(x: Array, window: Window, *, beta: float | Array = 1.0, gradient: str = "full") -> Array:
     """Softmax-weighted mean of each window, y = sum w_i x_i with w = softmax(beta x), per channel.
 
     x: (N, H, W, C). gradient="full" is the exact w_i (1 + beta (x_i - y)); "truncated" holds the weights constant, as
@@ -187,7 +160,7 @@ def soft_pool(
         weights = pass_weights(cells.softmax([_like(beta, cell) * cell for cell in cells.values]))
         return cells.sum(w * cell for w, cell in zip(weights, cells.values, strict=True)) / cells.sum(weights)
 
-    return reduce_cells(x, fit_window(x, window, stride, padding, dilation), mean, symmetric=True)
+    return reduce_cells(x, window, mean, symmetric=True)
 
 
 def check_gradient(operator: str, gradient: str) -> Any:

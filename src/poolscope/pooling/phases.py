@@ -7,7 +7,6 @@ stride divides, none is).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +16,7 @@ from jax import Array, lax
 from poolscope.kernels.convolution import fast_conv
 from poolscope.pooling.declare import operator
 from poolscope.pooling.sampling import need_key
-from poolscope.pooling.window_cells import Size, Stride, fit_window, take_positions, widen
+from poolscope.pooling.window_cells import take_positions, widen
 from poolscope.spec.declaration import Choice, Learned, Real, Whole
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Window
@@ -60,9 +59,9 @@ def space_to_depth(x: Array, block: int | Sequence[int]) -> Array:
     kind="map",
     channels="S",
 )
-def stack_phases(x: Array, window: Size, stride: Stride = None, padding: Any = "VALID", *, dilation: Any = 1) -> Array:
+def stack_phases(x: Array, window: Window) -> Array:
     """`space_to_depth` on a window's geometry: the blocks are its strides, the size is its output."""
-    return jnp.concatenate(split_phases(x, fit_window(x, window, stride, padding, dilation)), axis=3)
+    return jnp.concatenate(split_phases(x, window), axis=3)
 
 
 @operator(
@@ -78,9 +77,7 @@ def stack_phases(x: Array, window: Size, stride: Stride = None, padding: Any = "
     no_stride1_form="the phase that it keeps depends on the image",
     kind="map",
 )
-def aps_pool(
-    x: Array, window: Size, stride: Stride = None, padding: Any = "VALID", *, dilation: Any = 1, norm: str = "l2"
-) -> Array:
+def aps_pool(x: Array, window: Window, *, norm: str = "l2") -> Array:
     """Adaptive polyphase sampling: of each example, the phase with the largest norm over all positions and channels.
 
     x: (N, H, W, C); norm: l2, l1 or linf. Of equal phases the first in row-major order. A circular shift of an input
@@ -94,7 +91,7 @@ def aps_pool(
     """
     if norm not in NORMS:
         raise PoolscopeError(f"aps norm must be one of {', '.join(NORMS)}, not {norm!r}.")
-    phases = split_phases(x, fit_window(x, window, stride, padding, dilation))
+    phases = split_phases(x, window)
     return choose_phase(phases, jnp.stack([NORMS[norm](widen(phase)) for phase in phases]))
 
 
@@ -124,11 +121,8 @@ def aps_pool(
 )
 def lps_pool(
     x: Array,
-    window: Size,
-    stride: Stride = None,
-    padding: Any = "VALID",
+    window: Window,
     *,
-    dilation: Any = 1,
     kernel1: Array,
     bias1: Array,
     kernel2: Array,
@@ -151,7 +145,7 @@ def lps_pool(
         >>> lps_pool(x, 2, deterministic=True, **zeros).item()
         1.0
     """
-    phases = split_phases(x, fit_window(x, window, stride, padding, dilation))
+    phases = split_phases(x, window)
 
     together = widen(jnp.concatenate(phases))
     hidden = jax.nn.relu(_filter_circle(together, kernel1) + bias1.astype(together.dtype))

@@ -17,7 +17,7 @@ from jax import Array
 from poolscope.pooling.declare import operator
 from poolscope.pooling.max_min import max_pool
 from poolscope.pooling.sampling import need_key
-from poolscope.pooling.window_cells import Size, Stride, WindowCells, check_number, fit_window, reduce_cells, widen
+from poolscope.pooling.window_cells import WindowCells, check_number, reduce_cells, widen
 from poolscope.spec.declaration import Learned, Real, Whole
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Window
@@ -31,7 +31,7 @@ from poolscope.spec.geometry import Window
     formula="median x",
     source="Tukey 1977",
 )
-def median_pool(x: Array, window: Size, stride: Stride = None, padding: Any = "VALID", *, dilation: Any = 1) -> Array:
+def median_pool(x: Array, window: Window) -> Array:
     """Median of each window's real cells; of an even number, the mean of the two in the middle.
 
     x: (N, H, W, C). (PyTorch takes the lower of the two instead.) Raises PoolscopeError if the window doesn't fit.
@@ -52,7 +52,7 @@ def median_pool(x: Array, window: Size, stride: Stride = None, padding: Any = "V
         ]
         return sum(terms[1:], terms[0]) / 2
 
-    return reduce_cells(x, fit_window(x, window, stride, padding, dilation), median)
+    return reduce_cells(x, window, median)
 
 
 @operator(
@@ -67,9 +67,7 @@ def median_pool(x: Array, window: Size, stride: Stride = None, padding: Any = "V
     also="one-hot weights: max, min or median",
     learned={"weights": Learned(("K", "C"), "draw_simplex", value="normalise_ranks")},
 )
-def ordinal_pool(
-    x: Array, window: Size, stride: Stride = None, padding: Any = "VALID", *, dilation: Any = 1, weights: Array
-) -> Array:
+def ordinal_pool(x: Array, window: Window, *, weights: Array) -> Array:
     """Weighted sum of the window sorted from the largest, y = sum_r w_r x_(r), with w >= 0 and sum w = 1.
 
     x: (N, H, W, C); weights: (K,) or one column per channel (K, C). A window with padding uses the weights of its first
@@ -81,21 +79,20 @@ def ordinal_pool(
         >>> ordinal_pool(x, 2, weights=jnp.array([0.5, 0.5, 0.0, 0.0])).item()
         4.5
     """
-    fitted = fit_window(x, window, stride, padding, dilation)
-    if weights.shape not in ((fitted.cells,), (fitted.cells, x.shape[3])):
+    if weights.shape not in ((window.cells,), (window.cells, x.shape[3])):
         raise PoolscopeError(
-            f"ordinal weights must be {(fitted.cells,)} or {(fitted.cells, x.shape[3])}, not {weights.shape}."
+            f"ordinal weights must be {(window.cells,)} or {(window.cells, x.shape[3])}, not {weights.shape}."
         )
 
     def ranked_sum(cells: WindowCells) -> Array:
         ranked = sort_cells(cells)  # of -x, so that rank 0 is the largest and padding comes last
-        real = [cells.counts > rank for rank in range(fitted.cells)]
+        real = [cells.counts > rank for rank in range(window.cells)]
         shares = [jnp.where(known, w, 0) for known, w in zip(real, weights.astype(ranked[0].dtype), strict=True)]
         total = sum(shares[1:], shares[0])
         kept = [share * jnp.where(known, cell, 0) for share, known, cell in zip(shares, real, ranked, strict=True)]
         return jnp.where(total > 0, sum(kept[1:], kept[0]) / jnp.where(total > 0, total, 1), 0)
 
-    return -reduce_cells(-x, fitted, ranked_sum)
+    return -reduce_cells(-x, window, ranked_sum)
 
 
 @operator(
@@ -110,9 +107,7 @@ def ordinal_pool(
     also="Avg-TopK (Ozdemir 2023); top=1: max",
     options={"top": Whole(help="how many of the largest cells are averaged")},
 )
-def rank_avg_pool(
-    x: Array, window: Size, stride: Stride = None, padding: Any = "VALID", *, dilation: Any = 1, top: int = 2
-) -> Array:
+def rank_avg_pool(x: Array, window: Window, *, top: int = 2) -> Array:
     """Mean of the `top` largest cells of each window, or of all its real cells where it has fewer.
 
     x: (..., H, W, C). top=1 is the maximum, top=K the mean. Raises PoolscopeError if top isn't at least 1 or the window
@@ -124,8 +119,7 @@ def rank_avg_pool(
         4.5
     """
     check_number("rank_avg", "top", top, lambda value: value >= 1, "at least 1")
-    fitted = fit_window(x, window, stride, padding, dilation)
-    return ordinal_pool(x, fitted, weights=jnp.asarray(np.arange(fitted.cells) < top, widen(x).dtype))
+    return ordinal_pool(x, window, weights=jnp.asarray(np.arange(window.cells) < top, widen(x).dtype))
 
 
 @operator(
@@ -138,9 +132,7 @@ def rank_avg_pool(
     recommended="to weigh cells by rank, which values' scale can't disturb: better than earlier pools on several sets",
     options={"alpha": Real(help="weight of the largest cell", least=0, open=True, most=1)},
 )
-def rank_weighted_pool(
-    x: Array, window: Size, stride: Stride = None, padding: Any = "VALID", *, dilation: Any = 1, alpha: float = 0.5
-) -> Array:
+def rank_weighted_pool(x: Array, window: Window, *, alpha: float = 0.5) -> Array:
     """Weighted sum of the window sorted from the largest, w_r = alpha (1 - alpha)^(r - 1) over the sum of the weights.
 
     x: (..., H, W, C); 0 < alpha <= 1, where 1 is the maximum. The authors' code doesn't divide by the sum, which makes
@@ -152,8 +144,7 @@ def rank_weighted_pool(
         >>> round(rank_weighted_pool(x, 2, alpha=0.5).item(), 4)
         4.3333
     """
-    fitted = fit_window(x, window, stride, padding, dilation)
-    return ordinal_pool(x, fitted, weights=jnp.asarray(rank_weights("rank_weighted", alpha, fitted), widen(x).dtype))
+    return ordinal_pool(x, window, weights=jnp.asarray(rank_weights("rank_weighted", alpha, window), widen(x).dtype))
 
 
 @operator(
@@ -168,15 +159,7 @@ def rank_weighted_pool(
     stochastic=True,
 )
 def rank_stochastic_pool(
-    x: Array,
-    window: Size,
-    stride: Stride = None,
-    padding: Any = "VALID",
-    *,
-    dilation: Any = 1,
-    alpha: float = 0.5,
-    key: Array | None = None,
-    deterministic: bool = False,
+    x: Array, window: Window, *, alpha: float = 0.5, key: Array | None = None, deterministic: bool = False
 ) -> Array:
     """One cell drawn by its rank r with the probabilities of `rank_weighted_pool`, which is the deterministic form.
 
@@ -189,10 +172,9 @@ def rank_stochastic_pool(
         >>> rank_stochastic_pool(x, 2, key=jax.random.key(0)).item() in (1.0, 2.0, 3.0, 6.0)
         True
     """
-    fitted = fit_window(x, window, stride, padding, dilation)
-    weights = rank_weights("rank_stochastic", alpha, fitted)
+    weights = rank_weights("rank_stochastic", alpha, window)
     if deterministic:
-        return rank_weighted_pool(x, fitted, alpha=alpha)
+        return rank_weighted_pool(x, window, alpha=alpha)
 
     def draw(cells: WindowCells) -> Array:
         ranked = sort_cells(cells)  # of -x, so that rank 0 is the largest and padding comes last
@@ -207,7 +189,7 @@ def rank_stochastic_pool(
             passed = passed + share
         return drawn
 
-    return -reduce_cells(-x, fitted, draw)
+    return -reduce_cells(-x, window, draw)
 
 
 @operator(
@@ -224,16 +206,7 @@ def rank_stochastic_pool(
         "threshold": Real(least=-1e6, most=1e6, help="from which value on the maximum passes alone"),
     },
 )
-def t_max_avg_pool(
-    x: Array,
-    window: Size,
-    stride: Stride = None,
-    padding: Any = "VALID",
-    *,
-    dilation: Any = 1,
-    top: int = 2,
-    threshold: float = 0.5,
-) -> Array:
+def t_max_avg_pool(x: Array, window: Window, *, top: int = 2, threshold: float = 0.5) -> Array:
     """T-Max-Avg: the largest cell where it is at least `threshold`, else the mean of the `top` largest cells.
 
     x: (..., H, W, C). top=1 is the maximum; a threshold above every cell makes it `rank_avg_pool`. The output jumps at
@@ -247,10 +220,9 @@ def t_max_avg_pool(
         >>> [t_max_avg_pool(x, 2, threshold=level).item() for level in (6.0, 7.0)]
         [6.0, 4.5]
     """
-    fitted = fit_window(x, window, stride, padding, dilation)
     check_number("t_max_avg", "top", top, lambda value: value >= 1, "at least 1")
-    largest = max_pool(x, fitted)
-    return jnp.where(largest >= threshold, largest, rank_avg_pool(x, fitted, top=top))
+    largest = max_pool(x, window)
+    return jnp.where(largest >= threshold, largest, rank_avg_pool(x, window, top=top))
 
 
 def rank_weights(operator: str, alpha: float, window: Window) -> np.ndarray:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,10 +9,7 @@ from jax import Array, lax
 
 from poolscope.pooling.declare import operator
 from poolscope.pooling.window_cells import (
-    Size,
-    Stride,
     WindowCells,
-    fit_window,
     real_cells,
     reduce_cells,
     take_positions,
@@ -33,7 +28,7 @@ from poolscope.spec.geometry import Window
     source="control without pooling",
     reads="1",
 )
-def subsample(x: Array, window: Size, stride: Stride = None, padding: Any = "VALID", *, dilation: Any = 1) -> Array:
+def subsample(x: Array, window: Window) -> Array:
     """First real cell of each window: plain decimation x[::s], as many cells as the window's geometry gives.
 
     x: (N, H, W, C). All other cells get no gradient. Raises PoolscopeError if the window doesn't fit.
@@ -43,7 +38,7 @@ def subsample(x: Array, window: Size, stride: Stride = None, padding: Any = "VAL
         >>> subsample(x, 2).item()
         1.0
     """
-    rows, columns = first_cells(fit_window(x, window, stride, padding, dilation), *x.shape[1:3])
+    rows, columns = first_cells(window, *x.shape[1:3])
     return take_positions(take_positions(x, 1, rows), 2, columns)
 
 
@@ -66,16 +61,7 @@ def first_cells(window: Window, height: int, width: int) -> tuple[np.ndarray, np
     "without augmentation on four sets",
     stochastic=True,
 )
-def stochastic_pool(
-    x: Array,
-    window: Size,
-    stride: Stride = None,
-    padding: Any = "VALID",
-    *,
-    dilation: Any = 1,
-    key: Array | None = None,
-    deterministic: bool = False,
-) -> Array:
+def stochastic_pool(x: Array, window: Window, *, key: Array | None = None, deterministic: bool = False) -> Array:
     """One cell drawn with probability p_i = a_i / sum a, a = max(x, 0); deterministic: its mean, sum a_i^2 / sum a_i.
 
     x: (N, H, W, C). Scope of the randomness: every window, channel and example draws for itself. Negative cells are
@@ -89,7 +75,6 @@ def stochastic_pool(
         >>> round(stochastic_pool(x, 2, deterministic=True).item(), 4)
         4.1667
     """
-    fitted = fit_window(x, window, stride, padding, dilation)
 
     def expectation(cells: WindowCells) -> Array:
         mass = [jax.nn.relu(cell) for cell in cells.values]
@@ -107,7 +92,7 @@ def stochastic_pool(
             reached = reached + a
         return drawn
 
-    return reduce_cells(x, fitted, expectation if deterministic else draw)
+    return reduce_cells(x, window, expectation if deterministic else draw)
 
 
 def need_key(operator: str, key: Array | None) -> Array:

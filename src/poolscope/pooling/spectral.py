@@ -11,7 +11,7 @@ import numpy as np
 from jax import Array
 
 from poolscope.pooling.declare import operator
-from poolscope.pooling.window_cells import Size, Stride, fit_window, widen
+from poolscope.pooling.window_cells import widen
 from poolscope.spec.declaration import Learned, Real
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Window
@@ -170,16 +170,7 @@ def asap_pool(x: Array, output_size: int | Sequence[int]) -> Array:
     learned={"strides": Learned((2,), "start_above_stride", value="keep_positive")},
     kind="map",
 )
-def diffstride_pool(
-    x: Array,
-    window: Size,
-    stride: Stride = None,
-    padding: Any = "VALID",
-    *,
-    dilation: Any = 1,
-    strides: Array,
-    smoothness: float = 4.0,
-) -> Array:
+def diffstride_pool(x: Array, window: Window, *, strides: Array, smoothness: float = 4.0) -> Array:
     """Spectral pooling with learned strides: frequency f of an axis of n is scaled by clip(1 + (n/2s - |f|)/R, 0, 1).
 
     x: (N, H, W, C); strides s: (2,), above 0; smoothness R. The output has the window geometry's size, a static crop,
@@ -194,9 +185,8 @@ def diffstride_pool(
     """
     if not smoothness > 0:
         raise PoolscopeError(f"diffstride smoothness must be above 0, not {smoothness}.")
-    fitted = fit_window(x, window, stride, padding, dilation)
     matrices = []
-    for axis, (n, out) in enumerate(zip(x.shape[1:3], fitted.output(*x.shape[1:3]), strict=True)):
+    for axis, (n, out) in enumerate(zip(x.shape[1:3], window.output(*x.shape[1:3]), strict=True)):
         basis = jnp.asarray(crop_basis(n, out), widen(x).dtype)
         frequencies = jnp.arange(basis.shape[1], dtype=basis.dtype)
         mask = jnp.clip(1 + (n / (2 * strides[axis].astype(basis.dtype)) - frequencies) / smoothness, 0, 1)

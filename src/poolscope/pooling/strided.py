@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 from jax import Array
@@ -11,7 +9,6 @@ from jax import Array
 from poolscope.kernels.convolution import fast_conv
 from poolscope.pooling.declare import operator
 from poolscope.pooling.max_min import max_pool
-from poolscope.pooling.window_cells import Size, Stride, fit_window
 from poolscope.spec.declaration import Learned
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Window
@@ -30,16 +27,7 @@ from poolscope.spec.geometry import Window
     gain="learned",
     kind="layer",
 )
-def strided_conv_pool(
-    x: Array,
-    window: Size,
-    stride: Stride = None,
-    padding: Any = "VALID",
-    *,
-    dilation: Any = 1,
-    kernel: Array,
-    bias: Array | None = None,
-) -> Array:
+def strided_conv_pool(x: Array, window: Window, *, kernel: Array, bias: Array | None = None) -> Array:
     """Learned convolution with the pool's window and stride, then ReLU: y_c = max(0, b_c + sum w_ijc'c x_ijc').
 
     x: (N, H, W, C); kernel: (h, w, C, C); bias: (C,). Padding counts as 0. Raises PoolscopeError if the kernel
@@ -50,8 +38,7 @@ def strided_conv_pool(
         >>> strided_conv_pool(x, 2, kernel=jnp.ones((2, 2, 1, 1))).item()
         12.0
     """
-    fitted = fit_window(x, window, stride, padding, dilation)
-    return jax.nn.relu(_convolve("strided_conv", x, fitted, kernel, bias))
+    return jax.nn.relu(_convolve("strided_conv", x, window, kernel, bias))
 
 
 @operator(
@@ -69,16 +56,7 @@ def strided_conv_pool(
     reads="2*k - 1",
     macs="K*C*C*I",
 )
-def conv_max_pool(
-    x: Array,
-    window: Size,
-    stride: Stride = None,
-    padding: Any = "VALID",
-    *,
-    dilation: Any = 1,
-    kernel: Array,
-    bias: Array | None = None,
-) -> Array:
+def conv_max_pool(x: Array, window: Window, *, kernel: Array, bias: Array | None = None) -> Array:
     """ConvPool-CNN's block: a convolution of the window's size at stride 1, ReLU, then max over the window.
 
     It learns as many numbers as `strided_conv_pool` on the same window, so that the two differ in nothing but the
@@ -92,11 +70,10 @@ def conv_max_pool(
         >>> conv_max_pool(x, 2, kernel=jnp.ones((2, 2, 1, 1))).item()
         12.0
     """
-    fitted = fit_window(x, window, stride, padding, dilation)
-    rows, columns = (((k - 1) // 2 * d, k // 2 * d) for k, d in zip(fitted.size, fitted.dilation, strict=True))
-    dense = Window(fitted.size, (1, 1), (rows, columns), fitted.dilation)
+    rows, columns = (((k - 1) // 2 * d, k // 2 * d) for k, d in zip(window.size, window.dilation, strict=True))
+    dense = Window(window.size, (1, 1), (rows, columns), window.dilation)
     convolved = _convolve("conv_max", x, dense, kernel, bias)
-    return max_pool(jax.nn.relu(convolved), fitted)
+    return max_pool(jax.nn.relu(convolved), window)
 
 
 def _convolve(name: str, x: Array, window: Window, kernel: Array, bias: Array | None) -> Array:

@@ -20,10 +20,10 @@ from poolscope.pooling.declare import operator
 from poolscope.pooling.grids import adaptive_avg_pool
 from poolscope.pooling.max_min import max_pool, min_pool
 from poolscope.pooling.phases import split_phases
-from poolscope.pooling.window_cells import Size, Stride, fit_window, widen
+from poolscope.pooling.window_cells import Size, Stride, widen
 from poolscope.spec.declaration import Learned
 from poolscope.spec.errors import PoolscopeError
-from poolscope.spec.geometry import make_window
+from poolscope.spec.geometry import Window, make_window
 
 
 @operator(
@@ -40,16 +40,7 @@ from poolscope.spec.geometry import make_window
     kind="map",
     macs="9*C*I",
 )
-def tips_pool(
-    x: Array,
-    window: Size,
-    stride: Stride = None,
-    padding: Any = "VALID",
-    *,
-    dilation: Any = 1,
-    kernel: Array,
-    scale: Array,
-) -> Array:
+def tips_pool(x: Array, window: Window, *, kernel: Array, scale: Array) -> Array:
     """Translation invariant polyphase sampling: y = sum_ij t_ij x[i::s, j::s], the shares t learned for each channel.
 
     t = softmax over (i, j) of scale * a_ij, where a is relu(conv(x)), averaged over as many bins of the map as there
@@ -65,10 +56,9 @@ def tips_pool(
         >>> tips_pool(x, 2, kernel=jnp.zeros((3, 3, 1)), scale=jnp.ones(1)).item()
         3.0
     """
-    fitted = fit_window(x, window, stride, padding, dilation)
     wide = widen(x)
-    shares = _share(wide, fitted.stride, kernel, scale)
-    mixed = [shares[:, k, None, None] * phase for k, phase in enumerate(split_phases(wide, fitted))]
+    shares = _share(wide, window.stride, kernel, scale)
+    mixed = [shares[:, k, None, None] * phase for k, phase in enumerate(split_phases(wide, window))]
     return sum(mixed[1:], mixed[0]).astype(x.dtype)
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -15,7 +14,7 @@ from jax import Array
 
 from poolscope.pooling.declare import operator
 from poolscope.pooling.spectral import apply_axes
-from poolscope.pooling.window_cells import Size, Stride, check_number, fit_window, widen
+from poolscope.pooling.window_cells import check_number, widen
 from poolscope.spec.declaration import Learned, Whole
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Window
@@ -35,9 +34,7 @@ from poolscope.spec.geometry import Window
     kind="map",
     stride=2,
 )
-def wavelet_pool(
-    x: Array, window: Size, stride: Stride = None, padding: Any = "VALID", *, dilation: Any = 1, moments: int = 2
-) -> Array:
+def wavelet_pool(x: Array, window: Window, *, moments: int = 2) -> Array:
     """Wavelet pooling: all four bands of the second level put together again, the details of the first left out.
 
     By perfect reconstruction that is the low band of the first level, which is what is computed. x: (..., H, W, C) and
@@ -51,8 +48,7 @@ def wavelet_pool(
         >>> round(wavelet_pool(x, 2, moments=1).item(), 4)
         6.0
     """
-    fitted = _fit("wavelet", x, window, stride, padding, dilation)
-    low = [bands[0] for bands in _both_axes(x, fitted, moments, "wavelet")]
+    low = [bands[0] for bands in _both_axes(x, window, moments, "wavelet")]
     return apply_axes(x, *(jnp.asarray(band, widen(x).dtype) for band in low))
 
 
@@ -71,16 +67,7 @@ def wavelet_pool(
     kind="map",
     stride=2,
 )
-def wavelet_bands_pool(
-    x: Array,
-    window: Size,
-    stride: Stride = None,
-    padding: Any = "VALID",
-    *,
-    dilation: Any = 1,
-    moments: int = 2,
-    weights: Array | None = None,
-) -> Array:
+def wavelet_bands_pool(x: Array, window: Window, *, moments: int = 2, weights: Array | None = None) -> Array:
     """All four bands of one level of the wavelet transform as channels, band by band: (..., H, W, C) to (..., 4 C).
 
     On even sizes an orthonormal map, so nothing is lost: `space_to_depth` with bands in the place of offsets. x wraps
@@ -94,11 +81,10 @@ def wavelet_bands_pool(
         >>> jnp.round(wavelet_bands_pool(x, 2, moments=1), 4).ravel().tolist()
         [6.0, -2.0, -3.0, 1.0]
     """
-    fitted = _fit("wavelet_bands", x, window, stride, padding, dilation)
-    rows, columns = _both_axes(x, fitted, moments, "wavelet_bands")
+    rows, columns = _both_axes(x, window, moments, "wavelet_bands")
     wide = widen(x)
     bands = apply_axes(wide, *(jnp.asarray(np.concatenate(pair), wide.dtype) for pair in (rows, columns)))
-    height, width = fitted.output(*x.shape[1:3])
+    height, width = window.output(*x.shape[1:3])
     parts = [bands[:, i : i + height, j : j + width] for i in (0, height) for j in (0, width)]
     if weights is not None:
         parts = [weight * part for weight, part in zip(weights.astype(wide.dtype), parts, strict=True)]
@@ -136,15 +122,10 @@ def daubechies(moments: int) -> np.ndarray:
 
 
 def _both_axes(x: Array, window: Window, moments: int, name: str) -> list[tuple[np.ndarray, np.ndarray]]:
+    if window.stride != (2, 2):
+        raise PoolscopeError(f"{name} halves a map; its stride must be 2, not {list(window.stride)}.")
     check_number(name, "moments", moments, lambda value: 1 <= value <= 10, "a whole number from 1 to 10")
     height, width = x.shape[1:3]
     return [
         band_matrices(n, out, moments) for n, out in zip((height, width), window.output(height, width), strict=True)
     ]
-
-
-def _fit(name: str, x: Array, window: Size, stride: Any, padding: Any, dilation: Any) -> Window:
-    fitted = fit_window(x, window, stride, padding, dilation)
-    if fitted.stride != (2, 2):
-        raise PoolscopeError(f"{name} halves a map; its stride must be 2, not {list(fitted.stride)}.")
-    return fitted

@@ -5,15 +5,13 @@ All are sum w_i x_i / sum w_i with w_i > 0, so each output lies between the smal
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 from jax import Array
 
 from poolscope.pooling.declare import operator
 from poolscope.pooling.norms import check_gradient, soft_pool
-from poolscope.pooling.window_cells import Size, Stride, WindowCells, fit_window, read_cells, reduce_cells, widen
+from poolscope.pooling.window_cells import WindowCells, read_cells, reduce_cells, widen
 from poolscope.spec.declaration import Choice, Learned, Real, Switch
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.geometry import Window
@@ -42,11 +40,8 @@ from poolscope.spec.geometry import Window
 )
 def dpp_pool(
     x: Array,
-    window: Size,
-    stride: Stride = None,
-    padding: Any = "VALID",
+    window: Window,
     *,
-    dilation: Any = 1,
     sharpness: float | Array = 0.0,
     offset: float | Array = 0.0,
     asymmetric: bool = False,
@@ -66,10 +61,9 @@ def dpp_pool(
         >>> round(dpp_pool(x, 2, sharpness=1.0).item(), 4)
         3.9173
     """
-    fitted = fit_window(x, window, stride, padding, dilation)
     if kernel is not None and kernel.shape != (3, 3, x.shape[3]):
         raise PoolscopeError(f"dpp kernel must be {(3, 3, x.shape[3])}, not {tuple(kernel.shape)}.")
-    smooth = None if kernel is None else _filter_middle(widen(x), fitted, kernel, bias)
+    smooth = None if kernel is None else _filter_middle(widen(x), window, kernel, bias)
 
     def mean(cells: WindowCells) -> Array:
         dtype = cells.values[0].dtype
@@ -82,7 +76,7 @@ def dpp_pool(
         weights = [jnp.exp(power * (jnp.log(square) - jnp.log(typical))) + floor for square in squares]
         return cells.sum(w * cell for w, cell in zip(weights, cells.values, strict=True)) / cells.sum(weights)
 
-    return reduce_cells(x, fitted, mean)
+    return reduce_cells(x, window, mean)
 
 
 def _filter_middle(x: Array, window: Window, kernel: Array, bias: Array | None) -> Array:
@@ -120,9 +114,7 @@ def _filter_middle(x: Array, window: Window, kernel: Array, bias: Array | None) 
         )
     },
 )
-def edscw_pool(
-    x: Array, window: Size, stride: Stride = None, padding: Any = "VALID", *, dilation: Any = 1, gradient: str = "full"
-) -> Array:
+def edscw_pool(x: Array, window: Window, *, gradient: str = "full") -> Array:
     """Mean weighted by similarity to the window's mean m: w = softmax(DSC), DSC_i = 2 |x_i m| / (x_i^2 + m^2).
 
     x: (N, H, W, C). DSC lies in [0, 1] (1 where both are 0), so weights differ by a factor e at most.
@@ -149,7 +141,7 @@ def edscw_pool(
         weights = pass_weights([jnp.exp(score) for score in scores])
         return cells.sum(w * cell for w, cell in zip(weights, cells.values, strict=True)) / cells.sum(weights)
 
-    return reduce_cells(x, fit_window(x, window, stride, padding, dilation), mean)
+    return reduce_cells(x, window, mean)
 
 
 @operator(
@@ -166,9 +158,7 @@ def edscw_pool(
         )
     },
 )
-def em_pool(
-    x: Array, window: Size, stride: Stride = None, padding: Any = "VALID", *, dilation: Any = 1, gradient: str = "full"
-) -> Array:
+def em_pool(x: Array, window: Window, *, gradient: str = "full") -> Array:
     """The exponential-maximum half of AdaPool, which is `soft_pool` at beta 1 (Stergiou & Poppe 2023).
 
     Example:
@@ -176,7 +166,7 @@ def em_pool(
         >>> round(em_pool(x, 2).item(), 4)
         5.7615
     """
-    return soft_pool(x, window, stride, padding, dilation=dilation, gradient=gradient)
+    return soft_pool(x, window, gradient=gradient)
 
 
 @operator(
@@ -197,16 +187,7 @@ def em_pool(
     },
     learned={"alpha": Learned(initial="option")},
 )
-def ada_pool(
-    x: Array,
-    window: Size,
-    stride: Stride = None,
-    padding: Any = "VALID",
-    *,
-    dilation: Any = 1,
-    alpha: float | Array = 0.5,
-    gradient: str = "full",
-) -> Array:
+def ada_pool(x: Array, window: Window, *, alpha: float | Array = 0.5, gradient: str = "full") -> Array:
     """AdaPool, y = alpha eDSCW + (1 - alpha) eM.
 
     x: (N, H, W, C); alpha: a number, (C,), or the paper's one per position (out_h, out_w, 1). Raises PoolscopeError on
@@ -217,10 +198,9 @@ def ada_pool(
         >>> round(ada_pool(x, 2, alpha=0.5).item(), 4)
         4.4085
     """
-    fitted = fit_window(x, window, stride, padding, dilation)
     wide = widen(x)
     share = jnp.asarray(alpha, wide.dtype)
-    blended = share * edscw_pool(wide, fitted, gradient=gradient) + (1 - share) * em_pool(
-        wide, fitted, gradient=gradient
+    blended = share * edscw_pool(wide, window, gradient=gradient) + (1 - share) * em_pool(
+        wide, window, gradient=gradient
     )
     return blended.astype(x.dtype)

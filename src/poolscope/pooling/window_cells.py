@@ -27,17 +27,23 @@ Size = int | Sequence[int] | Window
 Stride = int | Sequence[int] | None  # as the window where None
 
 
-def fit_window(x: Array, window: Size, stride: Any, padding: Any, dilation: Any) -> Window:
+def fit_window(
+    x: Array, window: Size, stride: Stride = None, padding: Any = "VALID", dilation: Any = 1, ceil_mode: bool = False
+) -> Window:
     """The checked window of an operator on feature maps x, (N, H, W, C) and floating.
 
-    A ready Window may be given as `window`; it brings its own stride, padding and dilation.
+    A ready Window may be given as `window`; it brings its own stride, padding and dilation, and its ceil_mode where
+    that isn't asked for here.
     Raises PoolscopeError if x is no such array, the window doesn't fit, or a window would see nothing but padding.
     """
     if x.ndim != 4:
         raise PoolscopeError(f"x must be feature maps of shape (N, H, W, C), not {x.shape}.")
     if not jnp.issubdtype(x.dtype, jnp.floating):
         raise PoolscopeError(f"x must hold floating-point numbers, not {x.dtype}.")
-    fitted = window if isinstance(window, Window) else make_window(window, stride, padding, dilation)
+    if isinstance(window, Window):
+        fitted = replace(window, ceil_mode=True) if ceil_mode else window
+    else:
+        fitted = make_window(window, stride, padding, dilation, ceil_mode=ceil_mode)
     height, width = x.shape[1:3]
     if min(fitted.output(height, width)) < 1:
         raise PoolscopeError(f"window {_plain(window)} is larger than its {height}x{width} input.")

@@ -2,7 +2,7 @@
 
     @operator("lp", order=3, family="norms", summary="Lp norm of the window", formula="(sum |x|^p)^(1/p)",
               source="Sermanet et al. 2012", options={"p": Real(help="exponent", least=1, most=1000)}, gain="K^(1/p)")
-    def lp_pool(x, window, stride=None, padding="VALID", *, dilation=1, p=2.0): ...
+    def lp_pool(x, window, *, p=2.0): ...
 
 All arguments are literals or the classes below, so that `spec.operators` can read them from the source text: the
 catalogue of operators is complete where JAX is not installed, and other people's packages are listed without being

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
-from poolscope.pooling import Learned, Real, Switch, max_pool, min_pool, operator
+from poolscope.pooling import Learned, Real, Switch, Window, max_pool, min_pool, operator
 
 
 @operator(
@@ -23,19 +20,10 @@ from poolscope.pooling import Learned, Real, Switch, max_pool, min_pool, operato
     },
     learned={"share": Learned(initial="option")},
 )
-def midrange_pool(
-    x: jax.Array,
-    window: Any,
-    stride: int | Sequence[int] | None = None,
-    padding: Any = "VALID",
-    *,
-    dilation: Any = 1,
-    share: float | jax.Array = 0.5,
-) -> jax.Array:
+def midrange_pool(x: jax.Array, window: Window, *, share: float | jax.Array = 0.5) -> jax.Array:
     """Blend of extremes, y = share max x_i + (1 - share) min x_i.
 
     x: (..., H, W, C). Raises PoolscopeError if the window doesn't fit.
     """
-    high, low = (pool(x, window, stride, padding, dilation=dilation) for pool in (max_pool, min_pool))
     part = jnp.asarray(share, x.dtype)
-    return part * high + (1 - part) * low
+    return part * max_pool(x, window) + (1 - part) * min_pool(x, window)
