@@ -42,6 +42,17 @@ def test_a_declared_function_keeps_its_name_options_and_words_and_takes_a_window
         declared(jnp.ones((2, 2, 1)), 2, facotr=1)
 
 
+def test_a_function_that_forwards_size_stride_and_padding_itself_is_an_operator_too() -> None:
+    def forward(
+        x: jax.Array, window: Any, stride: Any = None, padding: Any = "VALID", *, dilation: Any = 1
+    ) -> jax.Array:
+        return 2 * pooling.max_pool(x, window, stride, padding, dilation=dilation)
+
+    twice = operator("twice", summary="twice")(forward)
+    wanted = 2 * pooling.max_pool(IMAGES, 3, 2, "SAME", ceil_mode=True)
+    np.testing.assert_array_equal(twice(IMAGES, 3, 2, "SAME", ceil_mode=True), wanted)
+
+
 def test_a_field_that_no_declaration_has_is_refused() -> None:
     with pytest.raises(TypeError, match="colour"):
         operator("halve", colour="red")

@@ -29,6 +29,11 @@ class Window:
     """A sliding window over height and width: size, stride and dilation as (h, w), padding as a rule or two pairs.
 
     ceil_mode: whether cells that the stride leaves over get a window of their own, padded at the end.
+
+    Example:
+        >>> window = Window(size=(3, 3), stride=(2, 2), padding="SAME")
+        >>> window.output(32, 32), window.pads(32, 32), window.cells
+        ((16, 16), ((0, 1), (0, 1)), 9)
     """
 
     size: Pair
