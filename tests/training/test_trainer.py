@@ -22,7 +22,7 @@ from small_runs import build, cut, epoch_data, forward, prepare
 from poolscope.data.datasets import Dataset
 from poolscope.data.splits import Split
 from poolscope.spec.config import TrainConfig
-from poolscope.training import trainer as train
+from poolscope.training import timetable
 from poolscope.training.augment import augment, normalise
 from poolscope.training.history import Evaluation, Trained, Weights
 from poolscope.training.placement import PlacedSplit
@@ -209,25 +209,9 @@ def test_epochs_and_steps_are_kept_count_of() -> None:
     }
 
 
-@pytest.mark.parametrize("steps", [1, 4, 7, 20, 399, 400, 401, 12345])
-def test_evaluations_are_an_epoch_apart_and_not_too_many(steps: int) -> None:
-    trainer, _ = prepare(f"train.steps={steps}", "train.batch_size=125")
-    ends = list(trainer._evaluation_steps())
-    chunks = list(zip([0, *ends], ends, strict=False))
-    assert ends[-1] == steps
-    assert len(chunks) == min(math.ceil(steps / 4), 100) or (len(chunks) <= 100 and steps > 400)
-    walked = [
-        (epoch, start + i)
-        for first, last in chunks
-        for epoch, start, count in trainer._pieces(first, last)
-        for i in range(count)
-    ]
-    assert walked == [divmod(step, 4) for step in range(steps)]
-
-
 def test_scanned_epochs_train_as_steps_do(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where a stretch between evaluations holds parts of several epochs, of different lengths."""
-    monkeypatch.setattr(train, "_MOST_EVALUATIONS", 2)
+    monkeypatch.setattr(timetable, "_MOST_EVALUATIONS", 2)
     results: dict[str, Trained] = {}
     for loop in ("step", "scan"):
         trainer, dataset = prepare("train.steps=13", f"train.loop={loop}", "train.shift=1", "pool.name=stochastic")
@@ -238,6 +222,19 @@ def test_scanned_epochs_train_as_steps_do(monkeypatch: pytest.MonkeyPatch) -> No
     for name, values in one.curves.items():
         np.testing.assert_allclose(values, other.curves[name], rtol=1e-4, err_msg=name)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), one.final, other.final)
+
+
+def test_arms_that_differ_in_their_learning_rates_share_a_program() -> None:
+    """Also in schedule and warm-up; the rates are an argument of the step. A text that is equal is in the cache."""
+    same, other = ["learning_rate=0.1", "learning_rate=3e-4", "schedule=linear", "warmup=0.5"], "weight_decay=0.1"
+    texts = {}
+    for word in (*same, other):
+        trainer, dataset = prepare("optim.name=adam", "train.shift=1", f"optim.{word}")
+        given = trainer.initialise(0), epoch_data(trainer, dataset, 0), jnp.asarray(trainer._rates), 0
+        with jax.numpy_dtype_promotion("standard"):  # Optax's Adam raises a float to its whole count of steps
+            texts[word] = trainer._step.lower(*given).as_text()
+    assert len({texts[word] for word in same}) == 1
+    assert texts[other] != texts[same[0]]
 
 
 def test_auto_scans_on_accelerators_only() -> None:

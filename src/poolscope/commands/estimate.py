@@ -81,7 +81,7 @@ def _count_steps(config: RunConfig) -> int:
 def _count_evaluated(config: RunConfig) -> int:
     """Count the images that are evaluated during and after training, each as often as it is."""
     from poolscope.data.datasets import count_images
-    from poolscope.training.trainer import evaluation_interval
+    from poolscope.training.timetable import evaluation_interval
 
     counts, used, steps = count_images(config.data), check_dataset(config.data), _count_steps(config)
     evaluations = -(-steps // evaluation_interval(steps, used // config.train.batch_size))

@@ -1,8 +1,10 @@
-"""An optimiser configuration as an Optax chain and its learning-rate schedule."""
+"""An optimiser configuration as an Optax chain, and the learning rate of each step.
+
+The rates are an argument of the compiled step, no part of it: arms that differ in their rate share its program.
+"""
 
 from __future__ import annotations
 
-import dataclasses
 from functools import cache
 from typing import Any
 
@@ -14,50 +16,53 @@ import optax
 from poolscope.spec.config import OptimConfig
 
 
-def make_schedule(config: OptimConfig, steps: int) -> optax.Schedule:
-    """Learning rate at each step: a linear warm-up to `learning_rate`, then constant, cosine or linear to 0."""
-    warmup = round(config.warmup * steps)
-    rest = max(steps - warmup, 1)
-    decay = {
-        "constant": lambda: optax.constant_schedule(config.learning_rate),
-        "cosine": lambda: optax.cosine_decay_schedule(config.learning_rate, rest),
-        "linear": lambda: optax.linear_schedule(config.learning_rate, 0.0, rest),
-    }[config.schedule]()
-    rise = optax.linear_schedule(0.0, config.learning_rate, warmup)
-    whole = optax.join_schedules([rise, decay], [warmup]) if warmup else decay
-    return lambda step: whole(jnp.asarray(step, jnp.float32))  # Optax counts steps in whole numbers
-
-
 def learning_rates(config: OptimConfig, steps: int) -> np.ndarray:
-    """The learning rate of each of `steps` steps, (steps,) float32."""
-    return _learning_rates(dataclasses.astuple(config), steps)
+    """The learning rate of each step, (steps,) float32.
 
-
-@cache
-def _learning_rates(fields: tuple[Any, ...], steps: int) -> np.ndarray:
-    """One program for all networks that are trained with the same optimiser."""
-    rates: np.ndarray = jax.device_get(
-        jax.jit(jax.vmap(make_schedule(OptimConfig(*fields), steps)))(np.arange(steps, dtype=np.int32))
-    )
+    A linear warm-up to `learning_rate`, then constant, cosine or linear to 0.
+    """
+    rates: np.ndarray = np.float32(config.learning_rate) * _unit_rates(config.schedule, config.warmup, steps)
     return rates
 
 
-def make_optimiser(config: OptimConfig, steps: int) -> optax.GradientTransformation:
-    """Make the Optax chain: clipping, weight decay, the optimiser, the schedule.
+@cache
+def _unit_rates(schedule: str, warmup: float, steps: int) -> np.ndarray:
+    """Those of a learning rate of 1: one program for all networks that are trained by the same schedule."""
+    rising = round(warmup * steps)
+    rest = max(steps - rising, 1)
+    decay = {
+        "constant": lambda: optax.constant_schedule(1.0),
+        "cosine": lambda: optax.cosine_decay_schedule(1.0, rest),
+        "linear": lambda: optax.linear_schedule(1.0, 0.0, rest),
+    }[schedule]()
+    rise = optax.linear_schedule(0.0, 1.0, rising)
+    whole = optax.join_schedules([rise, decay], [rising]) if rising else decay
+    every = jnp.arange(steps, dtype=jnp.float32)  # Optax counts steps in whole numbers, and promotes them
+    rates: np.ndarray = jax.device_get(jax.jit(jax.vmap(whole))(every))
+    return rates
+
+
+def make_optimiser(config: OptimConfig) -> optax.GradientTransformation:
+    """Make the Optax chain of a learning rate of 1: clipping, weight decay, the optimiser.
 
     Weight decay applies to the kernels of convolutions, also of a strided one in a pool's place, and of the head. It
     leaves out biases and scales, and the gates, filters and weights that pools learn, where 0 has its own meaning.
     """
-    schedule = make_schedule(config, steps)
     clip = [optax.clip_by_global_norm(config.clip_norm)] if config.clip_norm is not None else []
     if config.name == "adamw":
-        core = [optax.adamw(schedule, weight_decay=config.weight_decay, mask=_weights)]
+        core = [optax.adamw(1.0, weight_decay=config.weight_decay, mask=_weights)]
     else:
         coupled = [optax.add_decayed_weights(config.weight_decay, _weights)] if config.weight_decay else []
         momentum = config.momentum or None
-        rule = optax.adam(schedule) if config.name == "adam" else optax.sgd(schedule, momentum, config.nesterov)
+        rule = optax.adam(1.0) if config.name == "adam" else optax.sgd(1.0, momentum, config.nesterov)
         core = [*coupled, rule]
     return optax.chain(*clip, *core)
+
+
+def move(params: optax.Params, updates: optax.Updates, rate: jax.Array) -> optax.Params:
+    """The parameters after the updates of a learning rate of 1, at another rate."""
+    scaled = jax.tree.map(lambda update: rate.astype(update.dtype) * update, updates)
+    return optax.apply_updates(params, scaled)
 
 
 def _weights(params: optax.Params) -> optax.Params:

@@ -7,7 +7,7 @@ of a comparison see the same images in the same order under the same shifts, wha
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, partial
@@ -32,7 +32,7 @@ from poolscope.training.devices import Devices, make_mesh
 from poolscope.training.history import Evaluation, History, Trained, Weights
 from poolscope.training.initial import Drawing
 from poolscope.training.network import Activations, ConvNet
-from poolscope.training.optimiser import learning_rates, make_optimiser
+from poolscope.training.optimiser import learning_rates, make_optimiser, move
 from poolscope.training.placement import (
     EpochData,
     PlacedSplit,
@@ -43,8 +43,8 @@ from poolscope.training.placement import (
     place_training,
 )
 from poolscope.training.streams import stream_key
+from poolscope.training.timetable import cut_at_epochs, evaluation_steps
 
-_MOST_EVALUATIONS = 100
 _HELD_OUT = ("train_eval", "val")  # the splits that are evaluated during training
 
 Watch = Callable[[int, dict[str, float]], None]
@@ -96,7 +96,7 @@ class Trainer:
         self.mesh = self.devices.mesh
         self.steps_per_epoch = train_size // config.train.batch_size
         self.steps = config.train.steps or config.train.epochs * self.steps_per_epoch
-        self.optimiser = make_optimiser(config.optim, self.steps)
+        self.optimiser = make_optimiser(config.optim)
         self.scans = config.data.memory != "batch" and uses_scan(config.train, jax.default_backend())
         self._compiled_beside = False
         self._drawings: dict[str, Drawing] = {}
@@ -104,6 +104,7 @@ class Trainer:
         self._epoch = jax.jit(self._train_chunk, donate_argnums=0, static_argnames="count")
         self._evaluate = jax.jit(self._evaluate_batch, static_argnames="axes")
         self._rates = learning_rates(config.optim, self.steps)
+        self._placed_rates = self.devices.place(self._rates)
 
     @cached_property
     def graph(self) -> Any:
@@ -147,7 +148,8 @@ class Trainer:
         fit = self._start(datasets, seeds, checkpoint)
         splits = {name: self.place_split(*(getattr(dataset, name) for dataset in datasets)) for name in _HELD_OUT}
         beside, evaluations = self._compile_beside(fit.best, splits["val"], datasets), {}
-        for last in self._evaluation_steps(fit.step - len(self._stack_losses(fit, seeds)[0])):
+        evaluated = fit.step - len(self._stack_losses(fit, seeds)[0])
+        for last in evaluation_steps(self.steps, self.steps_per_epoch, evaluated):
             try:
                 self._train_until(fit, seeds, last)
                 beside.result()
@@ -179,12 +181,12 @@ class Trainer:
         """Take `count` steps from the batch `start` of an epoch on; `state` is donated. Returns the losses too."""
         if self.scans:
             check()
-            state, losses = self._epoch(state, data, start, count=count)
+            state, losses = self._epoch(state, data, self._placed_rates, start, count=count)
             return state, [losses]
         taken = []
         for position in range(start, start + count):
             check()
-            state, loss = self._step(state, data, position)
+            state, loss = self._step(state, data, self._placed_rates, position)
             taken.append(loss)
         return state, taken
 
@@ -257,7 +259,7 @@ class Trainer:
     def _train_until(self, fit: _Fit, seeds: Sequence[int], last: int) -> None:
         """Train up to step `last`; one asked to stop has the fit as it is after its last step."""
         first, began = fit.step, time.perf_counter()
-        for epoch, start, count in self._pieces(first, last):
+        for epoch, start, count in cut_at_epochs(first, last, self.steps_per_epoch):
             if epoch != fit.epoch and not fit.reader:
                 order = place_order(self.devices, seeds, epoch, fit.data.labels.shape[-1])
                 fit.data, fit.epoch = replace(fit.data, order=order), epoch
@@ -292,13 +294,17 @@ class Trainer:
             improved.append(history.add(values, self.steps))
         return improved
 
-    def _train_step(self, state: TrainState, data: EpochData, position: Array) -> tuple[TrainState, Array]:
+    def _train_step(
+        self, state: TrainState, data: EpochData, rates: Array, position: Array
+    ) -> tuple[TrainState, Array]:
         if self.devices.seeds == 1:
-            return self._train_seed(state, data, position)
+            return self._train_seed(state, data, rates, position)
         axes: Any = EpochData(*data.axes, mean=0, std=0, order=0, keys=0, axes=data.axes)  # type: ignore[arg-type]
-        return jax.vmap(self._train_seed, (0, axes, None), spmd_axis_name="seed")(state, data, position)
+        return jax.vmap(self._train_seed, (0, axes, None, None), spmd_axis_name="seed")(state, data, rates, position)
 
-    def _train_seed(self, state: TrainState, data: EpochData, position: Array) -> tuple[TrainState, Array]:
+    def _train_seed(
+        self, state: TrainState, data: EpochData, rates: Array, position: Array
+    ) -> tuple[TrainState, Array]:
         size = self.config.train.batch_size
         rows = lax.dynamic_slice(data.order, (position * size,), (size,))
         batch, truth = data.images[rows], data.labels[rows]
@@ -313,11 +319,13 @@ class Trainer:
 
         (loss, rest), grads = jax.value_and_grad(loss_of, has_aux=True)(state.params)
         updates, optimiser = self.optimiser.update(grads, state.optimiser, state.params)
-        return TrainState(optax.apply_updates(state.params, updates), rest, optimiser, state.step + 1), loss
+        return TrainState(move(state.params, updates, rates[state.step]), rest, optimiser, state.step + 1), loss
 
-    def _train_chunk(self, state: TrainState, data: EpochData, start: Array, count: int) -> tuple[TrainState, Array]:
+    def _train_chunk(
+        self, state: TrainState, data: EpochData, rates: Array, start: Array, count: int
+    ) -> tuple[TrainState, Array]:
         state, losses = lax.scan(
-            lambda carried, position: self._train_step(carried, data, position), state, start + jnp.arange(count)
+            lambda carried, position: self._train_step(carried, data, rates, position), state, start + jnp.arange(count)
         )
         return state, losses
 
@@ -352,25 +360,6 @@ class Trainer:
             check()
             results.append(self._evaluate(weights, images, labels, mean, std, axes=axes))
         return results
-
-    def _evaluation_steps(self, taken: int = 0) -> Iterator[int]:
-        """The steps after which to evaluate: each epoch, or further apart where that would be too many evaluations."""
-        length = evaluation_interval(self.steps, self.steps_per_epoch)
-        for first in range(taken, self.steps, length):
-            yield min(first + length, self.steps)
-
-    def _pieces(self, first: int, last: int) -> Iterator[tuple[int, int, int]]:
-        """The parts of these steps that lie in one epoch: epoch, first batch in it, number of batches."""
-        while first < last:
-            epoch, position = divmod(first, self.steps_per_epoch)
-            count = min(self.steps_per_epoch - position, last - first)
-            yield epoch, position, count
-            first += count
-
-
-def evaluation_interval(steps: int, steps_per_epoch: int) -> int:
-    """Count the steps from one evaluation to the next: those of an epoch, more where that made too many evaluations."""
-    return max(steps_per_epoch, -(-steps // _MOST_EVALUATIONS))
 
 
 def uses_scan(config: TrainConfig, back_end: str) -> bool:
