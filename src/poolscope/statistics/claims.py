@@ -274,7 +274,7 @@ def _read_ladder(over: Any, where: str) -> Ladder:
 
 def _load(path: Path) -> Any:
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise PoolscopeError(f"Can't read {path} ({error.strerror}).") from error
     except yaml.YAMLError as error:

@@ -1,4 +1,4 @@
-"""The rule for one contrast: from paired differences to what they show, by intervals that hold under skew.
+"""The rule for one contrast: from paired differences to what they show, by intervals that err less under skew.
 
 An effect is judged by Student's t interval and by the studentised bootstrap together: the interval is the hull of both
 and a p value the larger of both, so that a verdict needs both. The verdict on a claim uses the one-sided p values.

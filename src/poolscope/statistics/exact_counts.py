@@ -200,7 +200,11 @@ _CHECKS: dict[str, tuple[str, str, Callable[[], Iterable[bool]]]] = {
         "parameters",
         _weightless,
     ),
-    "9.2": ("no operator of the catalogue has learnable parameters by default", "parameters", _every_operator),
+    "9.2": (
+        "no operator of the catalogue of 2026-11-23 has learnable parameters by default",
+        "parameters",
+        _every_operator,
+    ),
     "13.1": (
         "a geometry that leaves no pixels, and no other, is refused before training in one sentence",
         "refusals",
