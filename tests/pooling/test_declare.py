@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import Any, get_type_hints
 
 import jax
 import jax.numpy as jnp
@@ -33,6 +33,7 @@ def test_a_declared_function_keeps_its_name_options_and_words_and_takes_a_window
         "(x: 'Array', window: 'Size', stride: 'Stride' = None, padding: 'Any' = 'VALID', *, dilation: 'Any' = 1, "
         "ceil_mode: 'bool' = False, factor: 'float' = 0.5) -> 'Array'"
     )
+    assert {*get_type_hints(declared)} == {*inspect.signature(declared).parameters, "return"}
     assert (declared.__name__, declared.__doc__) == (halve.__name__, halve.__doc__)
     assert declared.declaration.name == "halve"
     assert declared.declaration.options["factor"].most == 1
@@ -43,14 +44,27 @@ def test_a_declared_function_keeps_its_name_options_and_words_and_takes_a_window
 
 
 def test_a_function_that_forwards_size_stride_and_padding_itself_is_an_operator_too() -> None:
-    def forward(
-        x: jax.Array, window: Any, stride: Any = None, padding: Any = "VALID", *, dilation: Any = 1
-    ) -> jax.Array:
-        return 2 * pooling.max_pool(x, window, stride, padding, dilation=dilation)
+    def forward(maps: Any, window: Any, stride: Any = None, padding: Any = "VALID", *, dilation: Any = 1) -> jax.Array:
+        return 2 * pooling.max_pool(maps, window, stride, padding, dilation=dilation)
 
     twice = operator("twice", summary="twice")(forward)
     wanted = 2 * pooling.max_pool(IMAGES, 3, 2, "SAME", ceil_mode=True)
     np.testing.assert_array_equal(twice(IMAGES, 3, 2, "SAME", ceil_mode=True), wanted)
+
+
+@pytest.mark.parametrize(
+    ("function", "option"),
+    [
+        (lambda x, window, p=2.0: x, "p"),
+        (lambda x, *, window: x, "window"),
+        (lambda x, window, stride, padding="VALID": x, "stride"),
+    ],
+)
+def test_a_function_that_takes_its_options_by_position_is_refused(function: Any, option: str) -> None:
+    with pytest.raises(
+        PoolscopeError, match=rf"\(x, window, \*, options\), with options by keyword; its {option} is not"
+    ):
+        operator("mine", summary="mine")(function)
 
 
 def test_a_field_that_no_declaration_has_is_refused() -> None:

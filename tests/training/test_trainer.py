@@ -304,7 +304,7 @@ for devices in (1, 4):
     dataset = cut(dataset, 45)
     images = trainer.place_split(dataset.val).images
     state, data = trainer.initialise(0), epoch_data(trainer, dataset, 0)
-    program = trainer._step.lower(state, data, 0).compile().as_text()
+    program = trainer._step.lower(state, data, trainer._placed_rates, 0).compile().as_text()
     trained = trainer.fit(dataset, 0)
     told[devices] = {
         "curves": trained.curves,

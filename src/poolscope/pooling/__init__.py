@@ -1,11 +1,11 @@
 """Pooling operators for JAX: pure functions on feature maps (..., H, W, C), and Flax NNX layers.
 
-Every function is `op(x, window, stride=None, padding="VALID", *, dilation=1, **options)`: window and stride a number or
-(h, w), the stride defaulting to the window; padding "VALID", "SAME", a number or ((top, bottom), (left, right)). With
-`ceil_mode=True`, cells that the stride leaves over get a window of their own. The output's size follows from this
-geometry alone, its dtype is the input's, and padding never enters a result. x holds floating-point numbers, halves
-too; whole numbers are refused. A few take what they are defined by instead (an output_size, a ratio, a block), and the
-global ones nothing.
+Every function is `op(x, window, stride=None, padding="VALID", *, dilation=1, ceil_mode=False, **options)`: window and
+stride a number or (h, w), the stride defaulting to the window; padding "VALID", "SAME", a number or ((top, bottom),
+(left, right)). With `ceil_mode=True`, cells that the stride leaves over get a window of their own. The output's size
+follows from this geometry alone, its dtype is the input's, and padding never enters a result. x holds floating-point
+numbers, halves too; whole numbers are refused. A few take what they are defined by instead (an output_size, a ratio, a
+block), and the global ones nothing.
 
     max_pool, ...           functions             MaxPool, ...   layers, each an nnx.Module
     POOLS                   name -> function      make_layer     name -> layer

@@ -6,7 +6,7 @@ import functools
 import inspect
 import math
 from collections.abc import Callable
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overload
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, get_type_hints, overload
 
 from jax import Array
 
@@ -104,11 +104,37 @@ def take_window(function: Callable[Concatenate[Array, Window, P], Array]) -> Poo
 
         return _compute_on_batch(compute, x)
 
-    shared, own = (inspect.signature(one).parameters for one in (fit_window, function))
-    entries = [entry.replace(kind=entry.KEYWORD_ONLY) if name in _BY_NAME else entry for name, entry in shared.items()]
-    entries += [entry for name, entry in own.items() if name not in shared]
-    pool.__signature__ = inspect.Signature(entries, return_annotation="Array")  # type: ignore[attr-defined]
+    entries, own = _window_entries(), _own_entries(function)
+    pool.__signature__ = inspect.Signature([*entries, *own], return_annotation="Array")  # type: ignore[attr-defined]
+    given = {entry.name: entry.annotation for entry in own if entry.annotation is not entry.empty}
+    pool.__annotations__ = get_type_hints(fit_window) | given | {"return": Array}
     return cast(PoolFunction[P], pool)
+
+
+def _window_entries() -> list[inspect.Parameter]:
+    shared = inspect.signature(fit_window).parameters
+    return [entry.replace(kind=entry.KEYWORD_ONLY) if name in _BY_NAME else entry for name, entry in shared.items()]
+
+
+def _own_entries(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """What a function takes beside its maps and its window: options, by keyword.
+
+    It may have a stride, padding and dilation of its own, which keep their defaults, since it gets a ready Window.
+    """
+    shared = inspect.signature(fit_window).parameters
+    _, window, *rest = inspect.signature(function).parameters.values()
+    misplaced = [window] if window.kind is window.KEYWORD_ONLY else []
+    for entry in rest:
+        by_keyword = entry.kind in (entry.KEYWORD_ONLY, entry.VAR_KEYWORD)
+        if (entry.default is entry.empty) if entry.name in shared else not by_keyword:
+            misplaced.append(entry)
+    if misplaced:
+        name = getattr(function, "__name__", "an operator")
+        raise PoolscopeError(
+            f"{name} must be written as {name}(x, window, *, options), with options by keyword; its "
+            f"{misplaced[0].name} is not."
+        )
+    return [entry for entry in rest if entry.name not in shared]
 
 
 def take_leading_axes(function: Callable[P, Array]) -> SizedFunction[P]:
