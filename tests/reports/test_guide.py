@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,16 @@ import pandas as pd
 import pytest
 from page_checks import check_page
 
-from poolscope.reports.guide import build_page, choose, find_effects, is_comparison, read_guide, remark, show_choices
+from poolscope.reports.guide import (
+    build_page,
+    choose,
+    find_effects,
+    is_comparison,
+    read_guide,
+    remark,
+    say_limits,
+    show_choices,
+)
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import shipped
 from poolscope.statistics.claims import list_contrasts
@@ -109,13 +117,25 @@ def test_the_committed_page_is_what_the_ledger_says(tmp_path: Path) -> None:
     verdicts = pd.read_csv(RESULTS / "ledger" / "verdicts.csv", dtype={"id": str}, keep_default_na=False)
     for column in ("n", "planned", "effect", "low", "high", "delta", "image_error"):
         verdicts[column] = pd.to_numeric(verdicts[column])
-    shutil.copytree(RESULTS / "ladder" / "tables", tmp_path / "ladder" / "tables")
+    for tables in RESULTS.glob("*/tables"):
+        (tmp_path / tables.parent.name).mkdir()
+        (tmp_path / tables.parent.name / "tables").symlink_to(tables)
     files = build_page(tmp_path, verdicts)
     text = (tmp_path / "guide" / "report.md").read_text(encoding="utf-8")
     assert text == (RESULTS / "guide" / "report.md").read_text(encoding="utf-8")
     situations = read_guide(GUIDE)["situations"]
     assert all(f"| {entry['situation']} |" in text for entry in situations)
     check_page(next(path for path in files if path.suffix == ".html").read_text(encoding="utf-8"))
+
+
+def test_how_far_the_findings_go_is_read_from_the_tables(tmp_path: Path) -> None:
+    for study, data, parameters in (("one", "mnist", [650, 1000]), ("two", "cifar10", [30730, None])):
+        (tmp_path / study / "tables").mkdir(parents=True)
+        rows = pd.DataFrame({"data.name": data, "parameters": parameters, "steps": [368, 1960]})
+        rows.to_csv(tmp_path / study / "tables" / "runs.csv", index=False)
+    text = say_limits(tmp_path, ["one", "two", "not_run"])
+    assert "(650 to 30,730 parameters, 368 to 1,960 steps) on CIFAR-10 and MNIST," in text
+    assert say_limits(tmp_path, ["not_run"]) == "No study has runs yet."
 
 
 def test_effects_are_rows_with_a_size_and_a_difference() -> None:

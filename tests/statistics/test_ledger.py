@@ -78,9 +78,12 @@ def test_the_ledger_in_words() -> None:
         "Not reached: 4a. The verdict rests on contrasts that were added after the runs."
     )
     assert say_facts(ledger, 9) == ("9.2 is only described: written to fail.",)
-    (sentence,) = say_pooled(ledger.claims)
+    (sentence,) = say_pooled(ledger.claims, ledger.verdicts)
     assert sentence.startswith("Claim 3, over its 4 contexts (random effects, in units of δ): the mean effect is +2.0")
     assert "in a new context like these it is expected from" in sentence
+    assert "Interim" not in sentence
+    (interim,) = say_pooled(ledger.claims, ledger.verdicts.assign(planned=99))
+    assert interim == f"{sentence} Interim: 4 of them have fewer seeds than planned."
 
 
 def test_the_front_page_has_the_verdicts_of_the_committed_ledger() -> None:

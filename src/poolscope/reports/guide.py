@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from poolscope.reports.figures.ledger import mark_added
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import shipped
 from poolscope.statistics.claims import list_contrasts
+from poolscope.statistics.context import describe_context
 from poolscope.statistics.specification_curve import list_rates
 from poolscope.statistics.verdicts import DESCRIBED, UNMET
 
@@ -36,10 +37,10 @@ _RULE = (
     "that matters; sign at k of m rates: at how many shared learning rates the trials of the tuning have the same sign."
 )
 _LIMITS = (
-    "These are findings about small networks (650 to 30,730 parameters, 368 to 960 steps; the ladder's up to 200,426, "
-    "2,000 steps) on two data sets, with learning rates tuned on few trials. In another network or at another size the "
-    "order may be another: the figure below will show how much it moves with the number of images. If it matters, "
-    "`poolscope tune` and `poolscope train` compare the choices on your own images."
+    "These are findings about small networks ({parameters} parameters, {steps} steps) on {data}, with learning rates "
+    "tuned on few trials. In another network or at another size the order may be another: the figure below shows how "
+    "much it moves with the number of images. If it matters, `poolscope tune` and `poolscope train` compare the "
+    "choices on your own images."
 )
 _SCALING = (
     "Test accuracy minus that of max with 2x2 windows and the same seed, in percentage points, against the number of "
@@ -60,18 +61,23 @@ def build_page(results: str | Path, verdicts: pd.DataFrame, overview: bool = Fal
             choices by a measure of which more is better.
     """
     guide = read_guide(shipped("experiments") / "guide.yaml")
+    shown = [identity for entry in guide["situations"] for identity in entry["contrasts"]]
     table = show_choices(guide["situations"], verdicts, list_rates(list_contrasts()))
-    sections = [Section("Situations", (_RULE,), table), Section("How far this goes", (_LIMITS,))]
+    studies = sorted(verdicts.loc[verdicts["id"].isin(shown), "study"].unique())
+    sections = [Section("Situations", (_RULE,), table), Section("How far this goes", (say_limits(results, studies),))]
     compared = Path(results) / str(guide["scaling"]) / "tables" / "comparison.csv"
     effects = find_effects(pd.read_csv(compared)) if compared.is_file() else pd.DataFrame()
     if len(effects):
-        plot = Plot("effects", plot_effects(effects), _SCALING)
+        plot = Plot("effects", plot_effects(effects, guide["names"]), _SCALING)
         sections.append(Section("How the differences change with the number of images", plots=(plot,)))
     return write_document(Path(results) / "guide", TITLE, _count_choices(table), sections, overview=overview)
 
 
 def read_guide(path: Path) -> dict[str, Any]:
-    """{"scaling": a study, "situations": [{"situation": words, "contrasts": {id: [arm, baseline]}}]}."""
+    """{"scaling": a study, "names": {arm: words}, "situations": [{"situation": words, "contrasts": {id: sides}}]}.
+
+    sides: what arm and baseline of the contrast are called.
+    """
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     for entry in content["situations"]:
         entry["contrasts"] = {str(identity): sides for identity, sides in entry["contrasts"].items()}
@@ -137,6 +143,17 @@ def remark(row: Mapping[str, Any], rates: pd.DataFrame) -> list[str]:
     if pd.isna(row["image_error"]):
         remarks.append("without the error of its test images")
     return remarks
+
+
+def say_limits(results: str | Path, studies: Iterable[str]) -> str:
+    """Say how large the networks of the studies were, how long they were trained and on what, by their tables."""
+    tables = [Path(results) / study / "tables" / "runs.csv" for study in studies]
+    read = [pd.read_csv(path, usecols=["data.name", "parameters", "steps"]) for path in tables if path.is_file()]
+    if not read:
+        return "No study has runs yet."
+    runs = pd.concat(read).dropna()
+    sizes = {column: f"{runs[column].min():,.0f} to {runs[column].max():,.0f}" for column in ("parameters", "steps")}
+    return _LIMITS.format(**sizes, data=describe_context(runs[["data.name"]]))
 
 
 def is_comparison(row: Mapping[str, Any]) -> bool:

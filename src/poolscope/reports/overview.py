@@ -193,5 +193,5 @@ def _say_notes(ledger: Ledger) -> tuple[str, ...]:
         *say_registration(verdicts),
         *say_interim(verdicts),
         *say_unresolved(verdicts),
-        *say_pooled(ledger.claims),
+        *say_pooled(ledger.claims, ledger.verdicts),
     )

@@ -115,9 +115,10 @@ def say_facts(ledger: Ledger, number: int) -> tuple[str, ...]:
     return tuple(f"{row['id']} is only described: {row['because']}." for row in described.to_dict("records"))
 
 
-def say_pooled(claims: pd.DataFrame) -> tuple[str, ...]:
+def say_pooled(claims: pd.DataFrame, verdicts: pd.DataFrame) -> tuple[str, ...]:
     """Say for each claim whose effect was pooled over contexts what the mean is, and what a new context may show."""
     sentences = []
+    short = verdicts[(verdicts["n"] < verdicts["planned"]) & (verdicts["verdict"] != DESCRIBED)]["claim"].value_counts()
     for row in claims[claims["pooled_low"].notna()].to_dict("records"):
         new = (
             f"; in a new context like these it is expected from {row['prediction_low']:+.2f} to "
@@ -125,9 +126,12 @@ def say_pooled(claims: pd.DataFrame) -> tuple[str, ...]:
             if row["prediction_low"] == row["prediction_low"]
             else ""
         )
+        waiting = short.get(row["number"], 0)
+        interim = f" Interim: {waiting} of them have fewer seeds than planned." if waiting else ""
         sentences.append(
             f"Claim {row['number']}, over its {row['contrasts']} contexts (random effects, in units of δ): the mean "
             f"effect is {row['pooled']:+.2f}, 95 % interval {row['pooled_low']:+.2f} to {row['pooled_high']:+.2f}{new}."
+            f"{interim}"
         )
     return tuple(sentences)
 
@@ -245,10 +249,10 @@ def say_rates(rates: pd.DataFrame, verdicts: pd.DataFrame) -> tuple[str, ...]:
     edge = rates[rates["edge"]]["id"].nunique()
     return (
         f"Arm minus baseline in validation accuracy at every learning rate that was tried, with {seeds} tuning seeds "
-        "on 1,000 images, the ladder's on 5,000: values without an interval, whose standard error from the images "
-        "alone is about 2 points, the ladder's at most 1, so that only signs are worth a look. A study that tuned at "
-        "one size has the same row at every size. Edge: a best rate is the lowest or highest that was tried, and a "
-        f"better one may lie beyond ({edge} of {rates['id'].nunique()} contrasts).",
+        "on the validation images that the study's page names: values without an interval, whose standard error from "
+        "the images alone is about 2 points at 1,000 of them and at most 1 at 5,000, so that only signs are worth a "
+        "look. A study that tuned at one size has the same row at every size. Edge: a best rate is the lowest or "
+        f"highest that was tried, and a better one may lie beyond ({edge} of {rates['id'].nunique()} contrasts).",
         f"Verdicts whose sign the trials show at one rate or none: {', '.join(alone) or 'none'}.",
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
@@ -12,14 +14,17 @@ _FEWEST = 3  # seeds that an interval is drawn from
 _APART = 0.035  # between the arms at one size, as a share of it
 
 
-def plot_effects(effects: pd.DataFrame) -> Figure:
-    """Draw a line for each arm over sizes on a logarithmic axis.
+def plot_effects(effects: pd.DataFrame, names: Mapping[str, str]) -> Figure:
+    """Draw a line for each arm over sizes on a logarithmic axis; the legend has them in the order of their right ends.
 
     Args:
         effects: a row for each arm and size: arm (its first word the operator), baseline, images, n, difference,
             difference_low and difference_high in points.
+        names: what an arm or baseline is called; one that isn't there by its own name.
     """
-    arms = sorted(effects["arm"].unique())
+    ends = effects.sort_values("images").groupby("arm")["difference"].last()
+    arms = ends.sort_values(ascending=False).index
+    baseline = effects["baseline"].iloc[0]
     seeds = effects.groupby("images")["n"].agg(["min", "max"])
     with styled():
         figure = Figure(figsize=(WIDTH, 3.4), layout="constrained")
@@ -29,7 +34,7 @@ def plot_effects(effects: pd.DataFrame) -> Figure:
             rows = effects[effects["arm"] == arm].sort_values("images")
             x = rows["images"] * (1 + _APART * (place - (len(arms) - 1) / 2))
             look = style_operator(arm.split()[0])
-            ax.plot(x, rows["difference"], **look, label=arm)
+            ax.plot(x, rows["difference"], **look, label=names.get(arm, arm))
             enough = rows["n"] >= _FEWEST
             low, high = rows["difference_low"][enough], rows["difference_high"][enough]
             ax.vlines(x[enough], low, high, color=look["color"])
@@ -40,7 +45,7 @@ def plot_effects(effects: pd.DataFrame) -> Figure:
             FuncFormatter(lambda size, _: f"{size:,.0f}\n{_say_seeds(*seeds.loc[round(size)])}")
         )
         ax.set_xlabel("training images, and seeds")
-        ax.set_ylabel(f"test accuracy minus {effects['baseline'].iloc[0]} (points)")
+        ax.set_ylabel(f"test accuracy minus {names.get(baseline, baseline)} (points)")
         figure.legend(loc="outside right upper")
     return figure
 
