@@ -92,7 +92,8 @@ def test_verdicts_come_first_and_only_where_a_study_has_contrasts(tables: Tables
         planned=3,
     )
     judged = add_verdicts(analysis, tables, [contrast])
-    assert headings(judged) == ["Verdicts", *headings(analysis)]
+    assert headings(judged) == ["Verdicts", "How the verdicts were reached", *headings(analysis)]
+    assert analysis.answer.startswith("Highest test accuracy: ") and not judged.answer.startswith("Highest")
     assert judged.extra["verdicts"]["id"].tolist() == ["1a"]
     assert judged.comparison is analysis.comparison
 

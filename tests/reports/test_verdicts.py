@@ -13,7 +13,7 @@ from made_records import make_config, make_record, write_study
 import poolscope.statistics.claims
 from poolscope.reports.comparison import show_p
 from poolscope.reports.study import Report, build_report
-from poolscope.reports.verdicts import say_registration, say_unresolved, say_verdicts, show_verdicts
+from poolscope.reports.verdicts import say_interim, say_registration, say_unresolved, show_verdicts
 from poolscope.statistics.claims import read_contrasts
 from poolscope.statistics.tables import collect
 from poolscope.statistics.verdicts import judge_contrasts
@@ -96,7 +96,7 @@ def test_effects_are_written_with_as_many_digits_as_delta_needs(promised: tuple[
     assert shown["δ"].tolist() == ["1", "-1", "±0.02", "1", ""]
     assert shown["n"].tolist() == ["6 of 10", "6 of 10", "6 of 10", "0", "6 of 6"]
     assert shown.loc["3d", "effect (interval)"] == ""
-    assert any("have none" in sentence for sentence in say_verdicts(verdicts))
+    assert any("have none" in sentence for sentence in say_interim(verdicts))
 
 
 def test_nothing_is_called_interim_once_all_planned_seeds_are_there(
@@ -105,7 +105,7 @@ def test_nothing_is_called_interim_once_all_planned_seeds_are_there(
     results, _ = promised
     contrasts = read_contrasts(write_contrasts(tmp_path, MNIST, seeds=6))
     assert not any(
-        "Interim" in sentence for sentence in say_verdicts(judge_contrasts(collect(results, "made").runs, contrasts))
+        "Interim" in sentence for sentence in say_interim(judge_contrasts(collect(results, "made").runs, contrasts))
     )
 
 

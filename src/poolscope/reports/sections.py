@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
+from poolscope.reports.answer import say_comparison_answer, say_verdicts_answer
 from poolscope.reports.comparison import say_missing, say_unlearned, show_classes, show_comparison, show_contrasts
 from poolscope.reports.document import Plot, Section
 from poolscope.reports.figures.ledger import plot_verdicts
@@ -30,7 +31,7 @@ from poolscope.reports.figures.study import (
     plot_heat_maps,
 )
 from poolscope.reports.protocol import describe_protocol, say_factors, say_protocol
-from poolscope.reports.verdicts import say_verdicts, show_verdicts
+from poolscope.reports.verdicts import say_interim, say_verdicts, show_verdicts
 from poolscope.statistics.arms import add_arms, find_baselines
 from poolscope.statistics.claims import Contrast
 from poolscope.statistics.classes import add_balanced, compare_classes, is_unbalanced, read_labels
@@ -47,11 +48,12 @@ INTERVAL = (
 
 @dataclass(frozen=True)
 class Analysis:
-    """What is reported of one study. extra: further tables, written as tables/<name>.csv."""
+    """What is reported of one study. extra: further tables, written as tables/<name>.csv; answer: what was found."""
 
     comparison: pd.DataFrame
     sections: tuple[Section, ...]
     extra: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    answer: str = ""
 
     def add(self, *sections: Section) -> Analysis:
         """The same analysis with these sections first."""
@@ -95,7 +97,7 @@ def analyse_sweep(tables: Tables, baseline: str = "max", by: Sequence[str] = ())
     sections.append(
         Section("Protocol", ("Every number above was measured under this protocol.",), describe_protocol(everything))
     )
-    return Analysis(comparison, tuple(sections), extra)
+    return Analysis(comparison, tuple(sections), extra, say_comparison_answer(comparison))
 
 
 def add_verdicts(analysis: Analysis, tables: Tables, contrasts: Sequence[Contrast]) -> Analysis:
@@ -111,8 +113,10 @@ def add_verdicts(analysis: Analysis, tables: Tables, contrasts: Sequence[Contras
         f"{say_protocol(add_arms(tables.runs[tables.runs['status'] == 'done']))}"
     )
     plot = Plot("verdicts", plot_verdicts(verdicts), caption)
-    section = Section("Verdicts", say_verdicts(verdicts), show_verdicts(verdicts), (plot,))
-    return replace(analysis.add(section), extra={**analysis.extra, "verdicts": verdicts})
+    judged = Section("Verdicts", say_interim(verdicts), show_verdicts(verdicts), (plot,))
+    rule = Section("How the verdicts were reached", say_verdicts(verdicts))
+    answer = say_verdicts_answer(verdicts) or analysis.answer
+    return replace(analysis.add(judged, rule), extra={**analysis.extra, "verdicts": verdicts}, answer=answer)
 
 
 _CONTRASTS = (

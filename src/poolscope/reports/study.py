@@ -195,7 +195,8 @@ def _write(
         write_csv(frame, files[-1], show_statistic)
     labelled = add_arms(tables.runs, by=view.by if view else ())
     done = int((tables.runs["status"] == "done").sum())
-    lead = (
+    lead = f"{analysis.answer} " if analysis.answer else ""
+    lead += (
         f"Study {study}: {done} of {len(tables.runs)} recorded runs finished. The tables behind every number: tables/."
     )
     lead += f" Only a view of it: {', '.join(view.words)}." if view else ""

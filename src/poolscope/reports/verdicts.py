@@ -43,7 +43,7 @@ def show_verdicts(verdicts: pd.DataFrame) -> pd.DataFrame:
                 "contrast": mark_added(row),
                 "hypothesis": _show_hypothesis(row),
                 "n": _show_n(row),
-                "effect (interval)": _show_effect(row),
+                "effect (interval)": show_effect(row),
                 "δ": _show_delta(row),
                 "p holds": _show_side(row, "p_hold"),
                 "p fails": _show_side(row, "p_fail"),
@@ -137,8 +137,8 @@ def say_pooled(claims: pd.DataFrame, verdicts: pd.DataFrame) -> tuple[str, ...]:
 
 
 def say_verdicts(verdicts: pd.DataFrame) -> tuple[str, ...]:
-    """Say the rule, what the columns mean, whether the planned seeds are all there, and what n can't resolve."""
-    sentences = (RULE, RESOLUTION, *say_registration(verdicts), *say_interim(verdicts))
+    """Say the rule, what the columns mean, what was added or analysed otherwise, and what n can't resolve."""
+    sentences = (RULE, RESOLUTION, *say_registration(verdicts))
     return (*sentences, *say_unresolved(verdicts), *say_unpaired(verdicts))
 
 
@@ -284,7 +284,8 @@ def _show_n(row: dict) -> str:
     return str(row["n"]) if row["n"] in (0, row["planned"]) else f"{row['n']} of {row['planned']}"
 
 
-def _show_effect(row: dict) -> str:
+def show_effect(row: Mapping[str, Any]) -> str:
+    """An effect with its unit and interval; nothing where there is none."""
     if row["verdict"] == NOT_REACHED or row["effect"] != row["effect"]:
         return ""
     text = f"{_show_size(row['effect'], row['delta'], sign=True)} {name_unit(row['unit'])}".rstrip()
