@@ -77,3 +77,24 @@ def test_logits_that_are_not_finite_give_nan_and_the_reason(measure: object, dig
     found = measure(lambda images: np.full((len(images), 10), np.inf), digits)  # type: ignore[operator]
     assert {value.reason for value in found.values()} == {"a logit is not finite"}
     assert not any(isinstance(value, Estimate) for value in measure(brightness, digits).values())  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize(("probed", "counts"), [(7, {7}), (40, {40}), (1000, {40})])
+def test_as_many_images_are_shifted_and_corrupted_as_are_asked_for_or_all(
+    measure: object, digits: Dataset, probed: int, counts: set[int]
+) -> None:
+    seen = set()
+
+    def count(images: np.ndarray) -> np.ndarray:
+        seen.add(len(images))
+        return brightness(images)
+
+    measure(count, digits, probed=probed)  # type: ignore[operator]
+    assert seen == counts
+
+
+def test_corruptions_that_are_not_kept_are_the_same(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = measure_corruptions(brightness, digits)
+    monkeypatch.setattr("poolscope.measures.corruptions._KEPT", 0)
+    assert measure_corruptions(brightness, digits) == kept

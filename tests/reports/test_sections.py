@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pandas as pd
 import pytest
 from made_records import make_config, make_record, write_study
 
-from poolscope.reports.sections import Analysis, Section, _name_plot, _section_errors, add_verdicts, analyse_sweep
+from poolscope.reports.sections import (
+    Analysis,
+    Section,
+    _name_plot,
+    _section_errors,
+    add_verdicts,
+    analyse_sweep,
+    say_probed,
+)
 from poolscope.statistics.arms import add_arms, find_baselines
 from poolscope.statistics.claims import Contrast
 from poolscope.statistics.tables import Tables, collect
@@ -107,3 +116,9 @@ def test_a_figure_s_name_has_the_setting_where_there_are_several() -> None:
     one, two = pd.DataFrame({"setting": ["a", "a"]}), pd.DataFrame({"setting": ["a", "b"]})
     assert _name_plot("curves", "mnist, 3/2", one) == "curves"
     assert _name_plot("curves", "mnist, 3/2", two) == "curves_mnist__3_2"
+
+
+def test_how_many_images_were_shifted_is_said_by_the_runs() -> None:
+    runs = pd.DataFrame({"test_size": [10_000.0, 10_000.0, 360.0], "measure.images": [math.nan, 5000, 5000]})
+    assert say_probed(runs) == "360 or 500 or 5,000 test images"
+    assert say_probed(runs[["test_size"]]) == "360 or 500 test images"

@@ -166,7 +166,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "robustness": Measurement(
         network.measure_robustness,
         (
-            Column("accuracy_uncorrupted", "share", "on the 500 test images that are corrupted"),
+            Column("accuracy_uncorrupted", "share", "on the clean images of those that are corrupted"),
             Column("accuracy_under_<corruption>", "share", "C6: mean over severities"),
             Column("relative_accuracy_<group>", "ratio", "C7: to clean images, mean of a group", _FALSE),
             Column("relative_accuracy", "ratio", "C7: to clean images, mean of all", _FALSE),

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from poolscope.data.datasets import Dataset
-from poolscope.measures.predictions import PROBED, Logits, Values, measure_or_explain
+from poolscope.measures.predictions import Logits, Values, measure_or_explain
+from poolscope.spec.config import PROBED
 from poolscope.spec.errors import PoolscopeError
 
 GROUPS = ("noise", "blur", "geometric", "photometric", "occlusion")
@@ -75,11 +76,12 @@ def relative_accuracy(accuracy: float, clean: float) -> float:
     return accuracy / clean if clean > 0 else math.nan
 
 
-def measure_corruptions(predict: Logits, dataset: Dataset) -> Values:
+def measure_corruptions(predict: Logits, dataset: Dataset, probed: int = PROBED) -> Values:
     """C6, C7: accuracy under each corruption, mean over severities; relative accuracy by group and over all."""
-    images, labels = dataset.test.images[:PROBED], dataset.test.labels[:PROBED]
+    images, labels = dataset.test.images[:probed], dataset.test.labels[:probed]
     corruptions = corruptions_of(dataset.shape[2])
     content = np.ascontiguousarray(images).tobytes()
+    corrupted_by = _corrupt_once if len(content) <= _KEPT else _corrupt_once.__wrapped__
 
     def measure(predict: Logits) -> dict[str, float]:
         def accuracy(images: np.ndarray) -> float:
@@ -88,7 +90,7 @@ def measure_corruptions(predict: Logits, dataset: Dataset) -> Values:
         accuracies = {}
         for name, corruption in corruptions.items():
             severities = range(1, len(corruption.strengths(dataset.shape[2])) + 1)
-            corrupted = (_corrupt_once(content, images.shape, name, severity) for severity in severities)
+            corrupted = (corrupted_by(content, images.shape, name, severity) for severity in severities)
             accuracies[name] = float(np.mean([accuracy(given) for given in corrupted]))
         clean = accuracy(images)
         relative = {name: relative_accuracy(value, clean) for name, value in accuracies.items()}
@@ -99,7 +101,10 @@ def measure_corruptions(predict: Logits, dataset: Dataset) -> Values:
             values[f"relative_accuracy_{group}"] = float(np.mean(members)) if members else math.nan
         return values | {"relative_accuracy": float(np.mean(list(relative.values())))}
 
-    return measure_or_explain(measure, predict, dataset)
+    return measure_or_explain(measure, predict, dataset, probed)
+
+
+_KEPT = 4 * 2**20  # bytes of images up to which all their corruptions are kept: 80 times as much
 
 
 @functools.lru_cache(maxsize=80)

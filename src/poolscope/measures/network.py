@@ -24,6 +24,7 @@ from poolscope.measures.overfitting import (
 from poolscope.measures.predictions import Logits, make_predictor
 from poolscope.measures.shifts import measure_consistency, measure_shifts, measure_subpixel
 from poolscope.measures.stages import Sample, measure_effective_field, measure_stages, measure_stages_quickly
+from poolscope.spec.config import PROBED
 from poolscope.spec.plan import Plan
 from poolscope.training.history import Evaluation, Trained, Weights
 from poolscope.training.trainer import Trainer
@@ -37,7 +38,8 @@ _REMEMBERED = 2000  # training images with a corrupted label that memory is meas
 class Subject:
     """A trained network and its evaluations: final weights on every split, and the best-by-validation ones on test.
 
-    Where the test images are not read, test and test_best are `UNREAD`.
+    Where the test images are not read, test and test_best are `UNREAD`. probed: how many test images are shifted and
+    corrupted.
     """
 
     plan: Plan
@@ -50,6 +52,7 @@ class Subject:
     test_best: Evaluation
     seconds: float
     seed: int
+    probed: int = PROBED
 
     @cached_property
     def predict(self) -> Logits:
@@ -165,29 +168,31 @@ def measure_stages_in_short(subject: Subject) -> Values:
 
 def measure_invariance_in_short(subject: Subject) -> Values:
     """Consistency, worst-shift accuracy and logit stability over the shifts of one pixel."""
-    return measure_consistency(subject.predict, subject.dataset)
+    return measure_consistency(subject.predict, subject.dataset, probed=subject.probed)
 
 
 def measure_invariance(subject: Subject) -> Values:
     """All of C1 to C5, wrapped and zero-filled, trained; consistency also before training (_init)."""
     predict = make_predictor(subject.trainer, subject.initial, subject.dataset)
-    before = measure_consistency(predict, subject.dataset, max_shift=3)
-    return measure_shifts(subject.predict, subject.dataset) | {f"{name}_init": value for name, value in before.items()}
+    before = measure_consistency(predict, subject.dataset, max_shift=3, probed=subject.probed)
+    return measure_shifts(subject.predict, subject.dataset, probed=subject.probed) | {
+        f"{name}_init": value for name, value in before.items()
+    }
 
 
 def measure_shifts_of_images(subject: Subject) -> Values:
     """C1 to C5 of the trained network under zero-filled shifts: consistency, accuracy by distance."""
-    return measure_shifts(subject.predict, subject.dataset, fills=("zero",))
+    return measure_shifts(subject.predict, subject.dataset, fills=("zero",), probed=subject.probed)
 
 
 def measure_subpixel_shifts(subject: Subject) -> Values:
     """C1, C4 and C5 of the trained network under circular shifts by halves of a pixel."""
-    return measure_subpixel(subject.predict, subject.dataset)
+    return measure_subpixel(subject.predict, subject.dataset, subject.probed)
 
 
 def measure_robustness(subject: Subject) -> Values:
     """Accuracy under corruptions made on the spot, absolute and relative to clean images."""
-    return measure_corruptions(subject.predict, subject.dataset)
+    return measure_corruptions(subject.predict, subject.dataset, subject.probed)
 
 
 def measure_effective_fields(subject: Subject) -> dict[str, float]:

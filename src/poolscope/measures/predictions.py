@@ -14,7 +14,6 @@ from poolscope.training.augment import normalise
 from poolscope.training.history import Weights
 from poolscope.training.trainer import Trainer
 
-PROBED = 500  # test images that are shifted and corrupted, the same for every network
 _BATCH = 250
 
 Logits = Callable[[np.ndarray], np.ndarray]
@@ -38,12 +37,14 @@ def make_predictor(trainer: Trainer, weights: Weights, dataset: Dataset) -> Logi
     return predict
 
 
-def measure_or_explain(measure: Callable[[Logits], dict[str, float]], predict: Logits, dataset: Dataset) -> Values:
-    """Measure predictions on the probed test images, or give NaN with the reason in every column.
+def measure_or_explain(
+    measure: Callable[[Logits], dict[str, float]], predict: Logits, dataset: Dataset, probed: int
+) -> Values:
+    """Measure predictions on the first `probed` test images, or give NaN with the reason in every column.
 
     There is nothing to measure where `find_fault` finds a fault in the images, or a logit isn't finite.
     """
-    images, labels = dataset.test.images[:PROBED], dataset.test.labels[:PROBED]
+    images, labels = dataset.test.images[:probed], dataset.test.labels[:probed]
     fault = find_fault(images, labels)
     if not fault and not np.isfinite(predict(images)).all():
         fault = "a logit is not finite"

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from poolscope.data.datasets import Dataset
-from poolscope.measures.predictions import PROBED, Logits, Values, measure_or_explain
+from poolscope.measures.predictions import Logits, Values, measure_or_explain
+from poolscope.spec.config import PROBED
 from poolscope.spec.errors import PoolscopeError
 
 FILLS = ("circular", "zero")
@@ -191,9 +192,9 @@ def logit_stability(shifted: Shifted) -> float:
     return float(shifted.moved[moving].mean() / shifted.spread)
 
 
-def measure_consistency(predict: Logits, dataset: Dataset, max_shift: int = 1) -> Values:
+def measure_consistency(predict: Logits, dataset: Dataset, max_shift: int = 1, probed: int = PROBED) -> Values:
     """C1, C4, C5 over all shifts of at most `max_shift` pixels: consistency, worst-shift accuracy, logit stability."""
-    images, labels = dataset.test.images[:PROBED], dataset.test.labels[:PROBED]
+    images, labels = dataset.test.images[:probed], dataset.test.labels[:probed]
 
     def measure(predict: Logits) -> dict[str, float]:
         values: dict[str, float] = {}
@@ -202,12 +203,12 @@ def measure_consistency(predict: Logits, dataset: Dataset, max_shift: int = 1) -
             values |= _square(shifted, labels, fill, max_shift)
         return values
 
-    return measure_or_explain(measure, predict, dataset)
+    return measure_or_explain(measure, predict, dataset, probed)
 
 
-def measure_shifts(predict: Logits, dataset: Dataset, fills: tuple[str, ...] = FILLS) -> Values:
+def measure_shifts(predict: Logits, dataset: Dataset, fills: tuple[str, ...] = FILLS, probed: int = PROBED) -> Values:
     """C1 within 1 and 3 pixels, C2 agreement by shift, C3 accuracy by distance (and its mean), C4 and C5."""
-    images, labels = dataset.test.images[:PROBED], dataset.test.labels[:PROBED]
+    images, labels = dataset.test.images[:probed], dataset.test.labels[:probed]
     shifts = np.unique(np.concatenate([square_shifts(SQUARE), ray_shifts(RAY)]), axis=0)
 
     def measure(predict: Logits) -> dict[str, float]:
@@ -225,12 +226,12 @@ def measure_shifts(predict: Logits, dataset: Dataset, fills: tuple[str, ...] = F
             }
         return values
 
-    return measure_or_explain(measure, predict, dataset)
+    return measure_or_explain(measure, predict, dataset, probed)
 
 
-def measure_subpixel(predict: Logits, dataset: Dataset) -> Values:
+def measure_subpixel(predict: Logits, dataset: Dataset, probed: int = PROBED) -> Values:
     """C1, C4, C5 over all circular shifts by halves of a pixel of at most one pixel on both axes."""
-    images, labels = dataset.test.images[:PROBED], dataset.test.labels[:PROBED]
+    images, labels = dataset.test.images[:probed], dataset.test.labels[:probed]
 
     def measure(predict: Logits) -> dict[str, float]:
         shifted = predict_shifts(predict, images, square_shifts(2) / 2, "subpixel")
@@ -240,7 +241,7 @@ def measure_subpixel(predict: Logits, dataset: Dataset) -> Values:
             "logit_stability_subpixel": logit_stability(shifted),
         }
 
-    return measure_or_explain(measure, predict, dataset)
+    return measure_or_explain(measure, predict, dataset, probed)
 
 
 def _square(shifted: Shifted, labels: np.ndarray, fill: str, max_shift: int) -> dict[str, float]:

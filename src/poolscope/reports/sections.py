@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import pandas as pd
 
 from poolscope.reports.answer import say_comparison_answer, say_verdicts_answer
@@ -32,6 +33,7 @@ from poolscope.reports.figures.study import (
 )
 from poolscope.reports.protocol import describe_protocol, say_factors, say_protocol
 from poolscope.reports.verdicts import say_interim, say_verdicts, show_verdicts
+from poolscope.spec.config import PROBED
 from poolscope.statistics.arms import add_arms, find_baselines
 from poolscope.statistics.claims import Contrast
 from poolscope.statistics.classes import add_balanced, compare_classes, is_unbalanced, read_labels
@@ -175,7 +177,7 @@ def _section_measures(done: pd.DataFrame, baselines: Mapping[tuple[str, str], st
         return []
     protocol = say_protocol(done)
     plots = [
-        Plot("shift_curves", shifts, f"Accuracy on 500 test images against distance; 95 % t bands. {protocol}"),
+        Plot("shift_curves", shifts, f"Accuracy on {say_probed(done)} against distance; 95 % t bands. {protocol}"),
         Plot("cost", plot_cost(done), f"Test accuracy against the cost of one image. {protocol}"),
     ]
     for setting in done["setting"].unique():
@@ -187,7 +189,7 @@ def _section_measures(done: pd.DataFrame, baselines: Mapping[tuple[str, str], st
                 "information before and after each pool, mean of all seeds",
             ),
             ("agreement", plot_agreement(runs, setting), "test images predicted as unshifted, by shift, wrapped"),
-            ("corruptions", plot_corruptions(runs, baselines, setting), "500 test images, mean over severities"),
+            ("corruptions", plot_corruptions(runs, baselines, setting), f"{say_probed(runs)}, mean over severities"),
         )
         plots += [
             Plot(f"{kind}_{name}", figure, f"{setting}: {caption}. {say_protocol(runs)}")
@@ -195,6 +197,13 @@ def _section_measures(done: pd.DataFrame, baselines: Mapping[tuple[str, str], st
             if figure is not None
         ]
     return [Section("Information, shifts, corruptions and cost", plots=tuple(plots))]
+
+
+def say_probed(runs: pd.DataFrame) -> str:
+    """Say how many test images were shifted and corrupted: "500 test images"."""
+    asked = runs["measure.images"] if "measure.images" in runs else pd.Series(np.nan, index=runs.index)
+    counts = np.minimum(asked.astype(float).fillna(PROBED), runs["test_size"].astype(float).fillna(np.inf))
+    return f"{' or '.join(f'{count:,.0f}' for count in sorted(counts.unique()))} test images"
 
 
 def _section_curves(

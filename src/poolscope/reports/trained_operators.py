@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from poolscope.reports.document import Section
+from poolscope.reports.sections import say_probed
 from poolscope.spec.operators import OPERATORS
 from poolscope.spec.paths import study_folder
 from poolscope.statistics.tables import collect
@@ -22,8 +23,8 @@ _ABOUT = (
     "operator alone, forward and backward at 2/2 on 128x16x16x64, as a multiple of max's in the same rounds "
     "(poolscope bench operators --quick: medians of 3 rounds on one pinned thread of a machine that other work kept "
     "busy). Aliasing: share of the varying energy above the output's Nyquist frequency, on raw images (empty where it "
-    "isn't defined). Consistency: share of pairs of shifts by at most one pixel with equal predictions, on 500 test "
-    "images, wrapped around or filled with zeros.",
+    "isn't defined). Consistency: share of pairs of shifts by at most one pixel with equal predictions, on {probed}, "
+    "wrapped around or filled with zeros.",
     "n = {n} for each row: the table shows that an operator works and about where it stands. It ranks nothing: "
     "neither another seed nor another learning rate was tried, and a network that is wrong can be consistent.",
 )
@@ -82,6 +83,7 @@ def _describe(runs: pd.DataFrame) -> Iterator[str]:
         "rate": values("optim.learning_rate"),
         "batch": values("train.batch_size"),
         "tested": values("test_size"),
+        "probed": say_probed(runs),
         "first": next(iter(sizes)),
     }
     for text in _ABOUT:

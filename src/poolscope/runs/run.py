@@ -25,7 +25,7 @@ from poolscope.measures.columns import measure_all
 from poolscope.measures.network import UNREAD, Subject
 from poolscope.process.interrupts import deferred
 from poolscope.runs.provenance import describe_provenance
-from poolscope.spec.config import RunConfig, digest, to_record
+from poolscope.spec.config import PROBED, RunConfig, digest, to_record
 from poolscope.spec.extensions import describe_origin
 from poolscope.spec.paths import record_path
 from poolscope.spec.plan import plan_network
@@ -238,7 +238,8 @@ def _measure(
         return {"status": "diverged", "reason": trained.reason, "curves": trained.curves}
     reads_test = config.measure.name != "validation"
     results = _evaluate_all(trainer, trained, dataset, reads_test)
-    subject = Subject(trainer.plan, dataset, trainer, trained, seconds=seconds, seed=seed, **results)
+    probed = config.measure.images or PROBED
+    subject = Subject(trainer.plan, dataset, trainer, trained, seconds=seconds, seed=seed, probed=probed, **results)
     if not reads_test:
         return {"status": "done", "scalars": measure_all(config.measure, subject).values, "curves": trained.curves}
     test = results["test"]

@@ -154,12 +154,20 @@ class TrainConfig:
     )
 
 
+PROBED = 500  # test images that are shifted and corrupted where measure.images is null
+
+
 @dataclass
 class MeasureConfig:
     """What is measured on a trained network beyond accuracy and loss."""
 
     name: str = setting(
         "basic", "the set of measurements (poolscope list measures)", choices=lambda: (*MEASURES, *find_measurements())
+    )
+    images: int | None = setting(
+        None,
+        f"test images that are shifted and corrupted, or all if there are fewer; null: {PROBED}",
+        within=Range(2, 10**9),
     )
 
 
@@ -272,7 +280,7 @@ def to_record(config: RunConfig) -> dict[str, Any]:
     Keys that were added later are left out where they are null: adding one changes no other record.
     """
     kept = _keep(to_dict(config), RECORDED_KEYS)
-    for section, later in (("pool", LATER_KEYS), ("data", OWN_KEYS), ("model", {"order"})):
+    for section, later in (("pool", LATER_KEYS), ("data", OWN_KEYS), ("model", {"order"}), ("measure", {"images"})):
         kept[section] = {key: value for key, value in kept[section].items() if value is not None or key not in later}
     return kept
 
