@@ -61,3 +61,19 @@ def test_an_environment_that_is_published_without_runs_stays(results: Path) -> N
     path.write_text("kept")
     publish_environment(results, "mine")
     assert path.read_text() == "kept"
+
+
+def test_the_environment_of_earlier_runs_on_another_machine_is_kept(results: Path) -> None:
+    path = results / "mine" / "tables" / "environment.json"
+    write_sweep(results, "mine", [], "poolscope train seeds=[7]")
+    write_environment(results, "mine")
+    here = describe_environment(results, "mine")
+    elsewhere = here | {"machine": {"processor": "another"}, "commands": ["poolscope train seeds=[0]"]}
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(elsewhere))
+    for _ in range(2):
+        publish_environment(results, "mine")
+        assert json.loads(path.read_text()) == here | {"earlier": [elsewhere]}
+    path.write_text(json.dumps(here | {"commands": ["poolscope train seeds=[6]"]}))
+    publish_environment(results, "mine")
+    assert json.loads(path.read_text())["commands"] == ["poolscope train seeds=[6]", "poolscope train seeds=[7]"]

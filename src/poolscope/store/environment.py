@@ -52,10 +52,31 @@ def write_environment(results: str | Path, study: str) -> None:
 
 
 def publish_environment(results: str | Path, study: str) -> None:
-    """Put the environment of the runs among the study's committed tables; one that is there without runs stays."""
+    """Put the environment of the runs among the study's committed tables; one that is there without runs stays.
+
+    One that is there of another machine, Python or packages, where earlier runs were trained, is kept under "earlier".
+    """
     kept, published = runs_folder(results, study) / _NAME, study_folder(results, study) / "tables" / _NAME
-    if kept.is_file():
-        write_text(kept.read_text(encoding="utf-8"), published)
+    environment, before = _read(kept), _read(published)
+    if not environment:
+        return
+    earlier = before.pop("earlier", [])
+    if before and all(before.get(key) == environment.get(key) for key in ("python", "machine", "packages")):
+        commands = [*before.get("commands", ()), *environment.get("commands", ())]
+        environment["commands"] = list(dict.fromkeys(commands))
+    elif before:
+        earlier = [*earlier, before]
+    if earlier:
+        environment["earlier"] = earlier
+    write_text(json.dumps(environment, indent=1) + "\n", published)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """An environment that was written before; nothing where the file isn't there or holds none."""
+    with suppress(OSError, ValueError):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return content if isinstance(content, dict) else {}
+    return {}
 
 
 def read_processor() -> str:
