@@ -49,7 +49,7 @@ explorer/node_modules: explorer/package-lock.json .venv/.installed-dev
 	@$(call NPM,ci)
 	@touch $@
 
-# In a copy of what is committed, so that studies of one's own beside it have no say.
+# In a copy of the files that git tracks, as they are, so that studies of one's own beside them have no say.
 redraw: .venv/.installed-dev ## draw every committed page and figure under results/ again; fails where one was not up to date
 	@rm -rf build/redraw && mkdir -p build/redraw && git status --porcelain -uall -- results > build/redraw/before
 	@git ls-files -- results | tar -cf - -T - | tar -xf - -C build/redraw
@@ -57,7 +57,8 @@ redraw: .venv/.installed-dev ## draw every committed page and figure under resul
 	@cp -R build/redraw/results/. results/
 	@git diff --stat --exit-code -- results || { \
 	  echo "results/ was not up to date: look at what changed, and commit it." >&2; exit 1; }
-	@git status --porcelain -uall -- results | diff build/redraw/before - >&2
+	@git status --porcelain -uall -- results | diff build/redraw/before - >&2 || { \
+	  echo "results/ got new files: look at them, and commit them." >&2; exit 1; }
 
 docs: .venv/.installed-docs ## build the site in docs/_build/html, running every example; warnings are errors
 	$(BIN)/sphinx-build -W --keep-going -n -q -j auto -b html -d docs/_build/doctrees docs docs/_build/html $(ARGS)

@@ -11,10 +11,10 @@ import pytest
 from small_runs import prepare
 
 from poolscope.data.datasets import Dataset, load_dataset
-from poolscope.measures.corruptions import measure_corruptions
+from poolscope.measures.corruptions import _corrupt_once, measure_corruptions
 from poolscope.measures.information import Estimate
 from poolscope.measures.predictions import find_fault, make_predictor
-from poolscope.measures.shifts import measure_consistency, measure_shifts
+from poolscope.measures.shifts import measure_consistency, measure_shifts, measure_subpixel
 from poolscope.spec.config import DataConfig
 from poolscope.training.augment import normalise
 from poolscope.training.history import Weights
@@ -79,7 +79,7 @@ def test_logits_that_are_not_finite_give_nan_and_the_reason(measure: object, dig
     assert not any(isinstance(value, Estimate) for value in measure(brightness, digits).values())  # type: ignore[operator]
 
 
-@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize("measure", [*MEASURES, measure_subpixel])
 @pytest.mark.parametrize(("probed", "counts"), [(7, {7}), (40, {40}), (1000, {40})])
 def test_as_many_images_are_shifted_and_corrupted_as_are_asked_for_or_all(
     measure: object, digits: Dataset, probed: int, counts: set[int]
@@ -96,5 +96,7 @@ def test_as_many_images_are_shifted_and_corrupted_as_are_asked_for_or_all(
 
 def test_corruptions_that_are_not_kept_are_the_same(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = measure_corruptions(brightness, digits)
+    _corrupt_once.cache_clear()
     monkeypatch.setattr("poolscope.measures.corruptions._KEPT", 0)
     assert measure_corruptions(brightness, digits) == kept
+    assert _corrupt_once.cache_info().currsize == 0

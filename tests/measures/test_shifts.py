@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from poolscope.measures import shifts
 from poolscope.measures.shifts import (
     Shifted,
     agreement_map,
@@ -121,7 +122,9 @@ def test_measures_of_a_position_reader() -> None:
         row.at((2, 2))
 
 
-def test_mean_distance_equals_the_mean_over_pairs() -> None:
+@pytest.mark.parametrize("block", [3, 7, 500])
+def test_mean_distance_equals_the_mean_over_pairs(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shifts, "_BLOCK", block)
     rows = np.random.default_rng(0).normal(size=(7, 3))
     pairs = [np.linalg.norm(a - b) for a, b in itertools.combinations(rows, 2)]
     assert mean_distance(rows) == pytest.approx(np.mean(pairs))
@@ -156,15 +159,18 @@ def test_invariance_of_circular_networks_follows_their_jump(pool: str, window: i
         assert relative[3:].min() > 1e-3
 
 
-def test_waves_move_by_any_part_of_a_pixel_and_by_whole_ones_as_rolls() -> None:
+def test_waves_move_by_any_part_of_a_pixel_and_by_whole_ones_as_rolls(monkeypatch: pytest.MonkeyPatch) -> None:
     place = np.arange(8)
     images = np.zeros((1, 8, 6, 1))
     images[0, :, :, 0] = (5 + np.cos(2 * np.pi * place / 8))[:, None] + np.sin(2 * np.pi * np.arange(6) / 6)
     moved = shift_by_waves(images, 0.5, -1.25)[0, :, :, 0]
     expected = (5 + np.cos(2 * np.pi * (place - 0.5) / 8))[:, None] + np.sin(2 * np.pi * (np.arange(6) + 1.25) / 6)
     np.testing.assert_allclose(moved, expected, atol=1e-6)
-    noise = np.random.default_rng(0).uniform(0, 255, (2, 5, 6, 3))
+    noise = np.random.default_rng(0).uniform(0, 255, (5, 5, 6, 3))
     np.testing.assert_allclose(shift_by_waves(noise, 2, -1), shift_images(noise, 2, -1), atol=1e-4)
+    whole = shift_by_waves(noise, 0.5, 0)
+    monkeypatch.setattr(shifts, "_BLOCK", 2)
+    np.testing.assert_array_equal(shift_by_waves(noise, 0.5, 0), whole)
 
 
 def test_half_a_pixel_is_seen_where_whole_ones_are_not() -> None:

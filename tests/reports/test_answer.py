@@ -10,49 +10,67 @@ from poolscope.reports.answer import say_comparison_answer, say_verdicts_answer
 from poolscope.statistics.verdicts import ADDED, DESCRIBED, NOT_REACHED
 
 
-def make_verdicts(*rows: tuple[str, str, str]) -> pd.DataFrame:
-    """Rows of hypothesis, verdict and registration, with an effect of 2 points."""
-    fixed = {"n": 10, "effect": 2.0, "low": 1.0, "high": 3.5, "delta": 1.0, "unit": "points", "kind": "difference"}
-    names = ("hypothesis", "verdict", "registration")
-    return pd.DataFrame([fixed | dict(zip(names, row, strict=True)) for row in rows])
+def make_verdicts(*rows: tuple[str, str, str, str]) -> pd.DataFrame:
+    """Rows of id, hypothesis, verdict and registration, with an effect of 2 points."""
+    fixed = {"n": 10, "planned": 10, "effect": 2.0, "low": 1.0, "high": 3.5, "delta": 1.0, "unit": "points"}
+    names = ("id", "hypothesis", "verdict", "registration")
+    return pd.DataFrame([{**fixed, "kind": "difference", **dict(zip(names, row, strict=True))} for row in rows])
 
 
-def test_what_is_shown_comes_first_then_what_is_refuted_then_what_is_open() -> None:
+def test_what_is_shown_comes_first_then_what_is_refuted_and_how_then_what_is_open() -> None:
     verdicts = make_verdicts(
-        ("a is open", "too few seeds", "registered"),
-        ("a wins", "strongly supported", "registered"),
-        ("b wins", "refuted-negligible", "registered"),
-        ("c wins", "premise not met", "registered"),
-        ("d is described", DESCRIBED, "registered"),
+        ("1a", "a is open", "too few seeds", "registered"),
+        ("1b", "b wins", "strongly supported", "registered"),
+        ("1c", "c wins", "refuted-negligible", "registered"),
+        ("1d", "d wins", "premise not met", "registered"),
+        ("1e", "e is described", DESCRIBED, "registered"),
+        ("1f", "f wins", "refuted-reversed", "registered"),
+        ("1g", "g is no worse", "refuted-inferior", "registered"),
+        ("1h", "h wins", "refuted-too-small", "registered"),
     )
+    effect = "[+2.00 points (1.00 to 3.50)]"
     assert say_verdicts_answer(verdicts) == (
-        "Shown: a wins [+2.00 points (1.00 to 3.50)]. Refuted: b wins [+2.00 points (1.00 to 3.50)]. "
-        "Open: a is open; c wins."
+        f"Shown: 1b b wins {effect}. Reversed: 1f f wins {effect}. Smaller than δ: 1c c wins {effect}; 1h h wins "
+        f"{effect}. Refuted: 1g g is no worse {effect}. Premise not met: 1d d wins {effect}. Open: 1a a is open."
     )
 
 
 def test_findings_that_were_added_come_last_and_beyond_four_they_are_counted() -> None:
-    verdicts = make_verdicts(("late", "inconclusive", ADDED), *((name, "inconclusive", "") for name in "abcd"))
-    assert say_verdicts_answer(verdicts) == "Open: a; b; c; d; and 1 more."
-    assert say_verdicts_answer(verdicts[:2]) == "Open: a; late†."
+    rows = [("1e", "late", "inconclusive", ADDED), *((f"1{name}", name, "inconclusive", "") for name in "abcd")]
+    assert (
+        say_verdicts_answer(make_verdicts(*rows))
+        == "Open: 1a a; 1b b; 1c c; 1d d; and 1 more. († added after its runs.)"
+    )
+    assert say_verdicts_answer(make_verdicts(*rows[:2])) == "Open: 1a a; 1e† late. († added after its runs.)"
+
+
+def test_an_answer_is_interim_while_seeds_are_missing() -> None:
+    verdicts = make_verdicts(("1a", "a wins", "supported", ""), ("1b", "b wins", NOT_REACHED, ""))
+    verdicts["n"] = [10, 0]
+    assert say_verdicts_answer(verdicts) == (
+        "Interim, with fewer seeds than planned in 1 of 2 contrasts. Shown: 1a a wins [+2.00 points (1.00 to 3.50)]."
+    )
 
 
 def test_a_study_that_decides_nothing_says_so_and_one_without_runs_says_nothing() -> None:
-    described = make_verdicts(("a wins", DESCRIBED, ""))
-    assert say_verdicts_answer(described) == "Described, deciding no claim: a wins [+2.00 points (1.00 to 3.50)]."
-    assert say_verdicts_answer(make_verdicts(("a wins", NOT_REACHED, "")).assign(n=0)) == ""
+    described = make_verdicts(("1a", "a wins", DESCRIBED, ""))
+    assert say_verdicts_answer(described) == "Described, deciding no claim: 1a a wins [+2.00 points (1.00 to 3.50)]."
+    assert say_verdicts_answer(make_verdicts(("1a", "a wins", NOT_REACHED, "")).assign(n=0)) == ""
 
 
-def test_without_contrasts_the_arm_that_tests_best_is_named_with_its_difference() -> None:
+def test_without_contrasts_the_arm_that_is_first_in_the_table_is_named_with_its_difference() -> None:
     columns = ["setting", "arm", "n", "test_accuracy", "baseline", "difference", "difference_low", "difference_high"]
     rows = [
-        ["mnist", "max", 3, 0.90, "max", math.nan, math.nan, math.nan],
-        ["mnist", "avg", 3, 0.915, "max", 1.5, -0.5, 3.5],
+        ["mnist", "avg", 3, 0.90, "max", 1.5, -0.5, 3.5],
+        ["mnist", "max", 2, 0.915, "max", math.nan, math.nan, math.nan],  # by easier seeds, so not first
         ["cifar10", "max", 1, 0.50, "max", math.nan, math.nan, math.nan],
+        ["digits", "min", 3, 0.70, "max", 5.0, math.nan, math.nan],  # shares one seed with the baseline
     ]
     assert say_comparison_answer(pd.DataFrame(rows, columns=columns)) == (
-        "Highest test accuracy: mnist, avg of 2 arms, 91.5 % (3 seeds; +1.5 points to max, -0.5 to 3.5); "
-        "cifar10, max of 1 arm, 50.0 % (1 seed; the baseline)."
+        "Best by test accuracy: mnist, avg of 2 arms, 90.0 % (3 seeds; +1.5 points against max, 95 % interval -0.5 to "
+        "3.5); "
+        "cifar10, max of 1 arm, 50.0 % (1 seed; the baseline); digits, min of 1 arm, 70.0 % (3 seeds; +5.0 points "
+        "against max)."
     )
     many = pd.DataFrame([[f"set {place}", *rows[2][1:]] for place in range(6)], columns=columns)
     assert say_comparison_answer(many).endswith("; 2 more settings below.")

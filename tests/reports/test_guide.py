@@ -133,9 +133,12 @@ def test_how_far_the_findings_go_is_read_from_the_tables(tmp_path: Path) -> None
         (tmp_path / study / "tables").mkdir(parents=True)
         rows = pd.DataFrame({"data.name": data, "parameters": parameters, "steps": [368, 1960]})
         rows.to_csv(tmp_path / study / "tables" / "runs.csv", index=False)
-    text = say_limits(tmp_path, ["one", "two", "not_run"])
+    text = say_limits(tmp_path, ["one", "two", "not_run"], drawn=False)
     assert "(650 to 30,730 parameters, 368 to 1,960 steps) on CIFAR-10 and MNIST," in text
-    assert say_limits(tmp_path, ["not_run"]) == "No study has runs yet."
+    assert "another. If it matters" in text
+    assert "the figure below shows" in say_limits(tmp_path, ["one"], drawn=True)
+    pd.DataFrame({"status": ["failed"]}).to_csv(tmp_path / "one" / "tables" / "runs.csv", index=False)
+    assert say_limits(tmp_path, ["one", "not_run"], drawn=True) == "No study has all of its runs in its tables yet."
 
 
 def test_effects_are_rows_with_a_size_and_a_difference() -> None:

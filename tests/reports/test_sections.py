@@ -102,7 +102,8 @@ def test_verdicts_come_first_and_only_where_a_study_has_contrasts(tables: Tables
     )
     judged = add_verdicts(analysis, tables, [contrast])
     assert headings(judged) == ["Verdicts", "How the verdicts were reached", *headings(analysis)]
-    assert analysis.answer.startswith("Highest test accuracy: ") and not judged.answer.startswith("Highest")
+    assert analysis.answer.startswith("Best by test accuracy: mnist, avg of 3 arms, ")
+    assert judged.answer.startswith("Open: 1a avg has the higher test accuracy")
     assert judged.extra["verdicts"]["id"].tolist() == ["1a"]
     assert judged.comparison is analysis.comparison
 

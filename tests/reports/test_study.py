@@ -98,6 +98,13 @@ def test_the_best_arm_of_each_data_set_comes_first(reported: tuple[Path, Report]
     assert arms == [[setting, arm] for setting in ("cifar10", "mnist") for arm in ("avg", "max", "min")]
 
 
+def test_the_page_opens_with_the_answer(reported: tuple[Path, Report]) -> None:
+    _, report = reported
+    opening = (report.folder / "report.md").read_text(encoding="utf-8").splitlines()[2]
+    assert opening.startswith("Best by test accuracy: ") and report.analysis.answer in opening
+    assert "Study made: " in opening
+
+
 def test_missing_runs_are_said_with_their_reasons(reported: tuple[Path, Report]) -> None:
     text = (reported[1].folder / "report.md").read_text()
     assert "33 of 35 recorded runs finished" in text

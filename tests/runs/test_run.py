@@ -193,3 +193,10 @@ def test_real_digits_are_learned(results: Path) -> None:
     (record,) = run_config(config, Told())
     assert record.scalars["test_accuracy"] > 0.95 and record.scalars["test_size"] == 360
     assert record.curves["val_accuracy"][-1] > record.curves["val_accuracy"][0]
+
+
+def test_as_many_test_images_are_corrupted_as_the_configuration_says(tmp_path: Path) -> None:
+    _, (record,), _ = perform(tmp_path, [0], "measure.name=robust", "measure.images=20")
+    assert record.config["measure"] == {"name": "robust", "images": 20}
+    correct = 20 * record.scalars["accuracy_uncorrupted"]
+    assert correct == pytest.approx(round(correct), abs=1e-9)

@@ -174,6 +174,8 @@ def test_an_operator_takes_its_own_options_only() -> None:
         ("study", "runs", "runs, not 'runs'"),
         ("study", "", "not ''"),
         ("results", " ", "results must name a folder"),
+        ("measure.images", 500, "leave it out, or choose measure=quick, robust, invariance or full"),
+        ("measure.images", 1, "measure.images must be null or a whole number from 2"),
         ("data.name", "mnist", "data.name=mnist is not what data.source=digits reads"),
         ("data.source", "web", "data.source must be one of digits, synthetic, tfds, folder, npz, not 'web'"),
         ("data.train_size", 0, "data.train_size must be null or a whole number from 1 to"),

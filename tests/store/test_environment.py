@@ -6,10 +6,18 @@ import json
 import re
 from importlib.metadata import distributions, version
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from poolscope.store.environment import _read_package, describe_environment, publish_environment, write_environment
+from poolscope.store.environment import (
+    _read_package,
+    describe_environment,
+    join_environments,
+    list_environments,
+    publish_environment,
+    write_environment,
+)
 from poolscope.store.sweep import write_sweep
 
 COMMAND = "poolscope train -m pool=max,avg 'seeds=[0,1]' results=/elsewhere/results ~/x \"data.dir=/data/sets\""
@@ -63,17 +71,32 @@ def test_an_environment_that_is_published_without_runs_stays(results: Path) -> N
     assert path.read_text() == "kept"
 
 
-def test_the_environment_of_earlier_runs_on_another_machine_is_kept(results: Path) -> None:
-    path = results / "mine" / "tables" / "environment.json"
+def make_environment(processor: str, commands: str, **packages: str) -> dict[str, Any]:
+    machine = {"processor": processor}
+    return {"python": "3.12", "machine": machine, "commands": commands.split(), "packages": packages}
+
+
+def test_environments_of_other_machines_are_kept_once_each_and_their_commands_joined() -> None:
+    first, second = make_environment("a", "x y", jax="1", ruff="9"), make_environment("b", "z", jax="1")
+    joined = join_environments(first, second)
+    assert joined == second | {"earlier": [first]}
+    again = join_environments(joined, make_environment("a", "y w", jax="1", numpy="2"))
+    assert again == make_environment("a", "x y w", jax="1", numpy="2", ruff="9") | {"earlier": [second]}
+    assert join_environments(again, again) == again
+    newer = make_environment("b", "z", jax="2")
+    assert join_environments(second, newer) == newer | {"earlier": [second]}
+    assert join_environments({}, {}) == {}
+    assert list_environments(joined) == [first, second]
+
+
+def test_what_trained_elsewhere_stays_when_a_study_goes_on_here(results: Path) -> None:
+    elsewhere = make_environment("another", "train", jax="1")
+    kept, published = results / "runs" / "mine" / "environment.json", results / "mine" / "tables" / "environment.json"
+    for path in (kept, published):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(elsewhere))
     write_sweep(results, "mine", [], "poolscope train seeds=[7]")
     write_environment(results, "mine")
-    here = describe_environment(results, "mine")
-    elsewhere = here | {"machine": {"processor": "another"}, "commands": ["poolscope train seeds=[0]"]}
-    path.parent.mkdir(parents=True)
-    path.write_text(json.dumps(elsewhere))
-    for _ in range(2):
-        publish_environment(results, "mine")
-        assert json.loads(path.read_text()) == here | {"earlier": [elsewhere]}
-    path.write_text(json.dumps(here | {"commands": ["poolscope train seeds=[6]"]}))
     publish_environment(results, "mine")
-    assert json.loads(path.read_text())["commands"] == ["poolscope train seeds=[6]", "poolscope train seeds=[7]"]
+    here = describe_environment(results, "mine")
+    assert json.loads(kept.read_text()) == json.loads(published.read_text()) == here | {"earlier": [elsewhere]}

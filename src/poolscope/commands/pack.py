@@ -21,6 +21,7 @@ from poolscope.spec.config import to_record
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import PACKAGE, shipped, study_folder
 from poolscope.store.cells import read_config
+from poolscope.store.environment import join_environments, list_environments, read_environment
 from poolscope.store.files import write_text
 
 SUMMARY = "Pack a study for reviewers: configurations, tables, code, pinned requirements, a checklist and make verify."
@@ -103,17 +104,15 @@ def pin_requirements(packages: dict[str, str]) -> list[str]:
 
 
 def _read_environment(results: str, study: str) -> tuple[tuple[str, ...], dict[str, str]]:
-    """The commands of a study and the versions it was trained with, as far as they are recorded."""
+    """The commands of a study on all machines, and the versions of its last runs, as far as they are recorded."""
     from poolscope.spec.paths import runs_folder
 
-    places = (runs_folder(results, study), study_folder(results, study) / "tables")
-    for path in (place / "environment.json" for place in places):
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            return tuple(map(str, content["commands"])), {str(k): str(v) for k, v in content["packages"].items()}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            continue
-    return (), {}
+    places = (study_folder(results, study) / "tables", runs_folder(results, study))
+    known = (read_environment(place / "environment.json") for place in places)
+    environments = list_environments(join_environments(*known))
+    commands = dict.fromkeys(str(command) for one in environments for command in one.get("commands", ()))
+    packages = environments[-1].get("packages", {}) if environments else {}
+    return tuple(commands), {str(name): str(number) for name, number in packages.items()}
 
 
 def _copy_code(folder: Path) -> None:

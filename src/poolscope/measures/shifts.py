@@ -20,6 +20,7 @@ from poolscope.spec.config import PROBED
 from poolscope.spec.errors import PoolscopeError
 
 FILLS = ("circular", "zero")
+_BLOCK = 500  # images at a time in what would need much memory for all of them
 SQUARE, RAY = 3, 8  # pixels: of the square that consistency is counted over, and of the accuracy curve
 
 
@@ -91,11 +92,14 @@ def shift_by_waves(images: np.ndarray, down: float, right: float) -> np.ndarray:
     By whole pixels it is the circular shift. Of an even size the highest frequency keeps its cosine part; between
     pixels an image with sharp edges overshoots its levels.
     """
-    waves = np.fft.fft2(images, axes=(1, 2))
-    for axis, by in ((1, down), (2, right)):
-        turn = np.exp(-2j * np.pi * np.fft.fftfreq(images.shape[axis]) * by)
-        waves = waves * np.expand_dims(turn, tuple(other for other in range(4) if other != axis))
-    return np.fft.ifft2(waves, axes=(1, 2)).real.astype(np.float32)
+    shifted = np.empty(images.shape, np.float32)
+    for start in range(0, len(images), _BLOCK):
+        waves = np.fft.fft2(images[start : start + _BLOCK], axes=(1, 2))
+        for axis, by in ((1, down), (2, right)):
+            turn = np.exp(-2j * np.pi * np.fft.fftfreq(images.shape[axis]) * by)
+            waves = waves * np.expand_dims(turn, tuple(other for other in range(4) if other != axis))
+        shifted[start : start + _BLOCK] = np.fft.ifft2(waves, axes=(1, 2)).real
+    return shifted
 
 
 def predict_shifts(
@@ -125,9 +129,13 @@ def mean_distance(logits: np.ndarray) -> float:
         return float("nan")
     rows = logits - logits.mean(0)
     norms = (rows**2).sum(1)
-    squares = np.maximum(norms[:, None] + norms - 2 * rows @ rows.T, 0)
-    np.fill_diagonal(squares, 0)
-    return float(np.sqrt(squares).sum() / (len(rows) * (len(rows) - 1)))
+    total = 0.0
+    for start in range(0, len(rows), _BLOCK):
+        part = slice(start, start + _BLOCK)
+        squares = np.maximum(norms[part, None] + norms - 2 * rows[part] @ rows.T, 0)
+        squares[np.arange(len(squares)), start + np.arange(len(squares))] = 0
+        total += np.sqrt(squares).sum()
+    return float(total / (len(rows) * (len(rows) - 1)))
 
 
 def shift_consistency(predictions: np.ndarray) -> float:

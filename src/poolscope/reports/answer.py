@@ -7,14 +7,26 @@ from typing import Any
 
 import pandas as pd
 
+from poolscope.reports.figures.ledger import mark_added
 from poolscope.reports.verdicts import show_effect
-from poolscope.statistics.verdicts import ADDED, DESCRIBED, is_refuted, is_supported
+from poolscope.statistics.verdicts import ADDED, DESCRIBED, UNMET
 
 _MOST = 4  # findings of a kind that are told; of further ones their number
+_OPEN = "Open"
+_WORDS = {  # how a verdict starts, and what that is called; the first that fits
+    "strongly supported": "Shown",
+    "supported": "Shown",
+    "refuted-reversed": "Reversed",
+    "refuted-too-small": "Smaller than δ",
+    "refuted-negligible": "Smaller than δ",
+    "refuted": "Refuted",
+    UNMET: "Premise not met",
+    "": _OPEN,
+}
 
 
 def say_verdicts_answer(verdicts: pd.DataFrame) -> str:
-    """Say which hypotheses of a study are shown, which are refuted and which are open, with their effects.
+    """Say which hypotheses of a study are shown, which are refuted, how, and which are open, with their effects.
 
     A study whose contrasts decide nothing has them described; one without any runs has no answer, "".
     """
@@ -22,26 +34,29 @@ def say_verdicts_answer(verdicts: pd.DataFrame) -> str:
     deciding = [row for row in rows if row["verdict"] != DESCRIBED]
     if not deciding:
         return f"Described, deciding no claim: {_list(rows, effects=True)}." if rows else ""
-    parts = {
-        "Shown": [row for row in deciding if is_supported(row["verdict"])],
-        "Refuted": [row for row in deciding if is_refuted(row["verdict"])],
-        "Open": [row for row in deciding if not is_supported(row["verdict"]) and not is_refuted(row["verdict"])],
-    }
-    told = [f"{word}: {_list(rows, effects=word != 'Open')}." for word, rows in parts.items() if rows]
-    return " ".join(told)
+    groups: dict[str, list[dict[str, Any]]] = {word: [] for word in _WORDS.values()}
+    for row in deciding:
+        groups[next(word for start, word in _WORDS.items() if row["verdict"].startswith(start))].append(row)
+    told = [f"{word}: {_list(found, effects=word != _OPEN)}." for word, found in groups.items() if found]
+    if any(row["registration"] == ADDED for row in deciding):
+        told.append("(† added after its runs.)")
+    waiting = int((verdicts["n"] < verdicts["planned"]).sum())
+    interim = f"Interim, with fewer seeds than planned in {waiting} of {len(verdicts)} contrasts. " if waiting else ""
+    return interim + " ".join(told)
 
 
 def say_comparison_answer(comparison: pd.DataFrame) -> str:
-    """Say which arm has the highest test accuracy in each setting, and its difference to the baseline."""
+    """Say which arm is first in each setting by test accuracy, as in the table, and its difference to the baseline."""
     measured = comparison[comparison["test_accuracy"].notna()] if "test_accuracy" in comparison else comparison[:0]
-    best = [rows.loc[rows["test_accuracy"].idxmax()] for _, rows in measured.groupby("setting", sort=False)]
-    told = [_say_best(row, int((measured["setting"] == row["setting"]).sum())) for row in best[:_MOST]]
+    arms = measured.groupby("setting", sort=False).size()
+    best = measured.groupby("setting", sort=False).head(1)
+    told = [_say_best(row, int(arms[row["setting"]])) for row in best.head(_MOST).to_dict("records")]
     if len(best) > _MOST:
         told.append(f"{len(best) - _MOST} more settings below")
-    return f"Highest test accuracy: {'; '.join(told)}." if told else ""
+    return f"Best by test accuracy: {'; '.join(told)}." if told else ""
 
 
-def _say_best(row: pd.Series, arms: int) -> str:
+def _say_best(row: dict[str, Any], arms: int) -> str:
     seeds, among = (
         f"{count:.0f} {word}{'s' if count != 1 else ''}" for count, word in ((row["n"], "seed"), (arms, "arm"))
     )
@@ -50,16 +65,17 @@ def _say_best(row: pd.Series, arms: int) -> str:
         return f"{text}; the baseline)"
     if pd.isna(row["difference"]):
         return f"{text})"
-    text += f"; {row['difference']:+.1f} points to {row['baseline']}"
-    return f"{text}, {row['difference_low']:.1f} to {row['difference_high']:.1f})" if row["n"] > 1 else f"{text})"
+    text += f"; {row['difference']:+.1f} points against {row['baseline']}"
+    if pd.isna(row["difference_low"]):
+        return f"{text})"
+    return f"{text}, 95 % interval {row['difference_low']:.1f} to {row['difference_high']:.1f})"
 
 
 def _list(rows: Sequence[dict[str, Any]], effects: bool) -> str:
-    """Hypotheses with their effects, at most `_MOST` of them, those that were not added after the runs first."""
+    """Contrasts with hypothesis and effect, at most `_MOST` of them, those that were not added after the runs first."""
     ordered = sorted(rows, key=lambda row: row["registration"] == ADDED)
     shown = [
-        row["hypothesis"] + ("†" if row["registration"] == ADDED else "") + (_in_brackets(row) if effects else "")
-        for row in ordered[:_MOST]
+        f"{mark_added(row)} {row['hypothesis']}" + (_in_brackets(row) if effects else "") for row in ordered[:_MOST]
     ]
     more = f"; and {len(rows) - _MOST} more" if len(rows) > _MOST else ""
     return f"{'; '.join(shown)}{more}"

@@ -24,12 +24,14 @@ from poolscope.statistics.verdicts import DESCRIBED, UNMET
 
 TITLE = "Which pooling should I use?"
 SUMMARY = "For a situation: the choice that tested better, by how much, and the contrast that says so."
+_FACT = "decides no claim"
 _KINDS = ("difference", "noninferior")  # of contrasts whose effect is arm minus baseline
 _MEASURES = {"test_accuracy": "test accuracy", "accuracy_corrupted": "accuracy under corruptions"}  # more is better
 _RULE = (
     "Each line is one contrast of the ledger: two choices in the same network, with the same seeds. The one that is "
     "named first tested better, by an interval at 95 % that leaves out no difference; it is simultaneous over all "
-    "contrasts of the claim that it decides, and not over the lines of this table. Where it doesn't, neither is shown "
+    "contrasts of the claim that it decides, alone where it decides none, and not over the lines of this table. Where "
+    "it doesn't, neither is shown "
     "to be better, which is not to say that they are equal. A line with fewer seeds than were planned recommends "
     "nothing. All contrasts stand here that compare two choices in accuracy or consistency, and not all operators have "
     "one: the studies' own pages compare more arms. The situations were named when all results but the ladder's were "
@@ -38,9 +40,8 @@ _RULE = (
 )
 _LIMITS = (
     "These are findings about small networks ({parameters} parameters, {steps} steps) on {data}, with learning rates "
-    "tuned on few trials. In another network or at another size the order may be another: the figure below shows how "
-    "much it moves with the number of images. If it matters, `poolscope tune` and `poolscope train` compare the "
-    "choices on your own images."
+    "tuned on few trials. In another network or at another size the order may be another{figure}. If it matters, "
+    "`poolscope tune` and `poolscope train` compare the choices on your own images."
 )
 _SCALING = (
     "Test accuracy minus that of max with 2x2 windows and the same seed, in percentage points, against the number of "
@@ -63,10 +64,11 @@ def build_page(results: str | Path, verdicts: pd.DataFrame, overview: bool = Fal
     guide = read_guide(shipped("experiments") / "guide.yaml")
     shown = [identity for entry in guide["situations"] for identity in entry["contrasts"]]
     table = show_choices(guide["situations"], verdicts, list_rates(list_contrasts()))
-    studies = sorted(verdicts.loc[verdicts["id"].isin(shown), "study"].unique())
-    sections = [Section("Situations", (_RULE,), table), Section("How far this goes", (say_limits(results, studies),))]
+    whole = verdicts["id"].isin(shown) & (verdicts["n"] > 0) & (verdicts["n"] >= verdicts["planned"])
     compared = Path(results) / str(guide["scaling"]) / "tables" / "comparison.csv"
     effects = find_effects(pd.read_csv(compared)) if compared.is_file() else pd.DataFrame()
+    limits = say_limits(results, sorted(verdicts.loc[whole, "study"].unique()), drawn=len(effects) > 0)
+    sections = [Section("Situations", (_RULE,), table), Section("How far this goes", (limits,))]
     if len(effects):
         plot = Plot("effects", plot_effects(effects, guide["names"]), _SCALING)
         sections.append(Section("How the differences change with the number of images", plots=(plot,)))
@@ -132,7 +134,7 @@ def remark(row: Mapping[str, Any], rates: pd.DataFrame) -> list[str]:
         return []
     remarks = []
     if row["verdict"] == DESCRIBED:
-        remarks.append("decides no claim")
+        remarks.append(f"{_FACT}, interval alone: {row['because']}")
     if row["verdict"] == UNMET:
         remarks.append("its claim's premise is not met")
     if abs(row["effect"]) < row["delta"]:
@@ -145,15 +147,20 @@ def remark(row: Mapping[str, Any], rates: pd.DataFrame) -> list[str]:
     return remarks
 
 
-def say_limits(results: str | Path, studies: Iterable[str]) -> str:
-    """Say how large the networks of the studies were, how long they were trained and on what, by their tables."""
+def say_limits(results: str | Path, studies: Iterable[str], drawn: bool) -> str:
+    """Say how large the networks of the studies were, how long they were trained and on what, by their tables.
+
+    drawn: whether the page has the figure of differences against the number of images.
+    """
+    columns = ["data.name", "parameters", "steps"]
     tables = [Path(results) / study / "tables" / "runs.csv" for study in studies]
-    read = [pd.read_csv(path, usecols=["data.name", "parameters", "steps"]) for path in tables if path.is_file()]
-    if not read:
-        return "No study has runs yet."
-    runs = pd.concat(read).dropna()
+    read = [pd.read_csv(path).reindex(columns=columns).dropna() for path in tables if path.is_file()]
+    runs = pd.concat([pd.DataFrame(columns=columns), *read])
+    if runs.empty:
+        return "No study has all of its runs in its tables yet."
     sizes = {column: f"{runs[column].min():,.0f} to {runs[column].max():,.0f}" for column in ("parameters", "steps")}
-    return _LIMITS.format(**sizes, data=describe_context(runs[["data.name"]]))
+    figure = ": the figure below shows how much it moves with the number of images" if drawn else ""
+    return _LIMITS.format(**sizes, data=describe_context(runs[["data.name"]]), figure=figure)
 
 
 def is_comparison(row: Mapping[str, Any]) -> bool:
@@ -184,8 +191,10 @@ def _count_choices(table: pd.DataFrame) -> str:
     waiting = int((table["choose"] == "not known yet").sum())
     even = int(table["choose"].str.startswith("either").sum())
     shown = len(table) - waiting - even
+    chosen = ~table["choose"].str.startswith(("either", "not known"))
+    facts = int((chosen & table["remarks"].str.contains(_FACT)).sum())
     return (
         f"{len(table)} comparisons in {int((table['situation'] != '').sum())} situations: in {shown} one choice is "
-        f"shown to test better, in {even} neither is, {waiting} wait for runs. Nothing stands here that is not in the "
-        "tables."
+        f"shown to test better ({facts} of them decide no claim), in {even} neither is, {waiting} wait for runs. "
+        "Nothing stands here that is not in the tables."
     )

@@ -249,9 +249,9 @@ def say_rates(rates: pd.DataFrame, verdicts: pd.DataFrame) -> tuple[str, ...]:
     edge = rates[rates["edge"]]["id"].nunique()
     return (
         f"Arm minus baseline in validation accuracy at every learning rate that was tried, with {seeds} tuning seeds "
-        "on the validation images that the study's page names: values without an interval, whose standard error from "
-        "the images alone is about 2 points at 1,000 of them and at most 1 at 5,000, so that only signs are worth a "
-        "look. A study that tuned at one size has the same row at every size. Edge: a best rate is the lowest or "
+        "on the validation images that the study's protocol names: values without an interval, whose standard error "
+        "from the images alone is about 2 points at 1,000 of them and at most 1 at 5,000, so that only signs are worth "
+        "a look. A study that tuned at one size has the same row at every size. Edge: a best rate is the lowest or "
         f"highest that was tried, and a better one may lie beyond ({edge} of {rates['id'].nunique()} contrasts).",
         f"Verdicts whose sign the trials show at one rate or none: {', '.join(alone) or 'none'}.",
     )

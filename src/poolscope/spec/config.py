@@ -54,6 +54,7 @@ OPTIMISERS = ("sgd", "adam", "adamw")
 SCHEDULES = ("constant", "cosine", "linear")
 PRECISIONS = ("float32", "bfloat16")
 LOOPS = ("auto", "step", "scan")
+_UNSHIFTED = ("validation", "none", "basic")  # sets of measurements without shifts and corruptions
 MEASURES = ("validation", "none", "basic", "quick", "robust", "invariance", "full")
 _BOOLEAN_WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}  # as in YAML
 MOST_SEED = 2**32 - 1  # JAX reads 32 bits of a seed: 2^32 would repeat seed 0
@@ -318,6 +319,11 @@ def check_config(config: RunConfig) -> None:
         raise PoolscopeError(f"seeds must be different whole numbers, not {config.seeds}.")
     if not config.results.strip() or "\0" in config.results:
         raise PoolscopeError(f"results must name a folder, for instance results=results, not {config.results!r}.")
+    if config.measure.images is not None and config.measure.name in _UNSHIFTED:
+        raise PoolscopeError(
+            f"measure.images counts images that are shifted and corrupted, and measure={config.measure.name} does "
+            "neither; leave it out, or choose measure=quick, robust, invariance or full."
+        )
     check_study(config.study)
     check_pool(config.pool)
 

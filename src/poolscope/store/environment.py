@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
@@ -44,39 +45,61 @@ def _read_package(package: Distribution) -> tuple[str, str | None]:
 
 
 def write_environment(results: str | Path, study: str) -> None:
-    """Keep the environment beside the study's records."""
-    text = json.dumps(describe_environment(results, study), indent=1) + "\n"
+    """Keep the environment beside the study's records, with those of earlier runs elsewhere."""
     path = runs_folder(results, study) / _NAME
-    if not path.is_file() or path.read_text(encoding="utf-8") != text:
-        write_text(text, path)
+    known = read_environment(path)
+    environment = join_environments(known, describe_environment(results, study))
+    if environment != known:
+        write_text(json.dumps(environment, indent=1) + "\n", path)
 
 
 def publish_environment(results: str | Path, study: str) -> None:
-    """Put the environment of the runs among the study's committed tables; one that is there without runs stays.
-
-    One that is there of another machine, Python or packages, where earlier runs were trained, is kept under "earlier".
-    """
-    kept, published = runs_folder(results, study) / _NAME, study_folder(results, study) / "tables" / _NAME
-    environment, before = _read(kept), _read(published)
-    if not environment:
-        return
-    earlier = before.pop("earlier", [])
-    if before and all(before.get(key) == environment.get(key) for key in ("python", "machine", "packages")):
-        commands = [*before.get("commands", ()), *environment.get("commands", ())]
-        environment["commands"] = list(dict.fromkeys(commands))
-    elif before:
-        earlier = [*earlier, before]
-    if earlier:
-        environment["earlier"] = earlier
-    write_text(json.dumps(environment, indent=1) + "\n", published)
+    """Put the environment of the runs among the study's committed tables; one that is there without runs stays."""
+    kept = read_environment(runs_folder(results, study) / _NAME)
+    path = study_folder(results, study) / "tables" / _NAME
+    if kept:
+        write_text(json.dumps(join_environments(read_environment(path), kept), indent=1) + "\n", path)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_environment(path: Path) -> dict[str, Any]:
     """An environment that was written before; nothing where the file isn't there or holds none."""
     with suppress(OSError, ValueError):
         content = json.loads(path.read_text(encoding="utf-8"))
         return content if isinstance(content, dict) else {}
     return {}
+
+
+def join_environments(*environments: Mapping[str, Any]) -> dict[str, Any]:
+    """One environment of several, oldest first: the last one, and under "earlier" those of other machines or versions.
+
+    Two are the same where Python, the machine and the versions of all packages that both have agree; their commands
+    and packages are joined.
+    """
+    distinct: list[dict[str, Any]] = []
+    for entry in (entry for whole in environments for entry in list_environments(whole)):
+        same = next((known for known in distinct if _are_the_same(known, entry)), None)
+        if same is not None:
+            distinct.remove(same)
+            commands = [*same.get("commands", ()), *entry.get("commands", ())]
+            packages = {**same.get("packages", {}), **entry.get("packages", {})}
+            packages = dict(sorted(packages.items(), key=lambda item: item[0].lower()))
+            entry = entry | {"commands": list(dict.fromkeys(commands)), "packages": packages}
+        distinct.append(entry)
+    if not distinct:
+        return {}
+    return distinct[-1] | ({"earlier": distinct[:-1]} if distinct[1:] else {})
+
+
+def list_environments(environment: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The environments of earlier runs, then that of the last ones; none of an empty one."""
+    last = {key: value for key, value in environment.items() if key != "earlier"}
+    return [*environment.get("earlier", ()), *([last] if last else [])]
+
+
+def _are_the_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    mine, theirs = one.get("packages", {}), other.get("packages", {})
+    versions = all(mine[name] == theirs[name] for name in mine.keys() & theirs.keys())
+    return versions and all(one.get(key) == other.get(key) for key in ("python", "machine"))
 
 
 def read_processor() -> str:
