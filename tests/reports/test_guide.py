@@ -89,9 +89,9 @@ RATES = pd.DataFrame({"id": ["3a", "3a"], "rate": [0.1, 0.2], "effect": [1.0, -1
         (make_row(2.0, 1.0, 3.0), RATES, ["sign at 1 of 2 rates"]),
         (make_row(0.5, 0.1, 0.9), RATES[:0], ["less than δ (1)"]),
         (
-            make_row(-0.5, -0.9, -0.1, verdict=DESCRIBED),
+            make_row(-0.5, -0.9, -0.1, verdict=DESCRIBED, because="no overfitting"),
             RATES[:1],
-            ["decides no claim", "less than δ (1)", "sign at 0 of 1 rates"],
+            ["decides no claim, interval alone: no overfitting", "less than δ (1)", "sign at 0 of 1 rates"],
         ),
         (make_row(2.0, 1.0, 3.0, verdict=UNMET), RATES[:0], ["its claim's premise is not met"]),
         (make_row(2.0, 1.0, 3.0, image_error=math.nan), RATES[:0], ["without the error of its test images"]),
