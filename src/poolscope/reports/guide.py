@@ -177,6 +177,9 @@ def _show_gain(effect: float, low: float, high: float, unit: str) -> str:
     """A gain with its interval; that of a logarithm of errors as the factor on them."""
     if unit == "log_error":
         return f"{math.exp(-effect):.2f} times the errors ({math.exp(-high):.2f} to {math.exp(-low):.2f})"
+    effect, low, high = (
+        round(value, 9) for value in (effect, low, high)
+    )  # as tables have it: -0.15, not -0.150000000000002
     return f"{effect:+.1f} points ({low:.1f} to {high:.1f})"
 
 
