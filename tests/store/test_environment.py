@@ -16,6 +16,7 @@ from poolscope.store.environment import (
     join_environments,
     list_environments,
     publish_environment,
+    read_environment,
     write_environment,
 )
 from poolscope.store.sweep import write_sweep
@@ -100,3 +101,12 @@ def test_what_trained_elsewhere_stays_when_a_study_goes_on_here(results: Path) -
     publish_environment(results, "mine")
     here = describe_environment(results, "mine")
     assert json.loads(kept.read_text()) == json.loads(published.read_text()) == here | {"earlier": [elsewhere]}
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "3", '{"packages": []}', '{"earlier": 3}', '{"earlier": ["x"], "packages": {}}']
+)
+def test_a_file_that_holds_no_environment_is_none(text: str, tmp_path: Path) -> None:
+    (tmp_path / "environment.json").write_text(text)
+    assert read_environment(tmp_path / "environment.json") == {}
+    assert read_environment(tmp_path / "not_there.json") == {}

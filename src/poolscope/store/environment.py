@@ -63,9 +63,13 @@ def publish_environment(results: str | Path, study: str) -> None:
 
 def read_environment(path: Path) -> dict[str, Any]:
     """An environment that was written before; nothing where the file isn't there or holds none."""
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError, TypeError, AttributeError):
         content = json.loads(path.read_text(encoding="utf-8"))
-        return content if isinstance(content, dict) else {}
+        entries = list_environments(content)
+        if all(
+            isinstance(entry.get("packages"), dict) and isinstance(entry.get("commands"), list) for entry in entries
+        ):
+            return dict(content)
     return {}
 
 
