@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 
 
@@ -36,3 +37,9 @@ def prepare_dying(calls: int) -> Callable[[], int]:
         return 1
 
     return repeat
+
+
+def prepare_silent() -> Callable[[], int]:
+    """It never answers."""
+    threading.Event().wait()
+    raise AssertionError
