@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -260,6 +262,36 @@ def test_pool_type_decides_by_its_rule(results: Path) -> None:
     decided = dict(zip(table["hypothesis"].str[:2], table["decision"], strict=True))
     assert decided["H1"] == "the opposite is shown"
     assert decided["H3"] == "shown"
+
+
+def test_contexts_says_of_what_the_lead_of_max_depends(results: Path) -> None:
+    """On a grid on which average pooling is worse by 0.1 with an average head, and no other factor matters."""
+    write_study(
+        results,
+        [
+            make_record(
+                make_config(pool, data, model__head=head, model__norm=norm, model__blocks=blocks),
+                seed,
+                -0.1 if (pool, head) == ("avg", "avg") else 0.0,
+            )
+            for pool, data, head, norm, blocks in product(
+                ("max", "avg"), ("mnist", "cifar10"), ("flatten", "avg"), ("none", "batch"), (3, 5)
+            )
+            for seed in range(10)
+        ],
+    )
+    table = load_analysis("contexts")(collect(results, "made")).sections[0].table
+    assert table is not None
+    assert table.groupby("contexts", sort=False).size().to_dict() == {"all": 10, "mnist": 6, "cifar10": 6}
+    rows = table[table["contexts"] == "all"].set_index("what changes")
+    assert set(rows["seeds"]) == {10}
+    texts = rows["effect on the log error ratio"]
+    effects = texts.str.extract(r"([+-][\d.]+) \((-?[\d.]+) to (-?[\d.]+)\)").astype(float)
+    assert effects.loc["average head", 0] == pytest.approx(math.log(0.3 / 0.2), abs=0.1)
+    assert rows.loc["average head", "says"] == "changes it by more than 0.05"
+    others = effects.drop(index="average head")
+    assert (others[1] < 0).all()
+    assert (others[2] > 0).all()
 
 
 @pytest.mark.long

@@ -22,6 +22,9 @@ mnist,"avg 2, pool_stages=2",0.1,100,done,0.75,1
 mnist,"avg 2, pool_stages=2",0.2,100,done,0.91,1
 mnist,"avg 2, pool_stages=2",0.4,100,failed,0.95,1
 cifar10,"avg 2, pool_stages=2",0.1,100,done,0.10,1
+cifar10,"max 2, pool_stages=2",0.1,100,done,0.20,1
+cifar10,"avg 2, pool_stages=1",0.1,100,done,0.30,1
+cifar10,"max 2, pool_stages=1",0.1,100,done,0.55,1
 """
 CONTRAST = Contrast(
     *("made", "3a", 3, "max is better", "test_accuracy", "points", "higher", 1.5),
@@ -70,6 +73,15 @@ def test_what_a_contrast_asks_for(keys: dict[str, object], effects: list[float],
     assert rates["effect"].tolist()[: len(effects)] == pytest.approx(effects)
     assert rates["claimed"].tolist()[: len(claimed)] == claimed
     assert bool(len(rates)) == bool(effects)
+
+
+def test_both_sides_are_of_the_network_that_where_asks_for() -> None:
+    sides = {"arm": {"pool.name": "max"}, "baseline": {"pool.name": "avg"}}
+    found = [
+        list_rates([change(where={"data.name": "cifar10", "model.pool_stages": stages}, **sides)])["effect"].tolist()
+        for stages in (1, 2)
+    ]
+    assert found == [pytest.approx([25, 25]), pytest.approx([10, 10])]
 
 
 def test_rates_in_words() -> None:

@@ -75,7 +75,7 @@ def _find_arm(trials: pd.DataFrame, where: Filters, side: Filters) -> pd.Series:
     chosen = trials[trials["status"] == "done"]
     if "data.name" in where:
         chosen = chosen[chosen["setting"].str.partition(",")[0] == where["data.name"]]
-    for column, value in side.items():
+    for column, value in {**where, **side}.items():
         if column in chosen:
             chosen = chosen[chosen[column] == str(value)]
     if chosen["arm"].nunique() != 1:
