@@ -103,6 +103,22 @@ def test_a_dead_run_goes_on_to_the_same_bits(whole: dict[str, Any], dead: Path, 
     assert json.dumps(content) == json.dumps(whole)
 
 
+def test_a_run_that_dies_in_its_measures_is_not_trained_again(
+    whole: dict[str, Any], results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: Any) -> None:
+        raise Died
+
+    with monkeypatch.context() as patch, jax.numpy_dtype_promotion("standard"):
+        patch.setattr("poolscope.training.checkpoint._LAST_SECONDS", 0.0)
+        patch.setattr("poolscope.runs.run._measure", die)
+        with pytest.raises(Died):
+            run_command("train", *LONG, f"results={results}")
+    content, said = finish(results)
+    assert "Training goes on from epoch 6," in said
+    assert json.dumps(content) == json.dumps(whole)
+
+
 def test_a_damaged_checkpoint_is_named_and_training_starts_over(
     whole: dict[str, Any], dead: Path, results: Path
 ) -> None:
@@ -217,6 +233,10 @@ def test_when_a_checkpoint_is_due(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert not every[3].due(5.0) and every[3].due(6.0)
     now = 400.0
     assert [every[rule].due(0.1) for rule in (None, 0, 3)] == [True, False, False]
+    assert [every[rule].due_at_end() for rule in (None, 0, 3)] == [True, False, True]
+    every[None].save(TREE, {"epoch": 6.0})
+    now = 409.0
+    assert not every[None].due_at_end()
 
 
 def test_a_checkpoint_that_can_t_be_written_is_said_and_leaves_nothing(

@@ -19,6 +19,7 @@ from flax import serialization
 from poolscope.store.files import open_whole
 
 _SECONDS = 300.0  # between checkpoints where no number of epochs is asked for
+_LAST_SECONDS = 10.0  # of training that the last checkpoint must hold to be worth its writing
 _HASH = 32
 
 
@@ -46,6 +47,10 @@ class Checkpoint:
         if self.every is None:
             return time.monotonic() - self._last >= _SECONDS
         return self.every > 0 and epoch - self._last_epoch >= self.every
+
+    def due_at_end(self) -> bool:
+        """Whether to save after the last step, so that whoever stops or dies in the measures need not train again."""
+        return self.wanted and time.monotonic() - self._last >= _LAST_SECONDS
 
     def save(self, arrays: Any, numbers: dict[str, Any]) -> None:
         """Keep a tree of arrays, and numbers, lists and dictionaries of them; replaces what was kept before."""

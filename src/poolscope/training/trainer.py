@@ -171,6 +171,8 @@ class Trainer:
                 fit.best = _choose(improved, fit.state.weights, fit.best)
             if checkpoint and checkpoint.due(last / self.steps_per_epoch):
                 self._save(fit, seeds, checkpoint)
+        if checkpoint and fit.step == self.steps and checkpoint.due_at_end():
+            self._save(fit, seeds, checkpoint)
         ends = zip(fit.histories, self.devices.part(fit.state.weights), self.devices.part(fit.best), strict=True)
         trained = [history.end(final, best, float(np.median(fit.speeds))) for history, final, best in ends]
         if len(seeds) > 1:
