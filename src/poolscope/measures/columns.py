@@ -125,7 +125,7 @@ MEASUREMENTS: dict[str, Measurement] = {
         (
             Column("parameters", "numbers", "learnable"),
             Column("macs", "multiply-accumulates", "of one image"),
-            Column("pool_ops", "operations", "comparisons or additions of one image's pooling"),
+            Column("pool_ops", "operations", "what max or average would compare or add for an image, whichever it is"),
             Column("receptive_field", "pixels", "from the plan, the longer side"),
             Column("<steps|epochs>", "count", "trained"),
             Column("<train|test>_size", "images", "trained on, tested on"),

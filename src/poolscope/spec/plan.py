@@ -30,9 +30,10 @@ class Layer:
     """One step of the network.
 
     name: the module's name, such as conv1, norm1, pool1, head. kind: conv, norm, relu, pool, head_pool, or dense.
-    output: (height, width, channels). macs: multiply-accumulates for one image; pool_ops: comparisons or additions.
-    receptive_field, jump: (h, w) in input pixels. window: of a conv or pool. dropped: bottom rows and right columns of
-    the input that no window reads. beyond: cells that a pool reads past its window, before or behind it.
+    output: (height, width, channels). macs: multiply-accumulates for one image; pool_ops: what max or average would
+    compare or add, whichever the operator. receptive_field, jump: (h, w) in input pixels. window: of a conv or pool.
+    dropped: bottom rows and right columns of the input that no window reads. beyond: cells that a pool reads past its
+    window, before or behind it.
     """
 
     name: str
