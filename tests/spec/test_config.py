@@ -85,6 +85,40 @@ def test_the_order_of_a_block_is_recorded_where_it_is_set() -> None:
     assert digest(other) != digest(config)
 
 
+@pytest.mark.parametrize(("key", "default", "other"), [("convs", 1, 2), ("residual", False, True), ("hidden", [], [8])])
+def test_a_network_has_one_digest_however_its_defaults_are_written(key: str, default: Any, other: Any) -> None:
+    content = to_dict(make_config())
+    content["model"] |= {"convs": 2} if key == "residual" else {}
+    plain, written, changed = (
+        to_config(OmegaConf.create(content | {"model": content["model"] | more}))
+        for more in ({}, {key: default}, {key: other})
+    )
+    assert digest(written) == digest(plain) != digest(changed)
+    assert to_record(written) == to_record(plain)
+    assert key not in to_record(plain)["model"]
+    assert to_record(changed)["model"][key] == other
+
+
+@pytest.mark.parametrize(
+    ("keys", "sentence"),
+    [
+        (
+            {"residual": True, "convs": 2, "conv_padding": "VALID"},
+            "model.conv_padding must be SAME or CIRCULAR, not VALID",
+        ),
+        ({"residual": True, "convs": 3}, "model.convs must be even, for instance 2, not 3"),
+        (
+            {"residual": True, "convs": 2, "order": "pool_norm_relu"},
+            "model.order must be null with model.residual=true",
+        ),
+        ({"hidden": [8], "head": "none"}, "model.head=none has none; leave one out"),
+    ],
+)
+def test_what_doesn_t_fit_together_in_a_network(keys: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(PoolscopeError, match=re.escape(sentence)):
+        check_config(make_config(**{f"model__{key}": value for key, value in keys.items()}))
+
+
 def test_committed_runs_still_go_by_the_digest_of_their_configuration() -> None:
     """Where this fails, runs that are committed are no longer found and would all be trained again."""
     checked = 0
@@ -196,6 +230,11 @@ def test_an_operator_takes_its_own_options_only() -> None:
             "latent, netvlad, pyramid, bilinear, covariance, none, not 'mean'",
         ),
         ("model.order", "pool", "null or one of norm_pool_relu, pool_norm_relu, relu_pool_norm, not 'pool'"),
+        ("model.convs", 0, "model.convs must be null or a whole number from 1 to 1000, not 0"),
+        ("model.residual", "yes please", "model.residual must be null, true or false, not 'yes please'"),
+        ("model.residual", True, "model.convs must be even, for instance 2, not 1"),
+        ("model.hidden", 120, "null or a list of whole numbers from 1 to 100000, as in model.hidden=[1,2,3], not 120"),
+        ("model.hidden", [120, 0], "not [120, 0]"),
         ("model.norm", "bn", "model.norm must be one of none, batch, layer, group, not 'bn'"),
         ("model.conv_padding", "FULL", "model.conv_padding must be one of SAME, VALID, CIRCULAR"),
         ("model.dropout", 1.0, "model.dropout must be a number from 0 to below 1, not 1"),

@@ -81,6 +81,34 @@ def test_the_order_of_a_block_s_layers(order: str | None, kinds: list[str]) -> N
     assert second.parameters == 2 * 32
 
 
+def test_lenet_5_and_resnet_20_have_the_parameters_that_are_known_of_them() -> None:
+    lenet = {"model__blocks": 2, "model__pool_stages": 2, "model__width": 6, "model__growth": 2.667, "model__kernel": 5}
+    lenet |= {"model__conv_padding": "VALID", "model__head": "flatten", "model__hidden": [120, 84]}
+    made = plan((32, 32, 1), **lenet)
+    assert made.parameters == 61_706  # LeCun et al. 1998 with full connections between maps: 156 + 2,416 + 48,120 + ...
+    assert [layer.output for layer in made.layers if layer.kind in ("conv", "hidden")] == [
+        *((28, 28, 6), (10, 10, 16)),
+        *((1, 1, 120), (1, 1, 84)),
+    ]
+    resnet = {"model__convs": 6, "model__residual": True, "model__norm": "batch", "model__pool_after": "early"}
+    made = plan((32, 32, 3), **resnet)
+    biases = sum(layer.output[2] for layer in made.layers if layer.kind in ("conv", "shortcut"))
+    assert (
+        made.parameters - biases == 272_474
+    )  # ResNet-20 with shortcuts that project (option B), as reimplementations count
+    assert sum(layer.kind in ("conv", "dense") for layer in made.layers) == 20
+    assert [layer.name for layer in made.layers if layer.kind == "shortcut"] == ["shortcut2_2", "shortcut3_2"]
+    assert [layer.output for layer in made.layers if layer.kind == "pool"] == [(16, 16, 16), (8, 8, 32)]
+
+
+def test_a_strided_residual_network_takes_the_stride_in_the_last_convolution_and_its_shortcut() -> None:
+    keys = {"model__convs": 2, "model__residual": True, "model__pool_stages": 2, "model__pool_after": "early"}
+    made = plan((9, 8, 3), pool="conv_stride", **keys)
+    strided = {layer.name: layer.output[:2] for layer in made.layers if layer.window and layer.window.stride == (2, 2)}
+    assert strided == {"conv1_2": (5, 4), "shortcut1_2": (5, 4), "conv2_2": (3, 2), "shortcut2_2": (3, 2)}
+    assert made.remainders == ()
+
+
 def test_four_blocks_on_mnist_with_overlapping_windows() -> None:
     made = plan((28, 28, 1), model__blocks=4, model__pool_stages=2, pool__window=3, pool__stride=2)
     assert rows(made) == [

@@ -48,6 +48,12 @@ def networks(draw: st.DrawFn) -> tuple[list[str], tuple[int, int, int]]:
     )
     overrides += [f"model.blocks={blocks}", f"model.pool_stages={draw(st.integers(0, blocks))}"]
     overrides += [f"model.pool_after={after}"]
+    if draw(st.booleans()):
+        overrides += ["model.convs=2", f"model.residual={draw(st.booleans())}"]
+        if "model.residual=True" in overrides and "model.conv_padding=VALID" in overrides:
+            overrides.append("model.conv_padding=SAME")
+    if draw(st.booleans()) and "model.head=none" not in overrides:
+        overrides.append("model.hidden=[3,2]")
     if draw(st.booleans()) and any(f"pool.name={name}" in overrides for name in ("gem", "lse", "mixed")):
         overrides.append(f"pool.learn={draw(st.booleans())}".lower())
     side = st.integers(4, 14)
@@ -88,16 +94,12 @@ def compare_with_plan(overrides: list[str], shape: tuple[int, int, int]) -> None
     assert {name: count(leaves) for name, leaves in params.items() if leaves} == planned
     assert plan.parameters == count(params)
     assert list(taps) == [layer.name for layer in plan.layers if layer.kind == "pool"]
+    inputs = dict(zip(outputs, [shape, *outputs.values()], strict=False))
     for name, (before, after) in taps.items():
-        assert before.shape == (2, *outputs.get(f"relu{blocks_before(plan, name)}", shape))
+        assert before.shape == (2, *inputs[name])
         assert after.shape == (2, *outputs[name])
     last = plan.layers[-1].output if plan.layers else shape
     assert logits.shape == ((2, *last) if config.model.head == "none" else (2, 5)) and logits.dtype == jnp.float32
-
-
-def blocks_before(plan: Any, name: str) -> int:
-    names = [layer.name for layer in plan.layers]
-    return sum(one.startswith("conv") for one in names[: names.index(name)])
 
 
 @pytest.mark.parametrize(
@@ -124,6 +126,48 @@ def test_macs_are_half_of_xla_s_flops(overrides: list[str]) -> None:
         sizes[layer.kind] += int(np.prod(layer.output))
     beside = sizes["conv"] + 2 * sizes["relu"] + 2 * sizes.get("pool", 0) + sizes.get("dense", 0)
     assert flops == 2 * plan.macs + beside
+
+
+@pytest.mark.parametrize("pool", ["max", "conv_stride"])
+def test_a_residual_network_is_what_he_et_al_wrote(pool: str) -> None:
+    """relu(norm(conv(relu(norm(conv(x))))) + x), the sum's x by a 1x1 convolution where its size or channels change."""
+    plan, model = build(configure(f"pool.name={pool}", "model.width=3", model="resnet"), (8, 8, 2))
+    rng = np.random.default_rng(0)
+    for _, value in nnx.iter_graph(model):
+        if isinstance(value, nnx.BatchNorm):
+            value.mean[...], value.var[...] = rng.normal(size=value.mean.shape), rng.uniform(0.5, 2, value.mean.shape)
+            value.scale[...], value.bias[...] = rng.normal(size=value.mean.shape), rng.normal(size=value.mean.shape)
+
+    def conv(x: Any, name: str, stride: int = 1) -> Any:
+        layer = getattr(model, name)
+        dims = ("NHWC", "HWIO", "NHWC")
+        return (
+            lax.conv_general_dilated(x, layer.kernel[...], (stride, stride), "SAME", dimension_numbers=dims)
+            + layer.bias[...]
+        )
+
+    def norm(x: Any, name: str) -> Any:
+        layer = getattr(model, name)
+        scale = layer.scale[...] / np.sqrt(layer.var[...] + 1e-5)
+        return (x - layer.mean[...]) * scale + layer.bias[...]
+
+    def unit(x: Any, block: int, stride: int, changes: bool) -> Any:
+        inner = jax.nn.relu(norm(conv(x, f"conv{block}_1"), f"norm{block}_1"))
+        outer = norm(conv(inner, f"conv{block}_2", stride), f"norm{block}_2")
+        beside = norm(conv(x, f"shortcut{block}_2", stride), f"shortcut_norm{block}_2") if changes else x
+        return jax.nn.relu(outer + beside)
+
+    def halve(x: Any) -> Any:
+        return lax.reduce_window(x, -np.inf, lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID") if pool == "max" else x
+
+    stride = 1 if pool == "max" else 2
+    images = images_like((3, 8, 8, 2))
+    x = jax.nn.relu(norm(conv(images, "conv0"), "norm0"))
+    x = halve(unit(x, 1, stride, pool != "max"))
+    x = unit(halve(unit(x, 2, stride, True)), 3, 1, True).mean((1, 2))
+    expected = x @ model.head.kernel[...] + model.head.bias[...]
+    np.testing.assert_allclose(model(images, train=False)[0], expected, rtol=1e-4, atol=1e-4)
+    assert plan.layers[-3].output == (2, 2, 12)
 
 
 FIELDS = [("avg", "false"), ("conv_stride", "false"), ("max_blur", "true"), ("lp", "false")]

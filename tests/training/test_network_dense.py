@@ -47,6 +47,13 @@ def test_dense_networks_hold_the_strided_ones_on_a_torus(pool: str) -> None:
     assert_dense_identity((16, 16, 1), f"pool.name={pool}", "model.conv_padding=CIRCULAR", *stages)
 
 
+@pytest.mark.parametrize("padding", ["CIRCULAR", "SAME"])
+@pytest.mark.parametrize("pool", ["max", "conv_stride"])
+def test_dense_residual_networks_hold_the_strided_ones(pool: str, padding: str) -> None:
+    sizes = ["model.blocks=3", "model.pool_stages=2", "model.pool_after=[1,2]", "model.convs=2", "model.residual=true"]
+    assert_dense_identity((16, 14, 1), f"pool.name={pool}", f"model.conv_padding={padding}", *sizes)
+
+
 @st.composite
 def dense_cases(draw: st.DrawFn) -> tuple[tuple[int, int, int], list[str]]:
     overrides = choose(

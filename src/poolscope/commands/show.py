@@ -49,9 +49,10 @@ def show_network(config: RunConfig) -> None:
     table.add_row("input", str(plan.input), "0", "0", "0", "1", "1", "")
     for layer in plan.layers:
         left_out = describe_dropped(layer.dropped)
-        field = "all" if layer.kind in ("head_pool", "dense") else format_size(layer.receptive_field)
+        of_head = layer.kind in ("head_pool", "hidden", "dense")
+        field = "all" if of_head else format_size(layer.receptive_field)
         counts = (f"{count:,}" for count in (layer.parameters, layer.macs, layer.pool_ops))
-        jump = "" if layer.kind in ("head_pool", "dense") else format_size(layer.jump)
+        jump = "" if of_head else format_size(layer.jump)
         table.add_row(layer.name, str(layer.output), *counts, field, jump, left_out)
     table.add_section()
     table.add_row("total", "", f"{plan.parameters:,}", f"{plan.macs:,}", f"{plan.pool_ops:,}", "", "", "")

@@ -234,7 +234,7 @@ def _alignment(plan: Plan, name: str, moment: str) -> tuple[Pair, Pair]:
     for layer in plan.layers:
         if layer.name == name and moment == "before":
             break
-        if layer.window is not None:
+        if layer.window is not None and layer.kind != "shortcut":
             pads = layer.window.pads(*shape[:2])
             for axis in (0, 1):
                 spread = (layer.window.size[axis] - 1) * layer.window.dilation[axis]

@@ -57,6 +57,7 @@ LOOPS = ("auto", "step", "scan")
 _UNSHIFTED = ("validation", "none", "basic")  # sets of measurements without shifts and corruptions
 MEASURES = ("validation", "none", "basic", "quick", "robust", "invariance", "full")
 _BOOLEAN_WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}  # as in YAML
+_LATER = ("order", "convs", "residual", "hidden")  # keys of a model, in records where they aren't null
 MOST_SEED = 2**32 - 1  # JAX reads 32 bits of a seed: 2^32 would repeat seed 0
 
 
@@ -74,6 +75,15 @@ class ModelConfig:
     norm: str = setting("none", "normalisation after each convolution", choices=NORMS)
     order: str | None = setting(
         None, "of what follows a pooled block's convolution; null: normalisation, ReLU, pool", choices=ORDERS
+    )
+    convs: int | None = setting(
+        None, "convolutions of a block, each with its normalisation and ReLU; null: 1", within=Range(1, 1000)
+    )
+    residual: bool | None = setting(
+        None, "a shortcut around every two convolutions, behind a first one (ResNet); null: false"
+    )
+    hidden: list[int] | None = setting(
+        None, "units of dense layers with ReLU before the classifier; null: none", within=Range(1, 100_000)
     )
     dropout: float = setting(0.0, "fraction of features dropped before the head", within=Range(0, 1, open_above=True))
     head: str = setting(
@@ -236,8 +246,16 @@ def to_config(composed: DictConfig) -> RunConfig:
     content.pop("rates", None)
     config: RunConfig = _build(RunConfig, content, "")
     check_config(config)
+    leave_out_defaults(config.model)
     identify_files(config.data)
     return config
+
+
+def leave_out_defaults(model: ModelConfig) -> None:
+    """Set keys that were added later to null where they say what null means, so that a network has one digest."""
+    model.convs = None if model.convs == 1 else model.convs
+    model.residual = model.residual or None
+    model.hidden = model.hidden or None
 
 
 def _build(schema: type, content: Any, prefix: str) -> Any:
@@ -281,7 +299,7 @@ def to_record(config: RunConfig) -> dict[str, Any]:
     Keys that were added later are left out where they are null: adding one changes no other record.
     """
     kept = _keep(to_dict(config), RECORDED_KEYS)
-    for section, later in (("pool", LATER_KEYS), ("data", OWN_KEYS), ("model", {"order"}), ("measure", {"images"})):
+    for section, later in (("pool", LATER_KEYS), ("data", OWN_KEYS), ("model", _LATER), ("measure", {"images"})):
         kept[section] = {key: value for key, value in kept[section].items() if value is not None or key not in later}
     return kept
 
@@ -313,6 +331,7 @@ def check_config(config: RunConfig) -> None:
         raise PoolscopeError(
             f"model.width * model.growth^(model.blocks - 1) must be at most 100,000, not {_last_filters(model):g}."
         )
+    _check_network(model)
     if not config.seeds:
         raise PoolscopeError("seeds is empty; give at least one, for instance seeds=[0,1,2].")
     if len(set(config.seeds)) < len(config.seeds):
@@ -326,6 +345,29 @@ def check_config(config: RunConfig) -> None:
         )
     check_study(config.study)
     check_pool(config.pool)
+
+
+def _check_network(model: ModelConfig) -> None:
+    """Refuse shortcuts that have nothing to go around, or that would not fit, and dense layers without a head."""
+    if model.residual and (model.convs or 1) % 2:
+        raise PoolscopeError(
+            f"model.residual=true puts a shortcut around every two convolutions of a block; model.convs must be even, "
+            f"for instance 2, not {model.convs or 1}."
+        )
+    if model.residual and model.conv_padding == "VALID":
+        raise PoolscopeError(
+            "model.residual=true needs convolutions that keep the size; model.conv_padding must be SAME or CIRCULAR, "
+            "not VALID."
+        )
+    if model.residual and model.order is not None:
+        raise PoolscopeError(
+            f"model.order must be null with model.residual=true, which normalises before the sum and pools after its "
+            f"ReLU, not {model.order!r}."
+        )
+    if model.hidden and model.head == "none":
+        raise PoolscopeError(
+            "model.hidden has layers before a classifier, and model.head=none has none; leave one out."
+        )
 
 
 def _last_filters(model: ModelConfig) -> float:

@@ -10,7 +10,9 @@ Formulas: a convolution takes H W k^2 C_in C_out multiply-accumulates (MACs) and
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from poolscope.spec.atrous import spread_window
@@ -29,7 +31,9 @@ Shape = tuple[int, int, int]
 class Layer:
     """One step of the network.
 
-    name: the module's name, such as conv1, norm1, pool1, head. kind: conv, norm, relu, pool, head_pool, or dense.
+    name: the module's name, such as conv1, norm1, pool1, head. kind: conv, norm, relu, pool, head_pool, hidden, dense;
+    in a residual network also shortcut, shortcut_norm and sum. opens: whether a shortcut begins before this layer; it
+    goes past all layers up to the next sum.
     output: (height, width, channels). macs: multiply-accumulates for one image; pool_ops: what max or average would
     compare or add, whichever the operator. receptive_field, jump: (h, w) in input pixels. window: of a conv or pool.
     dropped: bottom rows and right columns of the input that no window reads. beyond: cells that a pool reads past its
@@ -47,7 +51,7 @@ class Layer:
     window: Window | None = None
     dropped: Pair = (0, 0)
     beyond: Pair = (0, 0)
-    note: str = ""
+    opens: bool = False
 
 
 @dataclass(frozen=True)
@@ -144,14 +148,10 @@ def plan_network(config: RunConfig, shape: Shape, classes: int) -> Plan:
         stage = pooled.index(block) + 1 if block in pooled else 0
         stride = make_window(pool.window, pool.stride, prefix="pool.").stride
         takes_stride = bool(stage) and operator.strides_convolution
-        trace.convolve(f"conv{block}", count, stride if takes_stride else (1, 1))
-        for part in (model.order or "norm_relu_pool").split("_"):
-            if part == "pool" and stage and operator.has_layer:
-                trace.pool(stage, pool)
-            elif part == "norm" and model.norm != "none":
-                trace.add("norm", f"norm{block}", parameters=2 * trace.shape[2])
-            elif part == "relu":
-                trace.add("relu", f"relu{block}")
+        poolable = bool(stage) and operator.has_layer
+        trace.block(
+            block, count, stride if takes_stride else (1, 1), partial(trace.pool, stage, pool) if poolable else None
+        )
     trace.head(classes)
     return Plan(shape, classes, tuple(trace.layers))
 
@@ -192,7 +192,55 @@ class _Trace:
         self.strided = output
         return {"window": window, "dropped": window.dropped(height, width)}
 
-    def convolve(self, name: str, channels: int, stride: Pair) -> None:
+    def block(self, number: int, channels: int, stride: Pair, pool: Callable[[], None] | None) -> None:
+        """The convolutions of a block and what follows each; the stride and the pool belong to the last one."""
+        model = self.model
+        convs = model.convs or 1
+        if model.residual and number == 1:
+            self.convolve("conv0", channels, (1, 1))
+            self.follow("0", ("norm", "relu"))
+        for place in range(1, convs + 1):
+            name = f"{number}" if convs == 1 else f"{number}_{place}"
+            last = place == convs
+            opens = bool(model.residual) and place % 2 == 1
+            if opens:
+                start = self.shape, self.strided, self.dilation
+            self.convolve(f"conv{name}", channels, stride if last else (1, 1), opens=opens)
+            if opens or not model.residual:
+                parts = (model.order or "norm_relu_pool").split("_") if last else ["norm", "relu"]
+                self.follow(name, parts, pool)
+            else:
+                self.follow(name, ["norm"])
+                self.shortcut(name, start, channels, stride if last else (1, 1))
+                self.add("sum", f"sum{name}")
+                self.follow(name, ["relu", "pool"] if last else ["relu"], pool)
+
+    def follow(self, name: str, parts: Sequence[str], pool: Callable[[], None] | None = None) -> None:
+        """Normalisation, ReLU and pool behind a convolution, in this order."""
+        for part in parts:
+            if part == "pool" and pool:
+                pool()
+            elif part == "norm" and self.model.norm != "none":
+                self.add("norm", f"norm{name}", parameters=2 * self.shape[2])
+            elif part == "relu":
+                self.add("relu", f"relu{name}")
+
+    def shortcut(self, name: str, start: tuple[Shape, Pair, Pair], channels: int, stride: Pair) -> None:
+        """A convolution of one cell with its normalisation where the map has changed; else the map itself goes past."""
+        shape, strided, dilation = start
+        if shape[2] == channels and stride == (1, 1):
+            return
+        window = make_window(1, stride, "SAME")
+        if self.model.dense:
+            torus = self.model.conv_padding == "CIRCULAR"
+            window = spread_window(window, dilation, strided, shape[:2], torus=torus)
+        cells = shape[2] * channels
+        macs = self.shape[0] * self.shape[1] * cells
+        self.add("shortcut", f"shortcut{name}", parameters=cells + channels, macs=macs, window=window)
+        if self.model.norm != "none":
+            self.add("shortcut_norm", f"shortcut_norm{name}", parameters=2 * channels)
+
+    def convolve(self, name: str, channels: int, stride: Pair, opens: bool = False) -> None:
         height, width = self.strided
         depth, model = self.shape[2], self.model
         around = ((model.kernel - 1) // 2, model.kernel // 2)
@@ -206,7 +254,7 @@ class _Trace:
         applied = self.slide(window, channels)
         cells = window.cells * depth * channels
         macs = self.shape[0] * self.shape[1] * cells
-        self.add("conv", name, parameters=cells + channels, macs=macs, **applied)
+        self.add("conv", name, parameters=cells + channels, macs=macs, opens=opens, **applied)
 
     def pool(self, stage: int, pool: PoolConfig) -> None:
         height, width = self.strided
@@ -266,6 +314,10 @@ class _Trace:
         self.shape = (rows, columns, features // (rows * columns))
         name = "flatten" if model.head == "flatten" else f"{model.head}_head"
         self.add("head_pool", name, parameters=parameters)
+        for place, units in enumerate(model.hidden or [], start=1):
+            self.shape = (1, 1, units)
+            self.add("hidden", f"hidden{place}", parameters=(features + 1) * units, macs=features * units)
+            features = units
         self.shape = (1, 1, classes)
         self.add("dense", "head", parameters=(features + 1) * classes, macs=features * classes)
 

@@ -24,7 +24,7 @@ def estimate_memory(config: RunConfig, plan: Plan) -> dict[str, int]:
     """
     image = math.prod(plan.input)
     outputs = [math.prod(layer.output) for layer in plan.layers]
-    kept = sum(math.prod(layer.output) for layer in plan.layers if layer.kind == "conv")
+    kept = sum(math.prod(layer.output) for layer in plan.layers if layer.kind in ("conv", "shortcut"))
     return {
         "model.width": plan.parameters * _BYTES * (2 + _SLOTS.get(config.optim.name, 1)),
         "train.batch_size": config.train.batch_size * (image + kept) * _BYTES,

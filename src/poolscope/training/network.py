@@ -46,14 +46,17 @@ class ConvNet(nnx.Module):
         self.grid = config.model.grid
         self.torus = config.model.conv_padding == "CIRCULAR"
         self.dtype = jnp.dtype(config.train.precision)
-        shape = plan.input
+        shape = opened = plan.input
         for layer in plan.layers:
             channels = shape[2]
+            opened = shape if layer.opens else opened
             key_of_layer = jax.random.fold_in(key, zlib.crc32(layer.name.encode()))
             rngs = nnx.Rngs(key_of_layer)
             if layer.kind == "conv":
                 setattr(self, layer.name, _make_conv(config, layer, channels, self.dtype, rngs))
-            elif layer.kind == "norm":
+            elif layer.kind == "shortcut":
+                setattr(self, layer.name, _make_conv(config, layer, opened[2], self.dtype, rngs))
+            elif layer.kind in ("norm", "shortcut_norm"):
                 setattr(self, layer.name, _make_norm(config.model.norm, channels, self.dtype, rngs))
             elif layer.kind == "pool":
                 build = partial(_make_pool, config, layer, channels)
@@ -61,6 +64,12 @@ class ConvNet(nnx.Module):
             elif layer.kind == "head_pool" and self.head_kind not in (*_HEADS, "flatten", "grid"):
                 build = partial(_make_head, self.head_kind, shape)
                 setattr(self, layer.name, drawings.setdefault(layer.name, Drawing(build))(key_of_layer))
+            elif layer.kind == "hidden":
+                units = layer.output[2]
+                linear = nnx.Linear(
+                    math.prod(shape), units, kernel_init=he_normal, bias_init=zeros, dtype=self.dtype, rngs=rngs
+                )
+                setattr(self, layer.name, linear)
             elif layer.kind == "dense":
                 features = math.prod(plan.layers[-2].output)
                 self.dropout = nnx.Dropout(config.model.dropout)
@@ -76,14 +85,21 @@ class ConvNet(nnx.Module):
         train: batch statistics, dropout and the random form of stochastic pooling; needs a key where any of them is
         random. Otherwise running statistics and each operator's deterministic form.
         """
-        x = images.astype(self.dtype)
+        x = shortcut = images.astype(self.dtype)
         activations: Activations = {}
         for layer in self.plan.layers:
             module: Any = getattr(self, layer.name, None)
+            shortcut = x if layer.opens else shortcut
             if layer.kind == "conv":
                 x = module(_wrap(x, layer) if self.torus else x)
             elif layer.kind == "norm":
-                x = module(x, use_running_average=not train) if isinstance(module, nnx.BatchNorm) else module(x)
+                x = _normalise(module, x, train)
+            elif layer.kind == "shortcut":
+                shortcut = module(_wrap(shortcut, layer) if self.torus else shortcut)
+            elif layer.kind == "shortcut_norm":
+                shortcut = _normalise(module, shortcut, train)
+            elif layer.kind == "sum":
+                x = x + shortcut[:, : x.shape[1], : x.shape[2]]  # an à-trous map may end before its last cells
             elif layer.kind == "relu":
                 x = _rectify(x)
             elif layer.kind == "pool":
@@ -93,6 +109,8 @@ class ConvNet(nnx.Module):
                 x = pooled
             elif layer.kind == "head_pool":
                 x = _pool_head(x, self.head_kind, self.grid) if module is None else module(x)
+            elif layer.kind == "hidden":
+                x = _rectify(module(x))
             elif layer.kind == "dense":
                 x = self.dropout(x, deterministic=not train, rngs=_part(key, "dropout"))
                 x = self.head(x)
@@ -138,6 +156,10 @@ def _make_norm(norm: str, channels: int, dtype: jnp.dtype, rngs: nnx.Rngs) -> nn
     if norm == "layer":
         return nnx.LayerNorm(channels, dtype=dtype, rngs=rngs)
     return nnx.GroupNorm(channels, num_groups=math.gcd(8, channels), dtype=dtype, rngs=rngs)
+
+
+def _normalise(module: Any, x: Array, train: bool) -> Any:
+    return module(x, use_running_average=not train) if isinstance(module, nnx.BatchNorm) else module(x)
 
 
 def _rectify(x: Array) -> Array:
