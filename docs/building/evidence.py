@@ -46,7 +46,7 @@ def say_effect(identity: str, interval: bool = True) -> str:
     row = find_contrast(identity)
     if row["kind"] == "exact" and row["effect"] != row["effect"]:
         return f"{row['equal']:.0f} of {row['n']}"
-    unit = UNIT_NAMES[row["unit"]] or "of R²"
+    unit = UNIT_NAMES.get(row["unit"], row["unit"]) or "of R²"
     text = f"{row['effect']:+.2f} {unit}".replace("-", "−")
     return f"{text} ({row['low']:.2f} to {row['high']:.2f})".replace("-", "−") if interval else text
 

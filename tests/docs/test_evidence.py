@@ -27,6 +27,7 @@ CHANGES = {
     "3c": {"verdict": "described", "delta": math.nan, "unit": "fraction"},
     "1.2": {"kind": "exact", "n": 96, "equal": 95.0, "effect": math.nan},
     "12g": {"kind": "exact", "equal": 0.0, "effect": -46.04, "low": -48.13, "high": -43.95},
+    "17c": {"unit": "nats", "effect": 0.886, "low": 0.697, "high": 1.0498},
 }
 
 
@@ -44,6 +45,7 @@ def tables(monkeypatch: pytest.MonkeyPatch) -> None:
         ("3b", "−0.10 log error ratio (−0.20 to 0.30)"),
         ("3c", "+2.69 of R² (1.50 to 5.37)"),
         ("1.2", "95 of 96"),
+        ("17c", "+0.89 nats (0.70 to 1.05)"),
         ("12g", "−46.04 points (−48.13 to −43.95)"),
     ],
 )
