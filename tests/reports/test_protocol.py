@@ -43,6 +43,17 @@ def test_the_protocol_has_a_row_for_what_is_known_and_a_column_for_each_setting(
     assert "dropout" not in protocol.index
 
 
+def test_an_empty_cell_beside_others_is_what_it_means() -> None:
+    runs = make_runs()
+    deep = runs["arm"] == "max"
+    runs = runs.assign(**{"model.convs": pd.array([2 if is_deep else None for is_deep in deep], "Int64")})
+    runs = runs.assign(**{"model.residual": [True if is_deep else None for is_deep in deep], "model.hidden": None})
+    protocol = describe_protocol(runs).set_index("item")
+    assert protocol.loc["convolutions of a block"].tolist() == ["1, 2"] * 2
+    assert protocol.loc["shortcuts"].tolist() == ["False, True"] * 2
+    assert "dense layers before the classifier" not in protocol.index
+
+
 def test_factors_are_named_with_what_varies_along_with_them() -> None:
     runs = make_runs().assign(**{"data.pad_to": [32 if name == "mnist" else 36 for name in make_runs()["data.name"]]})
     assert say_factors(runs) == "Factors that vary: data.name, pool.name. With them vary: data.pad_to."

@@ -25,6 +25,9 @@ cifar10,"avg 2, pool_stages=2",0.1,100,done,0.10,1
 cifar10,"max 2, pool_stages=2",0.1,100,done,0.20,1
 cifar10,"avg 2, pool_stages=1",0.1,100,done,0.30,1
 cifar10,"max 2, pool_stages=1",0.1,100,done,0.55,1
+lists,"max 2, hidden=[120, 84]",0.1,100,done,0.70,1
+lists,"avg 2, hidden=[120, 84]",0.1,100,done,0.50,1
+lists,"avg 2, hidden=[8]",0.1,100,done,0.10,1
 """
 CONTRAST = Contrast(
     *("made", "3a", 3, "max is better", "test_accuracy", "points", "higher", 1.5),
@@ -82,6 +85,12 @@ def test_both_sides_are_of_the_network_that_where_asks_for() -> None:
         for stages in (1, 2)
     ]
     assert found == [pytest.approx([25, 25]), pytest.approx([10, 10])]
+
+
+def test_a_network_may_be_named_by_a_list() -> None:
+    sides = {"arm": {"pool.name": "max"}, "baseline": {"pool.name": "avg"}}
+    where = {"data.name": "lists", "model.hidden": [120, 84]}
+    assert list_rates([change(where=where, **sides)])["effect"].tolist() == pytest.approx([20, 20])
 
 
 def test_rates_in_words() -> None:

@@ -12,6 +12,9 @@ _IN_CAPTIONS = {
 }
 
 
+_MEANT = {"model.convs": 1, "model.residual": False, "model.hidden": "none"}  # by an empty cell beside others
+
+
 def describe_protocol(labelled: pd.DataFrame) -> pd.DataFrame:
     """Describe the conditions of the numbers: an item per row, a column per setting; what varies lists its values."""
     items = {
@@ -44,7 +47,8 @@ def describe_protocol(labelled: pd.DataFrame) -> pd.DataFrame:
     columns: dict[str, list[str]] = {"item": list(items)}
     for setting, runs in labelled.groupby("setting", sort=False):
         columns[str(setting)] = [
-            "; ".join(_list_values(runs[column]) for column in wanted if column in runs) for wanted in items.values()
+            "; ".join(_list_values(_fill(runs[column])) for column in wanted if column in runs)
+            for wanted in items.values()
         ]
     protocol = pd.DataFrame(columns)
     return protocol[(protocol.drop(columns="item") != "").any(axis=1)].reset_index(drop=True)
@@ -74,6 +78,12 @@ def say_factors(runs: pd.DataFrame) -> str:
     also = [column for column in find_varying(runs) if column not in chosen]
     text = f"Factors that vary: {', '.join(chosen) or 'none'}."
     return text + (f" With them vary: {', '.join(also)}." if also else "")
+
+
+def _fill(values: pd.Series) -> pd.Series:
+    """What empty cells mean, where they stand beside others."""
+    meant = _MEANT.get(str(values.name))
+    return values if meant is None or values.isna().all() else values.astype(object).where(values.notna(), meant)
 
 
 def _list_values(values: pd.Series) -> str:

@@ -153,7 +153,7 @@ class TrainConfig:
     )
     checkpoint_every: int | None = setting(
         None,
-        "epochs between checkpoints; 0: none; null: one every five minutes",
+        "epochs between checkpoints, and one when training ends; 0: none; null: every five minutes",
         within=Range(0, 100_000),
         result=False,
     )

@@ -8,6 +8,7 @@ each arm gets is chosen elsewhere: by `poolscope tune`, and written into the stu
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -64,7 +65,7 @@ def _read_trials(path: Path) -> pd.DataFrame:
 
 def _parse_arm(arm: str) -> dict[str, str]:
     """The columns that an arm's name stands for: "max 3/2, width=8" has pool.name, pool.window and model.width."""
-    head, *factors = arm.split(", ")
+    head, *factors = re.split(r", (?=\w+=)", arm)  # a value may be a list, as in hidden=[120, 84]
     name, _, window = head.partition(" ")
     parsed = {"pool.name": name} | ({"pool.window": window.partition("/")[0]} if window else {})
     return parsed | {f"model.{key}": value for key, _, value in (factor.partition("=") for factor in factors)}

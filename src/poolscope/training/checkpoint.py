@@ -19,7 +19,7 @@ from flax import serialization
 from poolscope.store.files import open_whole
 
 _SECONDS = 300.0  # between checkpoints where no number of epochs is asked for
-_LAST_SECONDS = 10.0  # of training that the last checkpoint must hold to be worth its writing
+_LAST_SECONDS = 10.0  # since the start or the last checkpoint, for which the one at the end is worth its writing
 _HASH = 32
 
 
@@ -27,7 +27,8 @@ class Checkpoint:
     """The checkpoint of one run.
 
     identity: names what it belongs to (configuration, seed, versions, devices); another one's file is not taken.
-    every: epochs between checkpoints; 0 for none; None for one when five minutes have passed since the last.
+    every: epochs between checkpoints; 0 for none; None for one when five minutes have passed since the last. Unless it
+    is 0 there is also one when training ends, where the last one, or the start, lies ten seconds back.
     notify: called with one sentence when a fit resumes from the file, and when the file can't be used or written.
     """
 

@@ -44,7 +44,11 @@ def check_memory(config: RunConfig, plan: Plan, available: int | None = None) ->
             raise PoolscopeError(
                 f"{key}={getattr(getattr(config, section), name)} needs at least {format_bytes(bytes_needed)} of "
                 f"memory, more than the {format_bytes(available)} there are; use a smaller one"
-                + (" or a smaller model.growth, model.kernel or model.blocks." if section == "model" else ".")
+                + (
+                    " or a smaller model.growth, model.kernel, model.blocks, model.convs or model.hidden."
+                    if section == "model"
+                    else "."
+                )
             )
 
 
