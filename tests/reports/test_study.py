@@ -26,6 +26,7 @@ from poolscope.reports.study import Report, build_report, load_analysis
 from poolscope.spec.config import digest
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import record_path, shipped
+from poolscope.statistics.claims import read_contrasts
 from poolscope.statistics.tables import collect
 from poolscope.store.record import RunRecord
 
@@ -264,7 +265,7 @@ def test_pool_type_decides_by_its_rule(results: Path) -> None:
     assert decided["H3"] == "shown"
 
 
-def test_contexts_says_of_what_the_lead_of_max_depends(results: Path) -> None:
+def test_contexts_says_of_what_the_lead_of_max_depends(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a grid on which average pooling is worse by 0.1 with an average head, and no other factor matters."""
     write_study(
         results,
@@ -280,7 +281,15 @@ def test_contexts_says_of_what_the_lead_of_max_depends(results: Path) -> None:
             for seed in range(10)
         ],
     )
-    table = load_analysis("contexts")(collect(results, "made")).sections[0].table
+    (path,) = (shipped("experiments") / "contexts").glob("*.yaml")  # planned, later claims
+    contrasts = read_contrasts(path)
+    monkeypatch.setattr("poolscope.statistics.claims.find_contrasts", lambda study: contrasts)
+    odds, depends = (section.table for section in load_analysis("contexts")(collect(results, "made")).sections[:2])
+    assert odds is not None
+    assert odds["contexts"].tolist() == ["16 (all)", "8 (CIFAR-10)", "8 (MNIST)"]
+    assert (odds["max ahead"] + odds["neither"]).tolist() == [16, 8, 8]
+    assert 0 < odds["max ahead"][0] == odds["max ahead"][1] + odds["max ahead"][2] <= 8
+    table = depends
     assert table is not None
     assert table.groupby("contexts", sort=False).size().to_dict() == {"all": 10, "mnist": 6, "cifar10": 6}
     rows = table[table["contexts"] == "all"].set_index("what changes")
