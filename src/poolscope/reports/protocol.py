@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
+from poolscope.spec.config import NULL_MEANS
 from poolscope.statistics.arms import factors, find_varying, show_value
 
 _IN_CAPTIONS = {
     *("seed", "train_size", "test_size", "data.test", "epochs", "train.epochs", "train.batch_size"),
     *("optim.name", "optim.learning_rate"),
 }
-
-
-_MEANT = {"model.convs": 1, "model.residual": False, "model.hidden": "none"}  # by an empty cell beside others
 
 
 def describe_protocol(labelled: pd.DataFrame) -> pd.DataFrame:
@@ -82,8 +80,10 @@ def say_factors(runs: pd.DataFrame) -> str:
 
 def _fill(values: pd.Series) -> pd.Series:
     """What empty cells mean, where they stand beside others."""
-    meant = _MEANT.get(str(values.name))
-    return values if meant is None or values.isna().all() else values.astype(object).where(values.notna(), meant)
+    meant = NULL_MEANS.get(str(values.name).removeprefix("model."))
+    if meant is None or values.isna().all():
+        return values
+    return values.astype(object).where(values.notna(), "none" if meant == [] else meant)
 
 
 def _list_values(values: pd.Series) -> str:

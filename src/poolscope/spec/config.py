@@ -57,7 +57,7 @@ LOOPS = ("auto", "step", "scan")
 _UNSHIFTED = ("validation", "none", "basic")  # sets of measurements without shifts and corruptions
 MEASURES = ("validation", "none", "basic", "quick", "robust", "invariance", "full")
 _BOOLEAN_WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}  # as in YAML
-_LATER = ("order", "convs", "residual", "hidden")  # keys of a model, in records where they aren't null
+NULL_MEANS = {"convs": 1, "residual": False, "hidden": []}  # of keys of a model that were added later
 MOST_SEED = 2**32 - 1  # JAX reads 32 bits of a seed: 2^32 would repeat seed 0
 
 
@@ -253,9 +253,9 @@ def to_config(composed: DictConfig) -> RunConfig:
 
 def leave_out_defaults(model: ModelConfig) -> None:
     """Set keys that were added later to null where they say what null means, so that a network has one digest."""
-    model.convs = None if model.convs == 1 else model.convs
-    model.residual = model.residual or None
-    model.hidden = model.hidden or None
+    for key, meant in NULL_MEANS.items():
+        if getattr(model, key) == meant:
+            setattr(model, key, None)
 
 
 def _build(schema: type, content: Any, prefix: str) -> Any:
@@ -299,7 +299,8 @@ def to_record(config: RunConfig) -> dict[str, Any]:
     Keys that were added later are left out where they are null: adding one changes no other record.
     """
     kept = _keep(to_dict(config), RECORDED_KEYS)
-    for section, later in (("pool", LATER_KEYS), ("data", OWN_KEYS), ("model", _LATER), ("measure", {"images"})):
+    later_keys = {"pool": LATER_KEYS, "data": OWN_KEYS, "model": {"order", *NULL_MEANS}, "measure": {"images"}}
+    for section, later in later_keys.items():
         kept[section] = {key: value for key, value in kept[section].items() if value is not None or key not in later}
     return kept
 
