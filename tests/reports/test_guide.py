@@ -10,16 +10,8 @@ import pandas as pd
 import pytest
 from page_checks import check_page
 
-from poolscope.reports.guide import (
-    build_page,
-    choose,
-    find_effects,
-    is_comparison,
-    read_guide,
-    remark,
-    say_limits,
-    show_choices,
-)
+from poolscope.reports.choices import NONE_BETTER, SCARCE, choose, compare, is_comparison, remark, summarise
+from poolscope.reports.guide import build_page, find_effects, find_situations, find_work, read_guide, say_limits
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import shipped
 from poolscope.statistics.claims import list_contrasts
@@ -64,12 +56,13 @@ def make_row(effect: float, low: float, high: float, **changes: Any) -> dict[str
     ],
 )
 def test_what_a_contrast_recommends(row: dict[str, Any], choice: str, over: str, by: str) -> None:
-    chosen = choose(row, "max", "average")
+    chosen = choose(compare(row, "max", "average"))
     assert (chosen["choose"], chosen["over"], chosen["by"]) == (choice, over, by)
 
 
 def test_a_line_says_its_measure_its_seeds_and_what_it_rests_on() -> None:
-    chosen = choose(make_row(1, 0.5, 2, measure="consistency_zero_3", n=4, registration=ADDED), "max", "average")
+    row = make_row(1, 0.5, 2, measure="consistency_zero_3", n=4, registration=ADDED)
+    chosen = choose(compare(row, "max", "average"))
     assert chosen["of"] == "the same prediction when shifted by up to 3 pixels"
     assert (chosen["seeds"], chosen["contrast"]) == ("4 of 10", "3a† (made: MNIST)")
 
@@ -77,7 +70,51 @@ def test_a_line_says_its_measure_its_seeds_and_what_it_rests_on() -> None:
 @pytest.mark.parametrize("changes", [{"kind": "slope"}, {"measure": "generalisation_gap"}])
 def test_what_is_no_comparison_of_two_choices_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(PoolscopeError, match="contrast 3a must be the difference of two choices"):
-        choose(make_row(1, 0.5, 2, **changes), "max", "average")
+        compare(make_row(1, 0.5, 2, **changes), "max", "average")
+
+
+@pytest.mark.parametrize(
+    ("row", "work", "shown"),
+    [
+        (make_row(2.0, 1.0, 3.0), 0.25, "0.25 x"),
+        (make_row(-2.0, -3.0, -1.0), 0.25, "4 x"),
+        (make_row(2.0, 1.0, 3.0), 1.0, "same"),
+        (make_row(2.0, 1.0, 3.0), math.nan, ""),
+    ],
+)
+def test_what_the_one_named_first_costs(row: dict[str, Any], work: float, shown: str) -> None:
+    assert choose(compare(row, "max", "average", work))["multiplications"] == shown
+
+
+def test_what_tested_best_is_behind_nothing_by_an_effect_that_matters() -> None:
+    situations = {
+        "few": [
+            compare(make_row(2, 1, 3, id="1a"), "overlap", "max"),
+            compare(make_row(-3, -4, -2, id="1b"), "stride", "max", 0.25),
+            compare(make_row(0.5, 0.1, 0.9, id="1c"), "blur", "overlap"),  # less than δ
+            compare(make_row(0.2, -1, 1.4, id="1d"), "max", "average"),
+            compare(make_row(0.1, -1, 1.2, id="1e"), "max", "average"),
+            compare(make_row(math.nan, math.nan, math.nan, id="1f", n=0), "soft", "max"),
+        ],
+        "wrong labels": [compare(make_row(2, -1, 5, id="1g"), "max", "average")],
+        "no pooling": [
+            compare(make_row(5, 4, 6, id="1h"), "max", "none", 0.125),
+            compare(make_row(7, 6, 8, id="1i", verdict=DESCRIBED, because="x"), "large", "none", 0.1),
+        ],
+    }
+    situations["shifts"] = situations["few"][-1:]
+    few, labels, pooling, shifts, scarce = summarise(situations).to_dict("records")
+    assert few["tested best"] == "overlap: +2.0 points (1.0 to 3.0) over max (1a)"
+    assert few["behind"] == "max, stride"
+    assert few["open"] == "max and average (1d, 1e); runs are missing for 1f"
+    assert (labels["tested best"], labels["behind"]) == (NONE_BETTER, "")
+    assert pooling["tested best"].endswith(
+        "large: +7.0 points (6.0 to 8.0) over none at 0.1 x the multiplications (1i)"
+    )
+    assert shifts["tested best"] == "not known yet"
+    assert scarce["situation"] == SCARCE
+    assert scarce["tested best"] == "max: +5.0 points (4.0 to 6.0) over none at 0.12 x the multiplications (1h)"
+    assert scarce["behind"] == "stride"
 
 
 RATES = pd.DataFrame({"id": ["3a", "3a"], "rate": [0.1, 0.2], "effect": [1.0, -1.0]})
@@ -108,9 +145,15 @@ def test_no_comparison_of_two_choices_is_left_out() -> None:
     assert sorted(listed) == sorted(compared)
 
 
-def test_a_contrast_that_there_is_not_is_refused() -> None:
+def test_a_contrast_that_there_is_not_is_refused(tmp_path: Path) -> None:
+    asked = [{"situation": "any", "contrasts": {"9z": ["a", "b"]}}]
     with pytest.raises(PoolscopeError, match="no contrast '9z' in the ledger"):
-        show_choices([{"situation": "any", "contrasts": {"9z": ["a", "b"]}}], pd.DataFrame([make_row(1, 0, 2)]), RATES)
+        find_situations(tmp_path, asked, pd.DataFrame([make_row(1, 0, 2)]))
+
+
+def test_multiplications_are_those_of_the_committed_tables() -> None:
+    work = find_work(RESULTS, ["3a", "2b", "10f"])
+    assert work == pytest.approx({"3a": 1.0, "2b": 811328 / 6119744, "10f": 2600960 / 10342400})
 
 
 def test_the_committed_page_is_what_the_ledger_says(tmp_path: Path) -> None:

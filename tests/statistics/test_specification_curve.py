@@ -99,8 +99,10 @@ def test_rates_in_words() -> None:
     assert row["at 0.1"] == "+6.00"
     assert row["each at its best"] == "-1.00 (0.2, 0.2)"
     assert row["sign as claimed"] == "1 of 2"
-    verdicts = rates[["id"]].head(1)
-    for verdict, named in (("supported", True), ("refuted-reversed", True), ("inconclusive", False)):
+    verdicts = rates[["id"]].head(1).assign(kind="difference")
+    signs = (("supported", True), ("refuted-reversed", True), ("refuted-negligible", False), ("inconclusive", False))
+    for verdict, named in signs:
         sentence = say_rates(rates, verdicts.assign(verdict=verdict))[1]
         assert ("3a (" in sentence) == named
+    assert "3a (" not in say_rates(rates, verdicts.assign(verdict="supported", kind="noninferior"))[1]
     assert say_rates(rates.head(0), verdicts) == ()

@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import yaml
 
+from poolscope.reports.choices import FACT, WAITS, Comparison, compare, show_choices, summarise
 from poolscope.reports.document import Plot, Section, write_document
 from poolscope.reports.figures.guide import plot_effects
-from poolscope.reports.figures.ledger import mark_added
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import shipped
 from poolscope.statistics.claims import list_contrasts
 from poolscope.statistics.context import describe_context
 from poolscope.statistics.specification_curve import list_rates
-from poolscope.statistics.verdicts import DESCRIBED, UNMET
+from poolscope.statistics.verdicts import select_runs
 
 TITLE = "Which pooling should I use?"
 SUMMARY = "For a situation: the choice that tested better, by how much, and the contrast that says so."
-_FACT = "decides no claim"
-_KINDS = ("difference", "noninferior")  # of contrasts whose effect is arm minus baseline
-_MEASURES = {"test_accuracy": "test accuracy", "accuracy_corrupted": "accuracy under corruptions"}  # more is better
+_SHORT = (
+    "Only what is shown, and by at least the smallest effect that matters: *tested best* is a choice that another is "
+    "behind and that is behind none of those it was compared with; not all were compared with each other. The lines "
+    "below say what each rests on."
+)
 _RULE = (
     "Each line is one contrast of the ledger: two choices in the same network, with the same seeds. The one that is "
     "named first tested better, by an interval at 95 % that leaves out no difference; it is simultaneous over all "
@@ -35,7 +35,8 @@ _RULE = (
     "to be better, which is not to say that they are equal. A line with fewer seeds than were planned recommends "
     "nothing. All contrasts stand here that compare two choices in accuracy or consistency, and not all operators have "
     "one: the studies' own pages compare more arms. The situations were named when all results but the ladder's were "
-    "known. † was added after its runs had been seen; δ is the smallest effect "
+    "known. Multiplications: those of the one named first over those of the other. † was added after its runs had been "
+    "seen; δ is the smallest effect "
     "that matters; sign at k of m rates: at how many shared learning rates the trials of the tuning have the same sign."
 )
 _LIMITS = (
@@ -63,12 +64,14 @@ def build_page(results: str | Path, verdicts: pd.DataFrame, overview: bool = Fal
     """
     guide = read_guide(shipped("experiments") / "guide.yaml")
     shown = [identity for entry in guide["situations"] for identity in entry["contrasts"]]
-    table = show_choices(guide["situations"], verdicts, list_rates(list_contrasts()))
+    situations = find_situations(results, guide["situations"], verdicts)
+    table = show_choices(situations, list_rates(list_contrasts()))
     whole = verdicts["id"].isin(shown) & (verdicts["n"] > 0) & (verdicts["n"] >= verdicts["planned"])
     compared = Path(results) / str(guide["scaling"]) / "tables" / "comparison.csv"
     effects = find_effects(pd.read_csv(compared)) if compared.is_file() else pd.DataFrame()
     limits = say_limits(results, sorted(verdicts.loc[whole, "study"].unique()), drawn=len(effects) > 0)
-    sections = [Section("Situations", (_RULE,), table), Section("How far this goes", (limits,))]
+    sections = [Section("In short", (_SHORT,), summarise(situations)), Section("Situations", (_RULE,), table)]
+    sections.append(Section("How far this goes", (limits,)))
     if len(effects):
         plot = Plot("effects", plot_effects(effects, guide["names"]), _SCALING)
         sections.append(Section("How the differences change with the number of images", plots=(plot,)))
@@ -86,65 +89,41 @@ def read_guide(path: Path) -> dict[str, Any]:
     return dict(content)
 
 
-def show_choices(situations: list[dict[str, Any]], verdicts: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFrame:
-    """A row for each contrast of each situation: what to choose, over what, by how much, n, and what that rests on.
+def find_situations(
+    results: str | Path, situations: list[dict[str, Any]], verdicts: pd.DataFrame
+) -> dict[str, list[Comparison]]:
+    """The comparisons of each situation, with the multiply-accumulates of their networks where tables have them.
 
-    verdicts, rates: of the ledger, and of `list_rates`.
+    verdicts: of the ledger. Raises PoolscopeError for a contrast that it doesn't have.
     """
     rows = {row["id"]: row for row in verdicts.to_dict("records")}
-    cells = []
+    work = find_work(results, [identity for entry in situations for identity in entry["contrasts"]])
+    found: dict[str, list[Comparison]] = {}
     for entry in situations:
-        for place, (identity, sides) in enumerate(entry["contrasts"].items()):
+        found[entry["situation"]] = []
+        for identity, sides in entry["contrasts"].items():
             if identity not in rows:
                 raise PoolscopeError(f"experiments/guide.yaml: there is no contrast {identity!r} in the ledger.")
-            row = rows[identity]
-            remarks = "; ".join(remark(row, rates[(rates["id"] == identity) & rates["rate"].notna()]))
-            situation = "" if place else entry["situation"]
-            cells.append({"situation": situation, **choose(row, *sides), "remarks": remarks})
-    return pd.DataFrame(cells)
+            found[entry["situation"]].append(compare(rows[identity], sides[0], sides[1], work.get(identity, math.nan)))
+    return found
 
 
-def choose(row: Mapping[str, Any], arm: str, baseline: str) -> dict[str, str]:
-    """What a contrast recommends, as texts: choose, over, gain, seeds, contrast.
-
-    Raises PoolscopeError for a contrast that doesn't compare two choices by a measure of which more is better.
-    """
-    if not is_comparison(row):
-        raise PoolscopeError(
-            f"experiments/guide.yaml: contrast {row['id']} must be the difference of two choices in accuracy or "
-            f"consistency, not a {row['kind']} of {row['measure']}."
-        )
-    n, planned = (0 if pd.isna(row[key]) else int(row[key]) for key in ("n", "planned"))
-    rests = {"of": _name_measure(row["measure"]), "seeds": str(n) if n >= planned else f"{n} of {planned}"}
-    rests["contrast"] = f"{mark_added(row)} ({row['study']}: {row['context']})"
-    if n < planned:
-        return {"choose": "not known yet", "over": f"{arm} or {baseline}", "by": "", **rests}
-    effect, low, high = (float(row[key]) for key in ("effect", "low", "high"))
-    if high < 0:
-        arm, baseline, effect, low, high = baseline, arm, -effect, -high, -low
-    gain = _show_gain(effect, low, high, row["unit"])
-    if low <= 0:
-        return {"choose": "either: no difference shown", "over": f"{arm} or {baseline}", "by": gain, **rests}
-    return {"choose": arm, "over": baseline, "by": gain, **rests}
-
-
-def remark(row: Mapping[str, Any], rates: pd.DataFrame) -> list[str]:
-    """What to know of a contrast before its line is relied on; rates: its effects at shared learning rates."""
-    if row["n"] < row["planned"] or pd.isna(row["effect"]):
-        return []
-    remarks = []
-    if row["verdict"] == DESCRIBED:
-        remarks.append(f"{_FACT}, interval alone: {row['because']}")
-    if row["verdict"] == UNMET:
-        remarks.append("its claim's premise is not met")
-    if abs(row["effect"]) < row["delta"]:
-        remarks.append(f"less than δ ({row['delta']:g})")
-    if len(rates):
-        same = int((np.sign(rates["effect"]) == np.sign(row["effect"])).sum())
-        remarks.append(f"sign at {same} of {len(rates)} rates")
-    if pd.isna(row["image_error"]):
-        remarks.append("without the error of its test images")
-    return remarks
+def find_work(results: str | Path, identities: Iterable[str]) -> dict[str, float]:
+    """{contrast: multiply-accumulates of its arm over those of its baseline}, of those whose runs are in tables."""
+    wanted = set(identities)
+    found = {}
+    read: dict[str, pd.DataFrame] = {}
+    for contrast in list_contrasts():
+        path = Path(results) / contrast.study / "tables" / "runs.csv"
+        if contrast.id not in wanted or not path.is_file():
+            continue
+        if contrast.study not in read:
+            read[contrast.study] = pd.read_csv(path, low_memory=False)
+        sides = ({**contrast.where, **side} for side in (contrast.arm, contrast.baseline))
+        arm, baseline = (select_runs(read[contrast.study], side)["macs"].max() for side in sides)
+        if arm > 0 and baseline > 0:
+            found[contrast.id] = float(arm / baseline)
+    return found
 
 
 def say_limits(results: str | Path, studies: Iterable[str], drawn: bool) -> str:
@@ -163,26 +142,6 @@ def say_limits(results: str | Path, studies: Iterable[str], drawn: bool) -> str:
     return _LIMITS.format(**sizes, data=describe_context(runs[["data.name"]]), figure=figure)
 
 
-def is_comparison(row: Mapping[str, Any]) -> bool:
-    """Whether a contrast compares two choices by a measure of which more is better."""
-    return row["kind"] in _KINDS and bool(_name_measure(str(row["measure"])))
-
-
-def _name_measure(measure: str) -> str:
-    shifts = re.fullmatch(r"consistency_\w+?_(\d+)", measure)
-    return f"the same prediction when shifted by up to {shifts[1]} pixels" if shifts else _MEASURES.get(measure, "")
-
-
-def _show_gain(effect: float, low: float, high: float, unit: str) -> str:
-    """A gain with its interval; that of a logarithm of errors as the factor on them."""
-    if unit == "log_error":
-        return f"{math.exp(-effect):.2f} times the errors ({math.exp(-high):.2f} to {math.exp(-low):.2f})"
-    effect, low, high = (
-        round(value, 9) for value in (effect, low, high)
-    )  # as tables have it: -0.15, not -0.150000000000002
-    return f"{effect:+.1f} points ({low:.1f} to {high:.1f})"
-
-
 def find_effects(comparison: pd.DataFrame) -> pd.DataFrame:
     """The rows of a study's comparison with a difference to a baseline, and `images`, the size in their setting."""
     images = comparison["setting"].str.extract(r"train_size=(\d+)", expand=False)
@@ -191,11 +150,11 @@ def find_effects(comparison: pd.DataFrame) -> pd.DataFrame:
 
 
 def _count_choices(table: pd.DataFrame) -> str:
-    waiting = int((table["choose"] == "not known yet").sum())
+    waiting = int((table["choose"] == WAITS).sum())
     even = int(table["choose"].str.startswith("either").sum())
     shown = len(table) - waiting - even
-    chosen = ~table["choose"].str.startswith(("either", "not known"))
-    facts = int((chosen & table["remarks"].str.contains(_FACT)).sum())
+    chosen = ~table["choose"].str.startswith(("either", WAITS))
+    facts = int((chosen & table["remarks"].str.contains(FACT)).sum())
     return (
         f"{len(table)} comparisons in {int((table['situation'] != '').sum())} situations: in {shown} one choice is "
         f"shown to test better ({facts} of them decide no claim), in {even} neither is, {waiting} wait for runs. "

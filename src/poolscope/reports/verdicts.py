@@ -233,18 +233,18 @@ def show_rates(rates: pd.DataFrame) -> pd.DataFrame:
 
 
 def say_rates(rates: pd.DataFrame, verdicts: pd.DataFrame) -> tuple[str, ...]:
-    """Say what the rates are worth as evidence, and which verdicts have the sign that they say at one rate or none."""
+    """Say what the rates are worth as evidence, and which verdicts on a sign have it at one rate or none."""
     if rates.empty:
         return ()
     shared = rates[rates["rate"].notna()].groupby("id")["claimed"]
     agreeing, tried = shared.sum(), shared.count()
-    judged = verdicts[verdicts["id"].isin(agreeing.index)].to_dict("records")
-    alone = [
-        f"{row['id']} ({row['verdict']}: {count} of {tried[row['id']]})"
-        for row in judged
-        for count in [agreeing[row["id"]] if is_supported(row["verdict"]) else tried[row["id"]] - agreeing[row["id"]]]
-        if count <= 1 and (is_supported(row["verdict"]) or is_refuted(row["verdict"]))
-    ]
+    alone = []
+    for row in verdicts[verdicts["id"].isin(agreeing.index)].to_dict("records"):
+        against = row["verdict"] in ("refuted-reversed", "refuted-inferior")
+        if against or (is_supported(row["verdict"]) and row["kind"] not in ("noninferior", "equivalent")):
+            same = tried[row["id"]] - agreeing[row["id"]] if against else agreeing[row["id"]]
+            if same <= 1:
+                alone.append(f"{row['id']} ({row['verdict']}: {same} of {tried[row['id']]})")
     seeds = " or ".join(str(count) for count in sorted(rates["seeds"].unique()))
     edge = rates[rates["edge"]]["id"].nunique()
     return (
@@ -253,7 +253,7 @@ def say_rates(rates: pd.DataFrame, verdicts: pd.DataFrame) -> tuple[str, ...]:
         "from the images alone is about 2 points at 1,000 of them and at most 1 at 5,000, so that only signs are worth "
         "a look. A study that tuned at one size has the same row at every size. Edge: a best rate is the lowest or "
         f"highest that was tried, and a better one may lie beyond ({edge} of {rates['id'].nunique()} contrasts).",
-        f"Verdicts whose sign the trials show at one rate or none: {', '.join(alone) or 'none'}.",
+        f"Verdicts on a sign that the trials show at one rate or none: {', '.join(alone) or 'none'}.",
     )
 
 
