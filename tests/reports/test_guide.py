@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from page_checks import check_page
 
-from poolscope.reports.choices import NONE_BETTER, SCARCE, choose, compare, is_comparison, remark, summarise
+from poolscope.reports.choices import choose, compare, is_comparison, remark, summarise, weigh
 from poolscope.reports.guide import build_page, find_effects, find_situations, find_work, read_guide, say_limits
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import shipped
@@ -22,7 +22,13 @@ RESULTS = Path(__file__).resolve().parents[2] / "results"
 
 
 def make_row(effect: float, low: float, high: float, **changes: Any) -> dict[str, Any]:
-    row = {"id": "3a", "study": "made", "context": "MNIST", "kind": "difference", "measure": "test_accuracy"}
+    row: dict[str, Any] = {
+        "id": "3a",
+        "study": "made",
+        "context": "MNIST",
+        "kind": "difference",
+        "measure": "test_accuracy",
+    }
     row |= {
         "delta": 1.0,
         "image_error": 0.1,
@@ -73,48 +79,55 @@ def test_what_is_no_comparison_of_two_choices_is_refused(changes: dict[str, Any]
         compare(make_row(1, 0.5, 2, **changes), "max", "average")
 
 
-@pytest.mark.parametrize(
-    ("row", "work", "shown"),
-    [
-        (make_row(2.0, 1.0, 3.0), 0.25, "0.25 x"),
-        (make_row(-2.0, -3.0, -1.0), 0.25, "4 x"),
-        (make_row(2.0, 1.0, 3.0), 1.0, "same"),
-        (make_row(2.0, 1.0, 3.0), math.nan, ""),
-    ],
-)
-def test_what_the_one_named_first_costs(row: dict[str, Any], work: float, shown: str) -> None:
-    assert choose(compare(row, "max", "average", work))["multiplications"] == shown
+def test_a_contrast_without_an_effect_waits() -> None:
+    assert compare(make_row(math.nan, math.nan, math.nan, n=math.nan, planned=math.nan), "max", "average").waits
+    assert compare(make_row(1.0, math.nan, math.nan), "max", "average").gain == ""
 
 
-def test_what_tested_best_is_behind_nothing_by_an_effect_that_matters() -> None:
+def test_an_end_that_is_nearly_0_is_not_shown_as_0() -> None:
+    assert compare(make_row(1.2, 0.036, 2.1), "max", "average").gain == "+1.2 points (0.04 to 2.1)"
+
+
+def test_for_each_network_the_highest_mean_and_what_is_behind_what() -> None:
+    few = {"context": "CIFAR-10, width 8"}
+    situations = {
+        "few images": [
+            compare(make_row(2, 1, 3, id="1a", arm_mean=52, baseline_mean=50, **few), "overlap", "max"),
+            compare(make_row(-3, -4, -2, id="1b", arm_mean=47, baseline_mean=50, **few), "stride", "max"),
+            compare(make_row(0.2, -1, 1, id="1c", arm_mean=52, baseline_mean=51.8, **few), "overlap", "blur"),
+            compare(make_row(1, 0.1, 3, id="1d", context="width 8, window 4"), "max", "average"),
+            compare(make_row(math.nan, math.nan, math.nan, id="1e", n=0, context=""), "soft", "max"),
+        ],
+        "corrupted": [compare(make_row(0.2, -1, 1.4, id="1f", measure="accuracy_corrupted"), "max", "average")],
+    }
+    first, second, waiting, corrupted = summarise(situations).to_dict("records")
+    assert (first["situation"], second["situation"]) == ("few images", "")
+    assert first["highest mean"] == "overlap (52.0 %)"
+    assert first["beside it"] == (
+        "ahead of max: +2.0 points (1.0 to 3.0) (1a); not shown ahead of blur: +0.2 points (-1.0 to 1.0) (1c)"
+    )
+    assert first["shown behind another"] == "stride (max, 1b)"
+    assert second["data and network"] == "width 8"
+    assert (waiting["highest mean"], waiting["beside it"]) == ("not known yet", "runs are missing for 1e")
+    assert corrupted["shown behind another"] == ""
+
+
+def test_what_the_cheaper_of_two_networks_saves_and_loses() -> None:
     situations = {
         "few": [
-            compare(make_row(2, 1, 3, id="1a"), "overlap", "max"),
-            compare(make_row(-3, -4, -2, id="1b"), "stride", "max", 0.25),
-            compare(make_row(0.5, 0.1, 0.9, id="1c"), "blur", "overlap"),  # less than δ
-            compare(make_row(0.2, -1, 1.4, id="1d"), "max", "average"),
-            compare(make_row(0.1, -1, 1.2, id="1e"), "max", "average"),
-            compare(make_row(math.nan, math.nan, math.nan, id="1f", n=0), "soft", "max"),
-        ],
-        "wrong labels": [compare(make_row(2, -1, 5, id="1g"), "max", "average")],
-        "no pooling": [
-            compare(make_row(5, 4, 6, id="1h"), "max", "none", 0.125),
-            compare(make_row(7, 6, 8, id="1i", verdict=DESCRIBED, because="x"), "large", "none", 0.1),
-        ],
+            compare(make_row(-3, -4, -2, id="1a"), "stride", "max", 0.25),
+            compare(make_row(5, 4, 6, id="1b"), "max", "none", 0.125),
+            compare(make_row(0.5, -1, 2, id="1c"), "wide", "narrow", 2.0),
+            compare(make_row(0.5, -1, 2, id="1d"), "max", "average", 1.0),
+            compare(make_row(0.5, -1, 2, id="1e"), "max", "average"),
+            compare(make_row(3, 2, 4, id="1f", measure="consistency_zero_3"), "max", "none", 0.125),
+        ]
     }
-    situations["shifts"] = situations["few"][-1:]
-    few, labels, pooling, shifts, scarce = summarise(situations).to_dict("records")
-    assert few["tested best"] == "overlap: +2.0 points (1.0 to 3.0) over max (1a)"
-    assert few["behind"] == "max, stride"
-    assert few["open"] == "max and average (1d, 1e); runs are missing for 1f"
-    assert (labels["tested best"], labels["behind"]) == (NONE_BETTER, "")
-    assert pooling["tested best"].endswith(
-        "large: +7.0 points (6.0 to 8.0) over none at 0.1 x the multiplications (1i)"
-    )
-    assert shifts["tested best"] == "not known yet"
-    assert scarce["situation"] == SCARCE
-    assert scarce["tested best"] == "max: +5.0 points (4.0 to 6.0) over none at 0.12 x the multiplications (1h)"
-    assert scarce["behind"] == "stride"
+    assert weigh(situations).to_numpy()[:, :-1].tolist() == [
+        ["stride", "max", "4 x", "the dearer", "-3.0 points (-4.0 to -2.0)"],
+        ["max", "none", "8 x", "the cheaper", "+5.0 points (4.0 to 6.0)"],
+        ["narrow", "wide", "2 x", "not shown", "-0.5 points (-2.0 to 1.0)"],
+    ]
 
 
 RATES = pd.DataFrame({"id": ["3a", "3a"], "rate": [0.1, 0.2], "effect": [1.0, -1.0]})
@@ -152,7 +165,7 @@ def test_a_contrast_that_there_is_not_is_refused(tmp_path: Path) -> None:
 
 
 def test_multiplications_are_those_of_the_committed_tables() -> None:
-    work = find_work(RESULTS, ["3a", "2b", "10f"])
+    work = find_work(RESULTS, ["3a", "2b", "10f", "no such contrast"])
     assert work == pytest.approx({"3a": 1.0, "2b": 811328 / 6119744, "10f": 2600960 / 10342400})
 
 

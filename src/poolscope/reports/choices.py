@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,20 +15,20 @@ from poolscope.reports.figures.ledger import mark_added
 from poolscope.spec.errors import PoolscopeError
 from poolscope.statistics.verdicts import DESCRIBED, UNMET
 
-FACT = "decides no claim"
 WAITS = "not known yet"
-NONE_BETTER = "nothing is shown to test better"
-SCARCE = "Computation is scarce (half of the multiplications or less)"
+_EITHER = "either: no difference shown"
+_FACT = "decides no claim"
+_LARGE = 1.5  # times the multiplications: from here on two networks are compared by cost
 _KINDS = ("difference", "noninferior")  # of contrasts whose effect is arm minus baseline
 _MEASURES = {"test_accuracy": "test accuracy", "accuracy_corrupted": "accuracy under corruptions"}  # more is better
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two choices that a contrast compares: `first` is shown to be better, or, where `shown` is False, neither is.
+    """Two choices that a contrast compares; where one is shown to be better, that is `first`.
 
-    effect, low, high: first minus second. waits: for runs; work: multiply-accumulates of first over those of second,
-    NaN where it isn't known. row: of the ledger.
+    effect, low, high: first minus second. means: of both, in the contrast's unit. work: multiply-accumulates of first
+    over those of second, NaN where it isn't known. waits: for runs. row: of the ledger.
     """
 
     row: Mapping[str, Any]
@@ -37,6 +37,7 @@ class Comparison:
     effect: float
     low: float
     high: float
+    means: tuple[float, float]
     work: float
     waits: bool
 
@@ -46,11 +47,6 @@ class Comparison:
         return not self.waits and self.low > 0
 
     @property
-    def matters(self) -> bool:
-        """Whether it is shown and at least the smallest effect that matters."""
-        return self.shown and self.effect >= float(self.row["delta"])
-
-    @property
     def gain(self) -> str:
         """The effect with its interval; that of a logarithm of errors as the factor on them."""
         if self.waits:
@@ -58,8 +54,18 @@ class Comparison:
         if self.row["unit"] == "log_error":
             factors = (math.exp(-value) for value in (self.effect, self.high, self.low))
             return "{:.2f} times the errors ({:.2f} to {:.2f})".format(*factors)
-        rounded = (round(value, 9) for value in (self.effect, self.low, self.high))  # -0.15, not -0.150000000000002
-        return "{:+.1f} points ({:.1f} to {:.1f})".format(*rounded)
+        low, high = (_show_end(value) for value in (self.low, self.high))
+        return f"{round(self.effect, 9):+.1f} points ({low} to {high})"
+
+    @property
+    def mark(self) -> str:
+        """The contrast's name, with † where it was added after its runs and ‡ where it decides no claim."""
+        return mark_added(self.row) + ("‡" if self.row["verdict"] == DESCRIBED else "")
+
+    @property
+    def network(self) -> str:
+        """Data and network, without the windows that differ."""
+        return str(self.row["context"]).partition(", window")[0]
 
 
 def compare(row: Mapping[str, Any], arm: str, baseline: str, work: float = math.nan) -> Comparison:
@@ -72,11 +78,12 @@ def compare(row: Mapping[str, Any], arm: str, baseline: str, work: float = math.
             f"experiments/guide.yaml: contrast {row['id']} must be the difference of two choices in accuracy or "
             f"consistency, not a {row['kind']} of {row['measure']}."
         )
-    n, planned = (_count(row[key]) for key in ("n", "planned"))
     effect, low, high = (float(row[key]) for key in ("effect", "low", "high"))
-    if n >= planned and high < 0:
-        return Comparison(row, baseline, arm, -effect, -high, -low, 1 / work, False)
-    return Comparison(row, arm, baseline, effect, low, high, work, n < planned)
+    mean, other = (pd.to_numeric(row.get(key), errors="coerce") for key in ("arm_mean", "baseline_mean"))
+    waits = _count(row["n"]) < _count(row["planned"]) or any(map(math.isnan, (effect, low, high)))
+    if not waits and high < 0:
+        return Comparison(row, baseline, arm, -effect, -high, -low, (other, mean), 1 / work, False)
+    return Comparison(row, arm, baseline, effect, low, high, (mean, other), work, waits)
 
 
 def show_choices(situations: Mapping[str, Sequence[Comparison]], rates: pd.DataFrame) -> pd.DataFrame:
@@ -94,34 +101,54 @@ def show_choices(situations: Mapping[str, Sequence[Comparison]], rates: pd.DataF
 
 
 def choose(one: Comparison) -> dict[str, str]:
-    """What a comparison recommends, as texts: choose, over, by, multiplications, of, seeds, contrast."""
+    """What a comparison recommends, as texts: choose, over, by, of, seeds, contrast."""
     row = one.row
     n, planned = (_count(row[key]) for key in ("n", "planned"))
     if one.shown:
         named = {"choose": one.first, "over": one.second}
     else:
-        answer = WAITS if one.waits else "either: no difference shown"
+        answer = WAITS if one.waits else _EITHER
         named = {"choose": answer, "over": f"{one.first} or {one.second}"}
     return named | {
         "by": one.gain,
-        "multiplications": _show_work(one),
         "of": _name_measure(row["measure"]),
         "seeds": f"{n} of {planned}" if one.waits else str(n),
-        "contrast": f"{mark_added(row)} ({row['study']}: {row['context']})",
+        "contrast": f"{one.mark} ({row['study']}: {row['context']})",
     }
 
 
 def summarise(situations: Mapping[str, Sequence[Comparison]]) -> pd.DataFrame:
-    """A row for each situation: choices that are ahead of something and behind nothing, those behind, what is open.
+    """A row for each network of each situation: its choice of the highest mean, and what is shown to be behind what."""
+    rows = []
+    for situation, comparisons in situations.items():
+        networks: dict[str, list[Comparison]] = {}
+        for one in comparisons:
+            networks.setdefault("" if one.waits else one.network, []).append(one)
+        for place, (network, compared) in enumerate(networks.items()):
+            named = {"situation": "" if place else situation, "data and network": network}
+            rows.append(named | (_summarise(compared) if network else _wait(compared)))
+    return pd.DataFrame(rows)
 
-    Only differences of at least δ count. The last row is of all situations: what gains with half of the work or less.
-    """
-    rows = [_summarise(name, comparisons) for name, comparisons in situations.items()]
-    every = [one for comparisons in situations.values() for one in comparisons if one.row["measure"] == "test_accuracy"]
-    counted = [one for one in every if one.matters and one.row["verdict"] != DESCRIBED]
-    gains = [one for one in counted if one.work <= 0.5]
-    costs = [one.second for one in counted if one.work >= 2]
-    return pd.DataFrame([*rows, _make_row(SCARCE, gains, [name for name in costs if name not in _firsts(gains)], "")])
+
+def weigh(situations: Mapping[str, Sequence[Comparison]]) -> pd.DataFrame:
+    """A row for each comparison in test accuracy of networks whose cost differs: what the cheaper saves and loses."""
+    rows = []
+    for one in (one for comparisons in situations.values() for one in comparisons):
+        if one.row["measure"] != "test_accuracy" or one.waits or not (one.work >= _LARGE or one.work <= 1 / _LARGE):
+            continue
+        cheaper, dearer = (one.first, one.second) if one.work < 1 else (one.second, one.first)
+        better = "not shown" if not one.shown else "the cheaper" if one.work < 1 else "the dearer"
+        rows.append(
+            {
+                "cheaper": cheaper,
+                "dearer": dearer,
+                "multiplications of the dearer": f"{max(one.work, 1 / one.work):.2g} x",
+                "tests better": better,
+                "cheaper less dearer": _turn(one, cheaper).gain,
+                "contrast": f"{one.mark} ({one.network})",
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def remark(row: Mapping[str, Any], rates: pd.DataFrame) -> list[str]:
@@ -130,7 +157,7 @@ def remark(row: Mapping[str, Any], rates: pd.DataFrame) -> list[str]:
         return []
     remarks = []
     if row["verdict"] == DESCRIBED:
-        remarks.append(f"{FACT}, interval alone: {row['because']}")
+        remarks.append(f"{_FACT}, interval alone: {row['because']}")
     if row["verdict"] == UNMET:
         remarks.append("its claim's premise is not met")
     if abs(row["effect"]) < row["delta"]:
@@ -148,52 +175,43 @@ def is_comparison(row: Mapping[str, Any]) -> bool:
     return row["kind"] in _KINDS and bool(_name_measure(str(row["measure"])))
 
 
-def _summarise(situation: str, comparisons: Sequence[Comparison]) -> dict[str, str]:
-    shown = [one for one in comparisons if one.matters]
-    behind = [one.second for one in shown]
-    best = [one for one in shown if one.first not in behind]
-    even: dict[str, list[str]] = {}
-    for one in comparisons:
-        if not one.shown and not one.waits:
-            even.setdefault(f"{one.first} and {one.second}", []).append(mark_added(one.row))
-    told = [f"{pair} ({', '.join(identities)})" for pair, identities in even.items()]
-    waiting = [mark_added(one.row) for one in comparisons if one.waits]
-    if waiting:
-        told.append(f"runs are missing for {', '.join(waiting)}")
-    row = _make_row(situation, best, behind, "; ".join(told))
-    return row | {"tested best": WAITS} if all(one.waits for one in comparisons) else row
+def _summarise(compared: Sequence[Comparison]) -> dict[str, str]:
+    """The choice with the highest mean, what it was compared with, and which others are shown to be behind what."""
+    means = {name: mean for one in compared for name, mean in zip((one.first, one.second), one.means, strict=True)}
+    best = max(means, key=means.__getitem__)
+    percent = f" ({means[best]:.1f} %)" if compared[0].row["unit"] == "points" else ""
+    beside = []
+    for one in (one for one in compared if best in (one.first, one.second)):
+        other = one.second if one.first == best else one.first
+        ahead = "ahead of" if one.shown else "not shown ahead of"
+        beside.append(f"{ahead} {other}: {_turn(one, best).gain} ({one.mark})")
+    behind: dict[str, list[str]] = {}
+    for one in compared:
+        if one.shown and one.first != best:
+            behind.setdefault(one.second, []).append(f"{one.first}, {one.mark}")
+    others = [f"{name} ({'; '.join(ahead)})" for name, ahead in behind.items()]
+    return {"highest mean": best + percent, "beside it": "; ".join(beside), "shown behind another": "; ".join(others)}
 
 
-def _make_row(situation: str, best: Sequence[Comparison], behind: Iterable[str], told: str) -> dict[str, str]:
-    names = []
-    for name in _firsts(best):
-        by = "; ".join(_say_gain(one) for one in best if one.first == name)
-        names.append(f"{name}: {by}")
-    return {
-        "situation": situation,
-        "tested best": ". ".join(names) if names else NONE_BETTER,
-        "behind": ", ".join(dict.fromkeys(behind)),
-        "open": told,
-    }
+def _wait(compared: Sequence[Comparison]) -> dict[str, str]:
+    marks = ", ".join(one.mark for one in compared)
+    return {"highest mean": WAITS, "beside it": f"runs are missing for {marks}", "shown behind another": ""}
 
 
-def _say_gain(one: Comparison) -> str:
-    work = "" if math.isnan(one.work) or _is_same(one.work) else f" at {one.work:.2g} x the multiplications"
-    return f"{one.gain} over {one.second}{work} ({mark_added(one.row)})"
+def _turn(one: Comparison, first: str) -> Comparison:
+    """The comparison with this choice first."""
+    if one.first == first:
+        return one
+    sides = replace(one, first=one.second, second=one.first, means=one.means[::-1], work=1 / one.work)
+    return replace(sides, effect=-one.effect, low=-one.high, high=-one.low)
 
 
-def _firsts(comparisons: Iterable[Comparison]) -> list[str]:
-    return list(dict.fromkeys(one.first for one in comparisons))
-
-
-def _show_work(one: Comparison) -> str:
-    if math.isnan(one.work):
-        return ""
-    return "same" if _is_same(one.work) else f"{one.work:.2g} x"
-
-
-def _is_same(work: float) -> bool:
-    return abs(work - 1) < 0.005
+def _show_end(value: float) -> str:
+    """An end of an interval to one decimal, as tables have it; to more where that would be 0."""
+    value = round(value, 9)  # -0.15, not -0.150000000000002
+    return (
+        f"{value:.1f}" if abs(value) >= 0.05 or not value else f"{value:.2f}" if abs(value) >= 0.005 else f"{value:.1g}"
+    )
 
 
 def _count(value: Any) -> int:

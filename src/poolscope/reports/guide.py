@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from poolscope.reports.choices import FACT, WAITS, Comparison, compare, show_choices, summarise
+from poolscope.reports.choices import Comparison, compare, show_choices, summarise, weigh
 from poolscope.reports.document import Plot, Section, write_document
 from poolscope.reports.figures.guide import plot_effects
 from poolscope.spec.errors import PoolscopeError
@@ -18,26 +18,30 @@ from poolscope.spec.paths import shipped
 from poolscope.statistics.claims import list_contrasts
 from poolscope.statistics.context import describe_context
 from poolscope.statistics.specification_curve import list_rates
-from poolscope.statistics.verdicts import select_runs
+from poolscope.statistics.verdicts import DESCRIBED, select_runs
 
 TITLE = "Which pooling should I use?"
 SUMMARY = "For a situation: the choice that tested better, by how much, and the contrast that says so."
 _SHORT = (
-    "Only what is shown, and by at least the smallest effect that matters: *tested best* is a choice that another is "
-    "behind and that is behind none of those it was compared with; not all were compared with each other. The lines "
-    "below say what each rests on."
+    "For each network the choice with the highest mean of those compared in it, in the measure of the situation, and "
+    "whether it is shown to be ahead of what it was compared with; then what is shown to be behind another choice. "
+    "In brackets the contrast; † was added after its runs had been seen, ‡ decides no claim. Choices that stand in one "
+    "row but not in one contrast were not compared."
+)
+_WORK = (
+    "The comparisons in test accuracy whose networks differ in cost: multiplications of convolutions, dense layers and "
+    "what pools learn, for one image."
 )
 _RULE = (
     "Each line is one contrast of the ledger: two choices in the same network, with the same seeds. The one that is "
     "named first tested better, by an interval at 95 % that leaves out no difference; it is simultaneous over all "
     "contrasts of the claim that it decides, alone where it decides none, and not over the lines of this table. Where "
-    "it doesn't, neither is shown "
-    "to be better, which is not to say that they are equal. A line with fewer seeds than were planned recommends "
-    "nothing. All contrasts stand here that compare two choices in accuracy or consistency, and not all operators have "
-    "one: the studies' own pages compare more arms. The situations were named when all results but the ladder's were "
-    "known. Multiplications: those of the one named first over those of the other. † was added after its runs had been "
-    "seen; δ is the smallest effect "
-    "that matters; sign at k of m rates: at how many shared learning rates the trials of the tuning have the same sign."
+    "it doesn't, neither is shown to be better, which is not to say that they are equal. A line with fewer seeds than "
+    "were planned recommends nothing. All contrasts stand here that compare two choices in accuracy or consistency; "
+    "not all operators have one: the studies' own pages compare more arms. The situations were named when all results "
+    "but those of the ladder and of overfitting were known. δ is the smallest effect that matters; sign at k of m "
+    "rates: at how many shared learning rates the trials of the tuning have the same sign (a study that tuned at one "
+    "size has the same trials at every size)."
 )
 _LIMITS = (
     "These are findings about small networks ({parameters} parameters, {steps} steps) on {data}, with learning rates "
@@ -70,12 +74,16 @@ def build_page(results: str | Path, verdicts: pd.DataFrame, overview: bool = Fal
     compared = Path(results) / str(guide["scaling"]) / "tables" / "comparison.csv"
     effects = find_effects(pd.read_csv(compared)) if compared.is_file() else pd.DataFrame()
     limits = say_limits(results, sorted(verdicts.loc[whole, "study"].unique()), drawn=len(effects) > 0)
-    sections = [Section("In short", (_SHORT,), summarise(situations)), Section("Situations", (_RULE,), table)]
+    sections = [
+        Section("In short", (_SHORT,), summarise(situations)),
+        Section("Where computation matters", (_WORK,), weigh(situations)),
+        Section("All comparisons", (_RULE,), table),
+    ]
     sections.append(Section("How far this goes", (limits,)))
     if len(effects):
         plot = Plot("effects", plot_effects(effects, guide["names"]), _SCALING)
         sections.append(Section("How the differences change with the number of images", plots=(plot,)))
-    return write_document(Path(results) / "guide", TITLE, _count_choices(table), sections, overview=overview)
+    return write_document(Path(results) / "guide", TITLE, _count_choices(situations), sections, overview=overview)
 
 
 def read_guide(path: Path) -> dict[str, Any]:
@@ -109,7 +117,7 @@ def find_situations(
 
 
 def find_work(results: str | Path, identities: Iterable[str]) -> dict[str, float]:
-    """{contrast: multiply-accumulates of its arm over those of its baseline}, of those whose runs are in tables."""
+    """{contrast: multiply-accumulates of its arm over those of its baseline}, where its runs have one each."""
     wanted = set(identities)
     found = {}
     read: dict[str, pd.DataFrame] = {}
@@ -119,10 +127,13 @@ def find_work(results: str | Path, identities: Iterable[str]) -> dict[str, float
             continue
         if contrast.study not in read:
             read[contrast.study] = pd.read_csv(path, low_memory=False)
+        runs = read[contrast.study]
+        if "macs" not in runs:
+            continue
         sides = ({**contrast.where, **side} for side in (contrast.arm, contrast.baseline))
-        arm, baseline = (select_runs(read[contrast.study], side)["macs"].max() for side in sides)
-        if arm > 0 and baseline > 0:
-            found[contrast.id] = float(arm / baseline)
+        arm, baseline = (select_runs(runs, side)["macs"].dropna().unique() for side in sides)
+        if len(arm) == len(baseline) == 1 and arm[0] > 0 and baseline[0] > 0:
+            found[contrast.id] = float(arm[0] / baseline[0])
     return found
 
 
@@ -149,14 +160,13 @@ def find_effects(comparison: pd.DataFrame) -> pd.DataFrame:
     return known[known["images"].notna() & known["difference"].notna()]
 
 
-def _count_choices(table: pd.DataFrame) -> str:
-    waiting = int((table["choose"] == WAITS).sum())
-    even = int(table["choose"].str.startswith("either").sum())
-    shown = len(table) - waiting - even
-    chosen = ~table["choose"].str.startswith(("either", WAITS))
-    facts = int((chosen & table["remarks"].str.contains(FACT)).sum())
+def _count_choices(situations: dict[str, list[Comparison]]) -> str:
+    every = [one for comparisons in situations.values() for one in comparisons]
+    shown = [one for one in every if one.shown]
+    waiting = sum(one.waits for one in every)
+    facts = sum(one.row["verdict"] == DESCRIBED for one in shown)
     return (
-        f"{len(table)} comparisons in {int((table['situation'] != '').sum())} situations: in {shown} one choice is "
-        f"shown to test better ({facts} of them decide no claim), in {even} neither is, {waiting} wait for runs. "
-        "Nothing stands here that is not in the tables."
+        f"{len(every)} comparisons in {len(situations)} situations: in {len(shown)} one choice is shown to test better "
+        f"({facts} of them decide no claim), in {len(every) - len(shown) - waiting} neither is, {waiting} wait for "
+        "runs. Nothing stands here that is not in the tables."
     )
