@@ -103,12 +103,12 @@ def test_for_each_network_the_highest_mean_and_what_is_behind_what() -> None:
     first, second, waiting, corrupted = summarise(situations).to_dict("records")
     assert (first["situation"], second["situation"]) == ("few images", "")
     assert first["highest mean"] == "overlap (52.0 %)"
-    assert first["beside it"] == (
+    assert first["compared with"] == (
         "ahead of max: +2.0 points (1.0 to 3.0) (1a); not shown ahead of blur: +0.2 points (-1.0 to 1.0) (1c)"
     )
     assert first["shown behind another"] == "stride (max, 1b)"
     assert second["data and network"] == "width 8"
-    assert (waiting["highest mean"], waiting["beside it"]) == ("not known yet", "runs are missing for 1e")
+    assert (waiting["highest mean"], waiting["compared with"]) == ("not known yet", "runs are missing for 1e")
     assert corrupted["shown behind another"] == ""
 
 

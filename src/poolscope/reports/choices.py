@@ -180,22 +180,26 @@ def _summarise(compared: Sequence[Comparison]) -> dict[str, str]:
     means = {name: mean for one in compared for name, mean in zip((one.first, one.second), one.means, strict=True)}
     best = max(means, key=means.__getitem__)
     percent = f" ({means[best]:.1f} %)" if compared[0].row["unit"] == "points" else ""
-    beside = []
+    sides = []
     for one in (one for one in compared if best in (one.first, one.second)):
         other = one.second if one.first == best else one.first
         ahead = "ahead of" if one.shown else "not shown ahead of"
-        beside.append(f"{ahead} {other}: {_turn(one, best).gain} ({one.mark})")
+        sides.append(f"{ahead} {other}: {_turn(one, best).gain} ({one.mark})")
     behind: dict[str, list[str]] = {}
     for one in compared:
         if one.shown and one.first != best:
             behind.setdefault(one.second, []).append(f"{one.first}, {one.mark}")
     others = [f"{name} ({'; '.join(ahead)})" for name, ahead in behind.items()]
-    return {"highest mean": best + percent, "beside it": "; ".join(beside), "shown behind another": "; ".join(others)}
+    return {
+        "highest mean": best + percent,
+        "compared with": "; ".join(sides),
+        "shown behind another": "; ".join(others),
+    }
 
 
 def _wait(compared: Sequence[Comparison]) -> dict[str, str]:
     marks = ", ".join(one.mark for one in compared)
-    return {"highest mean": WAITS, "beside it": f"runs are missing for {marks}", "shown behind another": ""}
+    return {"highest mean": WAITS, "compared with": f"runs are missing for {marks}", "shown behind another": ""}
 
 
 def _turn(one: Comparison, first: str) -> Comparison:

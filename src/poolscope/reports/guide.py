@@ -24,9 +24,9 @@ TITLE = "Which pooling should I use?"
 SUMMARY = "For a situation: the choice that tested better, by how much, and the contrast that says so."
 _SHORT = (
     "For each network the choice with the highest mean of those compared in it, in the measure of the situation, and "
-    "whether it is shown to be ahead of what it was compared with; then what is shown to be behind another choice. "
-    "In brackets the contrast; † was added after its runs had been seen, ‡ decides no claim. Choices that stand in one "
-    "row but not in one contrast were not compared."
+    "whether it is shown to be ahead of what it was compared with; then what is shown to be behind another choice, "
+    "with that choice and the contrast in brackets. † was added after its runs had been seen, ‡ decides no claim. "
+    "Choices that stand in one row but not in one contrast were not compared."
 )
 _WORK = (
     "The comparisons in test accuracy whose networks differ in cost: multiplications of convolutions, dense layers and "
