@@ -104,6 +104,20 @@ def test_the_front_page_has_the_verdicts_of_the_committed_ledger() -> None:
             assert f"from {row['prediction_low']:.1f} to {row['prediction_high']:.1f} δ" in line
 
 
+def test_the_list_of_studies_has_every_study_with_its_question_and_claims() -> None:
+    root = Path(__file__).parents[2] / "experiments"
+    listed = re.findall(
+        r"^\| \[(\w+)\]\(\w+/README.md\) \| (.*?) \| ([\d, ]*) \|", (root / "README.md").read_text("utf-8"), re.M
+    )
+    expected = set()
+    for page in root.glob("*/README.md"):
+        files = [path.read_text("utf-8") for path in page.parent.glob("*.yaml")]
+        claims = {int(number) for text in files for number in re.findall(r"^ +claim: (\d+)", text, re.M)}
+        title = page.read_text("utf-8").splitlines()[0].removeprefix("# ")
+        expected.add((page.parent.name, title, ", ".join(map(str, sorted(claims)))))
+    assert {(name, title, claims.strip()) for name, title, claims in listed} == expected
+
+
 def test_the_page_of_rules_has_the_figures_of_its_table() -> None:
     root = Path(__file__).parents[2] / "experiments"
     table = pd.read_csv(root / "rules.csv")
