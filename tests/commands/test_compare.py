@@ -116,3 +116,16 @@ def test_copies_are_left_out_and_mixed_revisions_named(results: Path, capsys: py
     assert again.splitlines()[-1] == "Runs of 2 code revisions are mixed: 4 of b, 2 of a."
     left_out = next(line for line in again.splitlines() if line.startswith("Left out: "))
     assert "seed-0 copy.json" in left_out and again.replace(left_out + "\n", "") == shown
+
+
+def test_a_run_that_never_learned_is_named_below_the_figure(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    overrides = ["pool=max,avg", "data=digits", "seeds=[0,1,2]", f"results={results}"]
+    configs = compose_runs(["experiment=compare", *overrides], True).configs
+    records = [make_record(config, seed) for config in configs for seed in config.seeds]
+    write_study(results, records)
+    assert compare_strategies(overrides, may_run=False) == 0
+    assert "Hollow" not in capsys.readouterr().out
+    records[0].scalars.update(train_eval_accuracy=0.1, train_eval_loss=2.303)
+    write_study(results, records)
+    assert compare_strategies(overrides, may_run=False) == 0
+    assert "Hollow dots (outside of a panel: at chance): 1 run that finished at chance" in capsys.readouterr().out

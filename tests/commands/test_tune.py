@@ -152,6 +152,29 @@ def test_the_ladder_s_tuning_is_the_one_in_its_protocol() -> None:
     assert {(config.study, *config.seeds) for config in ours.configs} == {("ladder_tuning", 100, 101, 102)}
 
 
+def test_trials_at_chance_are_shown_and_named(results: Path, trained: list[tuple[str, float]]) -> None:
+    words = ["data=digits", "pool=max,lp", "study=mine", f"results={results}", "--rates", "0.05,0.1,0.2"]
+    assert "at chance" not in run_command("tune", *words)[1] and trained
+    for path in (results / "runs" / "mine_tuning").glob("*/seed-100.json"):
+        record = read_record(path)
+        if record.status == "done" and record.config["optim"]["learning_rate"] == 0.2:
+            record.scalars.update(val_accuracy=0.1, val_loss=2.3026)
+            write_record(record, path)
+    output = run_command("tune", *words)[1]
+    assert "(1 at chance)" in output and "hollow in the figure: max at 0.2 (1)." in output
+
+
+def test_full_data_takes_the_ladder_s_trials_of_max_and_average_since_they_are_its_own() -> None:
+    """What its tuning.yaml rests on: but for what is measured, the configurations of both protocols are the same."""
+    shared = ["pool=max,avg", "data.train_size=10000", "data.train='train[:35000]'", "data.val='train[35000:40000]'"]
+    shared += ["train.steps=null", "train.epochs=8", "optim.learning_rate=0.001", "measure=none", "measure.images=null"]
+    digests = [
+        [digest(config) for config in compose_runs([f"experiment={study}", *shared], multirun=True).configs]
+        for study in ("ladder", "full_data")
+    ]
+    assert digests[0] == digests[1] and len(set(digests[0])) == 2
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

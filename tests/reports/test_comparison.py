@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from poolscope.reports.comparison import (
+    say_hollow,
     say_missing,
     say_unlearned,
     show_classes,
@@ -112,3 +113,9 @@ def test_classes_are_rows_and_arms_columns() -> None:
         "max": ["50.00 ± 25.00"] * 2,
         "avg": ["50.00 ± 25.00", ""],
     }
+
+
+def test_hollow_dots_are_explained_only_where_there_are_some() -> None:
+    assert say_hollow(RUNS[RUNS["arm"] == "max"]) == ""
+    assert say_hollow(RUNS).startswith(" Hollow dots (outside of a panel: at chance): 1 run that finished at chance")
+    assert say_hollow(pd.concat([RUNS, RUNS])).startswith(" Hollow dots (outside of a panel: at chance): 2 runs that")

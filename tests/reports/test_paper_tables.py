@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -10,6 +12,7 @@ from poolscope.reports.paper_tables import (
     list_texts,
     quote_typst,
     write_caption,
+    write_figure_caption,
     write_latex,
     write_markdown,
     write_typst,
@@ -65,6 +68,15 @@ def test_a_caption_has_level_n_and_protocol() -> None:
     assert "Test accuracy in %: mean over n seeds with its 95 % t interval" in caption
     assert "difference to max, paired by seed" in caption
     assert "n = 3 seeds per arm" in caption
+
+
+def test_a_figure_s_caption_explains_hollow_dots() -> None:
+    selection = make_selection()
+    assert "Hollow" not in write_figure_caption(selection)
+    done = selection.done.assign(status="done", train_eval_accuracy=[0.1, *[0.9] * 5], train_eval_loss=2.303)
+    assert " (lines). Hollow dots (outside of a panel: at chance): 1 run that" in write_figure_caption(
+        replace(selection, done=done)
+    )
 
 
 def test_markdown_by_hand() -> None:

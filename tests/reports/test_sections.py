@@ -52,6 +52,19 @@ def test_a_study_is_reported_section_by_section(tables: Tables) -> None:
     }
 
 
+def test_captions_explain_hollow_dots_where_a_run_never_learned(tables: Tables) -> None:
+    runs = tables.runs.copy()
+    runs.loc[runs["seed"].eq(1), ["train_eval_accuracy", "train_eval_loss"]] = [0.1, 2.303]
+    for given, hollow in ((tables.runs, False), (runs, True)):
+        plots = {
+            plot.name: plot.caption for s in analyse_sweep(replace(tables, runs=given)).sections for plot in s.plots
+        }
+        for name in ("accuracy", "gap"):
+            assert (
+                "Hollow dots (outside of a panel: at chance): 3 runs that finished at chance" in plots[name]
+            ) == hollow
+
+
 def test_the_baseline_is_the_operator_that_is_named(tables: Tables) -> None:
     analysis = analyse_sweep(tables, baseline="avg")
     assert set(analysis.extra["contrasts"]["baseline"]) == {"avg"}

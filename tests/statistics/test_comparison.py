@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from poolscope.statistics.comparison import add_validation, compare_arms, list_missing
+from poolscope.statistics.comparison import add_validation, compare_arms, find_unlearned_pairs, list_missing
+from poolscope.statistics.inference import list_differences
 
 
 def make_runs(values: dict[str, list[float | None]]) -> pd.DataFrame:
@@ -78,3 +79,15 @@ def test_validation_accuracy_and_rates_that_differ_are_added() -> None:
     assert added["learning_rate"].to_dict() == {"max": "0.5", "avg": "0.125"}
     same = done.assign(**{"optim.learning_rate": 0.5})
     assert "learning_rate" not in add_validation(compare_arms(runs), same)
+
+
+def test_a_difference_is_marked_where_either_run_stood_at_chance() -> None:
+    runs = make_runs({"max": [0.1, 0.8, 0.7, 0.9], "avg": [0.9, 0.1, 0.8, None], "min": [0.5, 0.6, 0.7, 0.8]})
+    baselines = {("digits", arm): "max" for arm in ("max", "avg", "min")}
+    differences = list_differences(runs[runs["status"] == "done"], baselines, "test_accuracy")
+    marks = differences.assign(stuck=find_unlearned_pairs(differences, runs))
+    assert marks.groupby("arm")["stuck"].apply(list).to_dict() == {
+        "avg": [True, True, False],
+        "min": [True, False, False, False],
+    }
+    assert find_unlearned_pairs(differences.iloc[:0], runs).empty

@@ -10,7 +10,7 @@ import pandas as pd
 
 from poolscope.commands.arguments import MOST_SHOWN, add_overrides
 from poolscope.process.terminal import open_console
-from poolscope.reports.comparison import show_mean
+from poolscope.reports.comparison import say_hollow, show_mean
 from poolscope.reports.figures.files import save_figure
 from poolscope.reports.figures.study import plot_accuracy
 from poolscope.reports.study import make_table
@@ -84,7 +84,8 @@ def compare_strategies(overrides: Sequence[str], delta: float = 1.0, may_run: bo
     picture, _ = save_figure(plot_accuracy(done, baselines), folder / "figures", "strategies")
     _print(table, delta, picture)
     sentences = [f"Left out: {sentence}" for sentence in tables.damaged]
-    for sentence in filter(None, [*sentences, describe_revisions(tally_revisions(done))]):
+    sentences += [describe_revisions(tally_revisions(done)), say_hollow(done).strip()]
+    for sentence in filter(None, sentences):
         print(sentence)
     return 1 if tables.damaged else status
 

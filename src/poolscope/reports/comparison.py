@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from poolscope.statistics.learning import find_unlearned
+
 
 def show_comparison(comparison: pd.DataFrame) -> pd.DataFrame:
     """Format a comparison: per cent, percentage points, ± half of a 95 % interval or the interval where it was cut."""
@@ -109,6 +111,18 @@ def say_unlearned(comparison: pd.DataFrame) -> tuple[str, ...]:
         f"{row['setting']}, {row['arm']}: {row['unlearned']} of {row['n']}" for row in arms.to_dict("records")
     )
     return (f"Finished with the loss and accuracy of guessing, and counted in every mean: {listed}.",)
+
+
+def say_hollow(runs: pd.DataFrame) -> str:
+    """Say, behind a caption, what the hollow dots of a figure of these runs are; nothing where none is hollow."""
+    count = int(find_unlearned(runs).sum())
+    finished = f"{count} run{'s' * (count > 1)}"
+    return (
+        f" Hollow dots (outside of a panel: at chance): {finished} that finished at chance, without having learned, "
+        "and differences with them."
+        if count
+        else ""
+    )
 
 
 def say_missing(missing: pd.DataFrame) -> str:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from poolscope.reports.comparison import say_hollow
 from poolscope.reports.latex import escape_latex
 from poolscope.reports.protocol import say_protocol
 from poolscope.statistics.comparison import score_arms
@@ -82,8 +83,8 @@ def write_figure_caption(selection: Selection) -> str:
     """Say what is drawn, its level and the protocol."""
     level = f"{100 * selection.summary['level'].iloc[0]:g} %"
     return (
-        f"{selection.words.capitalize()} of each seed (dots), means and {level} t intervals (lines). "
-        f"{say_protocol(selection.done)}"
+        f"{selection.words.capitalize()} of each seed (dots), means and {level} t intervals (lines)."
+        f"{say_hollow(selection.done)} {say_protocol(selection.done)}"
     )
 
 

@@ -13,7 +13,14 @@ import numpy as np
 import pandas as pd
 
 from poolscope.reports.answer import say_comparison_answer, say_verdicts_answer
-from poolscope.reports.comparison import say_missing, say_unlearned, show_classes, show_comparison, show_contrasts
+from poolscope.reports.comparison import (
+    say_hollow,
+    say_missing,
+    say_unlearned,
+    show_classes,
+    show_comparison,
+    show_contrasts,
+)
 from poolscope.reports.document import Plot, Section
 from poolscope.reports.figures.ledger import plot_verdicts
 from poolscope.reports.figures.measures import (
@@ -137,7 +144,7 @@ def _contrast_metrics(done: pd.DataFrame, baselines: Mapping[tuple[str, str], st
 
 def _plot_comparison(done: pd.DataFrame, baselines: Mapping[tuple[str, str], str]) -> Plot:
     caption = "Test accuracy after the last epoch, and its difference to the baseline, paired by seed."
-    caption = f"{caption} {INTERVAL} {say_protocol(done)}"
+    caption = f"{caption} {INTERVAL}{say_hollow(done)} {say_protocol(done)}"
     return Plot("accuracy", plot_accuracy(done, baselines), caption)
 
 
@@ -149,7 +156,7 @@ def _section_gap(done: pd.DataFrame, baselines: Mapping[tuple[str, str], str]) -
     )
     caption = (
         "Left: gap by arm. Right: change of test accuracy against change of the gap, both paired by seed with the "
-        f"baseline. {INTERVAL} {say_protocol(done)}"
+        f"baseline. {INTERVAL}{say_hollow(done)} {say_protocol(done)}"
     )
     return Section("Overfitting", (text,), plots=(Plot("gap", plot_gap(done, baselines), caption),))
 

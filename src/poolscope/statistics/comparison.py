@@ -102,6 +102,19 @@ def score_arms(summary: pd.DataFrame) -> list[float]:
     return scores
 
 
+def find_unlearned_pairs(differences: pd.DataFrame, runs: pd.DataFrame) -> pd.Series:
+    """Mark the differences of which either run finished at chance, as booleans by row.
+
+    Args:
+        differences: columns setting, arm, baseline and seed.
+        runs: those that were paired, from `add_arms`.
+    """
+    stuck = set(runs.loc[find_unlearned(runs), ["setting", "arm", "seed"]].itertuples(index=False, name=None))
+    pairs = zip(*(differences[name] for name in ("setting", "arm", "baseline", "seed")), strict=True)
+    marks = [bool({(setting, arm, seed), (setting, other, seed)} & stuck) for setting, arm, other, seed in pairs]
+    return pd.Series(marks, index=differences.index, dtype=bool)
+
+
 def list_missing(labelled: pd.DataFrame) -> pd.DataFrame:
     """List runs that failed, diverged, or that only other arms have: data set, arm, seed, status, reason."""
     rows = []

@@ -8,27 +8,47 @@ from __future__ import annotations
 import pandas as pd
 
 from poolscope.statistics.arms import add_arms
+from poolscope.statistics.learning import find_unlearned
 
 RATE = "optim.learning_rate"
 TRIALS = ("setting", "arm", RATE, "seed", "status", "val_accuracy", "val_loss")
+_CLASSES = "data.classes"
+_VALIDATION = 1000  # images, as tuning.csv doesn't say how many there were
 
 
 def list_trials(runs: pd.DataFrame) -> pd.DataFrame:
-    """List the runs of a tuning: a row each with the columns TRIALS and digest, by setting, arm, rate and seed."""
+    """List the runs of a tuning: a row each with TRIALS, digest and data.classes, by setting, arm, rate and seed."""
     labelled = add_arms(runs, ignoring=(RATE,))
-    trials = labelled.reindex(columns=[*TRIALS, "digest"])
+    trials = labelled.reindex(columns=[*TRIALS, "digest", _CLASSES])
     return trials.sort_values(list(TRIALS[:4]), kind="stable", ignore_index=True)
 
 
-def average_trials(trials: pd.DataFrame) -> pd.DataFrame:
-    """Average over seeds: a row per setting, arm and rate with n, val_accuracy and failed.
+def find_unlearned_trials(trials: pd.DataFrame) -> pd.Series:
+    """Mark the trials that finished at chance, as booleans by row: `find_unlearned` by validation loss and accuracy.
 
-    failed: how many runs ended without a result; with any, val_accuracy is NaN.
+    Of training images a tuning.csv holds nothing. Without data.classes there are 10; standard errors are those of
+    1,000 images.
+    """
+    known = trials[["status", _CLASSES]] if _CLASSES in trials else trials[["status"]]
+    as_runs = {"train_eval_loss": trials["val_loss"], "train_eval_accuracy": trials["val_accuracy"]}
+    return find_unlearned(known.assign(**as_runs, **{"data.train_eval_size": _VALIDATION}))
+
+
+def average_trials(trials: pd.DataFrame) -> pd.DataFrame:
+    """Average over seeds: a row per setting, arm and rate with n, val_accuracy, failed and unlearned.
+
+    failed: how many runs ended without a result; with any, val_accuracy is NaN. unlearned: how many finished at
+    chance; they are in the mean.
     """
     done = trials["status"] == "done"
     values = trials.assign(val_accuracy=trials["val_accuracy"].astype(float).where(done), failed=~done)
-    groups = values.groupby(list(TRIALS[:3]), sort=False)
-    means = groups.agg(n=("seed", "size"), val_accuracy=("val_accuracy", "mean"), failed=("failed", "sum"))
+    groups = values.assign(unlearned=find_unlearned_trials(trials)).groupby(list(TRIALS[:3]), sort=False)
+    means = groups.agg(
+        n=("seed", "size"),
+        val_accuracy=("val_accuracy", "mean"),
+        failed=("failed", "sum"),
+        unlearned=("unlearned", "sum"),
+    )
     return means.assign(val_accuracy=means["val_accuracy"].where(means["failed"] == 0)).reset_index()
 
 

@@ -118,6 +118,28 @@ def test_curves_show_each_seed_and_the_mean(ax: Axes) -> None:
     assert ax.lines[5].get_linestyle() == "-"
 
 
+def test_a_dot_of_a_run_that_never_learned_is_a_ring_in_every_drawing(ax: Axes) -> None:
+    frame = _strip().assign(unlearned=False)
+    frame.loc[frame["arm"].eq("min") & frame["seed"].eq(1), "unlearned"] = True
+    draw_strip(frame, ax, "test_accuracy", style_arms(frame), ["min", "max", "avg"])
+    faces = [dots.get_facecolor() for dots in ax.collections]
+    assert faces[0][:, 3].tolist() == [0.55, 0.0, 0.55]
+    assert list(ax.collections[0].get_linewidth()) == [0.0, 0.8, 0.0]
+    assert [len(face) for face in faces[1:]] == [1, 1]  # one colour for all dots, as without the column
+    assert ax.collections[0].get_sizes().tolist() == [8, 24, 8]
+    points = pd.DataFrame({"arm": ["avg"] * 2, "seed": [0, 1], "gap": [-1.0, -2.0], "test": [1.0, 1.5]})
+    other = Figure().subplots()
+    draw_quadrants(points.assign(unlearned=[True, False]), other, {"avg": style_operator("avg")})
+    assert other.collections[0].get_facecolor()[:, 3].tolist() == [0.0, 0.3]
+
+
+def test_a_run_at_chance_outside_of_the_panel_is_named_at_its_edge(ax: Axes) -> None:
+    frame = _strip().assign(unlearned=False)
+    frame.loc[frame["arm"].eq("min") & frame["seed"].eq(1), ["test_accuracy", "unlearned"]] = [0.1, True]
+    draw_strip(frame, ax, "test_accuracy", style_arms(frame), ["min", "max", "avg"], scale=100)
+    assert "◂ 10.0 at chance" in [text.get_text().partition(", mean")[0] for text in ax.texts]
+
+
 def test_quadrants_put_the_mean_where_it_belongs(ax: Axes) -> None:
     frame = pd.DataFrame({"arm": ["avg"] * 3, "seed": [0, 1, 2], "gap": [-1.0, -2.0, -3.0], "test": [1.0, 1.5, 2.0]})
     draw_quadrants(frame, ax, {"avg": style_operator("avg")})

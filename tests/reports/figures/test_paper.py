@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,15 @@ def test_a_figure_has_the_column_s_width_and_every_seed(tables: Tables, width: f
     assert right.get_xlabel() == "difference to max (points)"
     assert sum(len(dots.get_offsets()) for dots in left.collections) == 4
     assert sum(len(dots.get_offsets()) for dots in right.collections) == 2
+
+
+def test_a_run_that_never_learned_is_a_ring_beside_its_difference(tables: Tables) -> None:
+    runs = tables.runs.copy()
+    stuck = runs["pool.name"].eq("max") & runs["seed"].eq(1)
+    runs.loc[stuck, ["test_accuracy", "train_eval_accuracy", "train_eval_loss"]] = [0.1, 0.1, 2.303]
+    left, right = plot_selection(select(replace(tables, runs=runs)), WIDTHS["page"]).axes
+    rings = [sum((dots.get_facecolor()[:, 3] == 0).sum() for dots in ax.collections) for ax in (left, right)]
+    assert rings == [1, 1]
 
 
 @pytest.mark.parametrize(("font", "name"), [("serif", b"STIX"), ("computer-modern", b"Cmr10"), ("sans", b"DejaVuSans")])

@@ -49,6 +49,20 @@ def test_a_figure_has_a_row_of_panels_per_setting(tables: Tables) -> None:
     assert [panel.get_title(loc="left") for panel in figure.axes] == ["cifar10", "against max", "mnist", "against max"]
 
 
+def test_runs_that_never_learned_and_their_differences_are_rings(tables: Tables, tmp_path: Path) -> None:
+    runs = tables.runs[tables.runs["data.name"] == "mnist"].copy()
+    stuck = runs["pool.name"].eq("max") & runs["seed"].eq(1)
+    runs.loc[stuck, ["test_accuracy", "train_eval_accuracy", "train_eval_loss"]] = [0.1, 0.1, 2.303]
+    labelled = add_arms(runs)
+    figure = plot_accuracy(labelled, find_baselines(labelled))
+    rings = [[int((dots.get_facecolor()[:, 3] == 0).sum()) for dots in panel.collections] for panel in figure.axes]
+    assert sorted(rings[0]) == [0, 0, 1] and rings[1] == [1, 1]  # the baseline's run, and both arms' pairs with it
+    save_figure(figure, tmp_path, "accuracy")
+    assert (tmp_path / "accuracy.svg").read_text().count('class="run"') == 9 + 6  # a ring has its title too
+    gaps = plot_gap(labelled, find_baselines(labelled))
+    assert sum(int((dots.get_facecolor()[:, 3] == 0).sum()) for panel in gaps.axes for dots in panel.collections) == 3
+
+
 @pytest.mark.parametrize("metric", ["accuracy", "loss"])
 def test_no_mean_curve_leaves_its_panel(tables: Tables, metric: str) -> None:
     curves = tables.curves.copy()

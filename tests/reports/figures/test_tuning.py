@@ -26,3 +26,17 @@ def test_each_arm_has_a_panel_with_its_trials_means_and_choice() -> None:
     assert list(curve.get_ydata()) == [50.0, 50.0, 62.5]
     assert len(left.collections[0].get_offsets()) == 6 and len(right.collections[0].get_offsets()) == 1
     assert len(right.lines) == 1  # nothing chosen
+
+
+def test_a_trial_at_chance_is_a_ring() -> None:
+    rows = [(0.1, 0.5, 1.0), (0.2, 0.1, 2.3026)]
+    trials = pd.DataFrame(
+        {"setting": "mnist", "arm": "max", RATE: rate, "seed": 100, "status": "done"}
+        | {"val_accuracy": share, "val_loss": loss}
+        for rate, share, loss in rows
+    )
+    means = average_trials(trials)
+    (ax,) = plot_tuning(trials, means, choose_rates(means)).axes
+    (dots,) = ax.collections
+    assert dots.get_facecolor()[:, 3].tolist() == [0.5, 0.0]
+    assert list(dots.get_linewidth()) == [0.0, 0.8]

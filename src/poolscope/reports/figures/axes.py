@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.colors import Normalize, PowerNorm
 from matplotlib.ticker import MaxNLocator
 
@@ -62,6 +63,15 @@ def name_runs(runs: pd.DataFrame, texts: Sequence[str]) -> list[str]:
     ]
 
 
+def hollow_out(dots: PathCollection, hollow: np.ndarray, color: str) -> None:
+    """Draw dots of a scatter as larger rings, as those of runs that never learned are. hollow: a boolean for each."""
+    if hollow.any():
+        dots.set_sizes(np.where(hollow, 3, 1) * dots.get_sizes()[0])
+        dots.set_facecolor(["none" if one else color for one in hollow])
+        dots.set_edgecolor([color if one else "none" for one in hollow])
+        dots.set_linewidth([0.8 if one else 0.0 for one in hollow])
+
+
 def draw_strip(
     frame: pd.DataFrame,
     ax: Axes,
@@ -74,8 +84,9 @@ def draw_strip(
 ) -> Axes:
     """One row per arm (the last of `order` on top): a dot per seed, and the mean with its 95 % t interval.
 
-    frame: columns arm, seed and `value`. zero: mark 0, for differences. Seeds and means outside of the panel
-    (`find_limits`) are written at its edge.
+    frame: columns arm, seed and `value`; where it has unlearned, dots of runs that never learned are hollow. zero: mark
+    0, for differences. Seeds and means outside of the panel (`find_limits`) are written at its edge, with "at chance"
+    behind those of runs that never learned.
     """
     shown = frame.dropna(subset=[value]).sort_values("seed")
     runs = {arm: shown[shown["arm"] == arm] for arm in order}
@@ -89,7 +100,7 @@ def draw_strip(
         if not len(values):
             continue
         look, summary = styles[arm], summarise(values, bounds=(possible[0], possible[1]))
-        ax.scatter(
+        dots = ax.scatter(
             values,
             row + np.linspace(*_ABOVE, len(values)),
             s=8,
@@ -99,11 +110,17 @@ def draw_strip(
             zorder=2,
             urls=name_runs(runs[arm], [f"{one:+.2f}" if zero else f"{one:.2f}" for one in values]),
         )
+        stuck = np.asarray(runs[arm].get("unlearned", [False] * len(values)), dtype=bool)
+        hollow_out(dots, stuck, look["color"])
         if summary.n > 1:
             ax.plot([summary.low, summary.high], [row, row], color=look["color"], solid_capstyle="butt", zorder=3)
         ax.plot(summary.mean, row, **look, markeredgecolor="white", markeredgewidth=0.6, markersize=6.5, zorder=4)
         for edge, text, side in ((low, "◂ {}", "left"), (high, "{} ▸", "right")):
-            outside = [f"{v:.1f}" for v in values if (v < low if side == "left" else v > high)]
+            outside = [
+                f"{v:.1f}{' at chance' if marked else ''}"
+                for v, marked in zip(values, stuck, strict=True)
+                if (v < low if side == "left" else v > high)
+            ]
             if summary.mean < low if side == "left" else summary.mean > high:
                 outside.append(f"mean {summary.mean:.1f}")
             if outside:
@@ -151,7 +168,8 @@ def draw_reference(frame: pd.DataFrame, ax: Axes, metric: str, scale: float = 1.
 def draw_quadrants(frame: pd.DataFrame, ax: Axes, styles: Styles) -> Axes:
     """Change of test accuracy (up) against change of the generalisation gap (right), each against its baseline.
 
-    frame: columns arm, seed, gap and test, in percentage points. A cross spans both 95 % t intervals.
+    frame: columns arm, seed, gap and test, in percentage points, and unlearned as in `draw_strip`. A cross spans both
+    95 % t intervals.
     """
     ax.axhline(0, color=GREY, linewidth=0.8)
     ax.axvline(0, color=GREY, linewidth=0.8)
@@ -161,7 +179,9 @@ def draw_quadrants(frame: pd.DataFrame, ax: Axes, styles: Styles) -> Axes:
             group, [f"gap {gap:+.2f}, test {test:+.2f}" for gap, test in group[["gap", "test"]].to_numpy()]
         )
         looks: dict[str, Any] = {"color": look["color"], "alpha": 0.3, "linewidths": 0}
-        ax.scatter(group["gap"], group["test"], s=5, zorder=1.5, urls=names, **looks)
+        dots = ax.scatter(group["gap"], group["test"], s=5, zorder=1.5, urls=names, **looks)
+        if "unlearned" in group:
+            hollow_out(dots, group["unlearned"].to_numpy(dtype=bool), look["color"])
         gap, test = summarise(group["gap"].to_numpy()), summarise(group["test"].to_numpy())
         ax.plot([gap.low, gap.high], [test.mean, test.mean], color=look["color"], linewidth=0.7, alpha=0.7, zorder=3)
         ax.plot([gap.mean, gap.mean], [test.low, test.high], color=look["color"], linewidth=0.7, alpha=0.7, zorder=3)

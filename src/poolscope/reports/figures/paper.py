@@ -11,6 +11,8 @@ from matplotlib.figure import Figure
 from poolscope.reports.figures.axes import draw_curves, draw_strip, order_by_mean
 from poolscope.reports.figures.style import style_arms, styled
 from poolscope.spec.errors import PoolscopeError
+from poolscope.statistics.comparison import find_unlearned_pairs
+from poolscope.statistics.learning import find_unlearned
 from poolscope.statistics.selection import Selection
 
 WIDTHS = {"column": 3.25, "page": 6.75}  # inches, as in most two-column templates
@@ -54,12 +56,15 @@ def make_style(font: str) -> dict[str, Any]:
 def plot_selection(selection: Selection, width: float, font: str = "serif") -> Figure:
     """Draw a quantity by arm, every seed, mean and t interval, and its paired difference where arms are compared.
 
+    Dots of runs that never learned, and of differences with one, are hollow.
+
     Args:
         selection: what is drawn.
         width: in inches, as it is printed.
         font: a key of FONTS.
     """
-    groups = list(selection.done.groupby("setting", sort=False))
+    done = selection.done.assign(unlearned=find_unlearned(selection.done))
+    groups = list(done.groupby("setting", sort=False))
     compared = len(selection.summary) > len(groups)
     across = 2 if compared and width >= _WIDE else 1
     down = (2 if compared and across == 1 else 1) * len(groups)
@@ -77,6 +82,8 @@ def plot_selection(selection: Selection, width: float, font: str = "serif") -> F
             if compared:
                 ax = axes.pop(0)
                 values = selection.values[selection.values["setting"] == setting]
+                values = values.assign(baseline=[selection.baselines[str(setting), arm] for arm in values["arm"]])
+                values = values.assign(unlearned=find_unlearned_pairs(values, runs))
                 draw_strip(values, ax, "difference", styles, order, zero=True)
                 against = {selection.baselines[str(setting), arm] for arm in order}
                 points = " (points)" if selection.scale != 1 else ""

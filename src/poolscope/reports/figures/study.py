@@ -28,7 +28,9 @@ from poolscope.reports.figures.axes import (
 )
 from poolscope.reports.figures.style import GREY, WIDTH, make_grid, style_arms, styled
 from poolscope.statistics.arms import add_arms, show_value
+from poolscope.statistics.comparison import find_unlearned_pairs
 from poolscope.statistics.inference import list_differences
+from poolscope.statistics.learning import find_unlearned
 from poolscope.statistics.tables import read_map
 
 Baselines = Mapping[tuple[str, str], str]
@@ -37,10 +39,15 @@ _MOST_MAPS = 31  # arms in one figure of feature maps
 
 
 def plot_accuracy(labelled: pd.DataFrame, baselines: Baselines) -> Figure:
-    """Test accuracy by arm, and the paired difference to its baseline beside it; a row of panels for each setting."""
+    """Test accuracy by arm, and the paired difference to its baseline beside it; a row of panels for each setting.
+
+    Dots of runs that never learned, and of differences with one, are hollow.
+    """
+    labelled = labelled.assign(unlearned=find_unlearned(labelled))
     with styled():
         figure, pairs = _make_pairs(labelled)
         differences = list_differences(labelled, baselines, "test_accuracy", scale=100)
+        differences = differences.assign(unlearned=find_unlearned_pairs(differences, labelled))
         for (setting, runs), (left, right) in zip(labelled.groupby("setting", sort=False), pairs, strict=True):
             order, styles = order_by_mean(runs, "test_accuracy"), style_arms(runs)
             draw_strip(runs, left, "test_accuracy", styles, order, scale=100, bounds=(0, 100.5))
@@ -61,12 +68,14 @@ def plot_accuracy(labelled: pd.DataFrame, baselines: Baselines) -> Figure:
 
 
 def plot_gap(labelled: pd.DataFrame, baselines: Baselines) -> Figure:
-    """Generalisation gap by arm, and whether a smaller gap came with better or worse test accuracy."""
+    """Generalisation gap by arm, and whether a smaller gap came with better or worse test accuracy; hollow as above."""
+    labelled = labelled.assign(unlearned=find_unlearned(labelled))
     with styled():
         figure, pairs = _make_pairs(labelled, least=2.8)
         gaps = list_differences(labelled, baselines, "generalisation_gap", scale=100)
         tests = list_differences(labelled, baselines, "test_accuracy", scale=100)
         both = gaps.rename(columns={"difference": "gap"}).assign(test=tests["difference"])
+        both = both.assign(unlearned=find_unlearned_pairs(gaps, labelled))
         for (setting, runs), (left, right) in zip(labelled.groupby("setting", sort=False), pairs, strict=True):
             order, styles = order_by_mean(runs, "generalisation_gap"), style_arms(runs)
             draw_strip(runs, left, "generalisation_gap", styles, order, scale=100)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from poolscope.reports.figures.axes import hollow_out
 from poolscope.reports.figures.style import COLOURS, GREY, make_grid, styled
-from poolscope.statistics.tuning import RATE
+from poolscope.statistics.tuning import RATE, find_unlearned_trials
 
 
 def plot_tuning(trials: pd.DataFrame, means: pd.DataFrame, best: pd.DataFrame) -> Figure:
-    """Draw every trial (a dot), the mean at every rate, and a dotted line at the chosen one.
+    """Draw every trial (a dot, hollow where it never learned), the mean at every rate, and a line at the chosen one.
 
     Args:
         trials: from `list_trials`.
@@ -31,7 +34,9 @@ def plot_tuning(trials: pd.DataFrame, means: pd.DataFrame, best: pd.DataFrame) -
                 ax.axvline(chosen[RATE], color=GREY, linewidth=0.9, linestyle=":")
             ordered = of_arm.sort_values(RATE)
             ax.plot(ordered[RATE], 100 * ordered["val_accuracy"], color=COLOURS[0], marker="o", markersize=3.5)
-            ax.scatter(own[RATE], 100 * own["val_accuracy"], s=6, color="black", alpha=0.5, linewidths=0, zorder=3)
+            looks: dict[str, Any] = {"color": "black", "alpha": 0.5, "linewidths": 0, "zorder": 3}
+            dots = ax.scatter(own[RATE], 100 * own["val_accuracy"], s=6, **looks)
+            hollow_out(dots, find_unlearned_trials(own).to_numpy(), "black")
             ax.set_title(f"{setting}: {arm}" if several else str(arm), fontsize=7.5)
             if place + columns >= len(groups):
                 ax.set_xlabel("learning rate")
