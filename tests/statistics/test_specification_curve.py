@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 import poolscope.statistics.specification_curve as rates_module
-from poolscope.reports.verdicts import say_rates, show_rates
-from poolscope.statistics.claims import Contrast
+from poolscope.spec.errors import PoolscopeError
+from poolscope.spec.paths import shipped
+from poolscope.statistics.claims import Contrast, Ladder, find_contrasts
 from poolscope.statistics.specification_curve import list_rates
 
 TRIALS = """setting,arm,optim.learning_rate,seed,status,val_accuracy,val_loss
@@ -28,6 +29,13 @@ cifar10,"max 2, pool_stages=1",0.1,100,done,0.55,1
 lists,"max 2, hidden=[120, 84]",0.1,100,done,0.70,1
 lists,"avg 2, hidden=[120, 84]",0.1,100,done,0.50,1
 lists,"avg 2, hidden=[8]",0.1,100,done,0.10,1
+slopes,3/1,0.1,100,done,0.70,1
+slopes,3/2,0.1,100,done,0.66,1
+slopes,3/4,0.1,100,done,0.60,1
+stuck,max,0.1,100,done,0.30,2
+stuck,max,0.2,100,done,0.11,2.3026
+stuck,avg,0.1,100,done,0.20,2
+stuck,avg,0.2,100,done,0.12,2
 """
 CONTRAST = Contrast(
     *("made", "3a", 3, "max is better", "test_accuracy", "points", "higher", 1.5),
@@ -67,7 +75,8 @@ def test_shared_rates_and_each_at_its_best() -> None:
         ({"arm": {"pool.name": "max"}}, [], []),  # two arms
         ({"baseline": {"pool.name": "blur"}}, [], []),  # none
         ({"measure": "generalisation_gap"}, [], []),
-        ({"kind": "slope"}, [], []),
+        ({"kind": "interaction"}, [], []),
+        ({"kind": "equivalent"}, [6.0, -1.0, -1.0], [False, True, True]),
         ({"study": "other"}, [], []),
     ],
 )
@@ -93,16 +102,42 @@ def test_a_network_may_be_named_by_a_list() -> None:
     assert list_rates([change(where=where, **sides)])["effect"].tolist() == pytest.approx([20, 20])
 
 
-def test_rates_in_words() -> None:
-    rates = list_rates([CONTRAST])
-    (row,) = show_rates(rates).to_dict("records")
-    assert row["at 0.1"] == "+6.00"
-    assert row["each at its best"] == "-1.00 (0.2, 0.2)"
-    assert row["sign as claimed"] == "1 of 2"
-    verdicts = rates[["id"]].head(1).assign(kind="difference")
-    signs = (("supported", True), ("refuted-reversed", True), ("refuted-negligible", False), ("inconclusive", False))
-    for verdict, named in signs:
-        sentence = say_rates(rates, verdicts.assign(verdict=verdict))[1]
-        assert ("3a (" in sentence) == named
-    assert "3a (" not in say_rates(rates, verdicts.assign(verdict="supported", kind="noninferior"))[1]
-    assert say_rates(rates.head(0), verdicts) == ()
+def test_a_slope_is_that_of_the_configurations_over_the_doublings_of_their_column() -> None:
+    keys = {"kind": "slope", "baseline": {}, "where": {"data.name": "slopes"}, "arm": {"pool.window": 3}}
+    rates = list_rates([change(**keys, over=Ladder("pool.stride", (1, 2, 4)))])
+    assert rates["effect"].tolist() == pytest.approx([-5.0, -5.0])  # 70, 66, 60 % by stride: (60 - 70) / 2 doublings
+    assert rates["trials"].tolist() == [3, 3] and rates[["arm_rate", "baseline_rate"]].isna().all(axis=None)
+    against = change(**keys | {"baseline": {"pool.window": 3}}, over=Ladder("pool.stride", (1, 2, 4)))
+    assert list_rates([against])["effect"].tolist() == pytest.approx([0.0, 0.0])  # the same arms on both sides
+    assert list_rates([change(**keys, over=Ladder("data.train_size", (1, 2)))]).empty
+
+
+def test_trials_at_chance_are_counted_in_the_rows_that_hold_them() -> None:
+    where = {"data.name": "stuck"}
+    rates = list_rates([change(where=where, arm={"pool.name": "max"})])
+    assert rates[["rate", "trials", "unlearned"]].fillna(0).to_numpy().tolist() == [[0.1, 2, 0], [0.2, 2, 1], [0, 2, 0]]
+
+
+def test_an_arm_s_trials_may_stand_in_another_study(tmp_path: Path) -> None:
+    (tmp_path / "late").mkdir()
+    own = TRIALS.splitlines()[0] + "\nmnist,soft,0.1,100,done,0.90,1\n"
+    (tmp_path / "late" / "tuning.csv").write_text(own, encoding="utf-8")
+    asked = change(study="late", arm={"pool.name": "soft"}, baseline={"pool.name": "max"})
+    assert list_rates([asked]).empty
+    named = tmp_path / "late" / "tuning.yaml"
+    named.write_text('elsewhere: {made: ["max 2, pool_stages=2"]}', encoding="utf-8")
+    assert list_rates([asked])["effect"].tolist() == pytest.approx([9.0, 0.0])  # 90 against 81 at 0.1, 90 at 0.2
+    named.write_text("elsewhere: {made: [blur]}", encoding="utf-8")
+    with pytest.raises(PoolscopeError, match=r"late/tuning.yaml: made/tuning.csv has no arm 'blur'"):
+        list_rates([asked])
+
+
+def test_the_contrasts_of_full_data_have_the_trials_of_the_ladder_on_their_other_side(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rates_module, "shipped", shipped)
+    rates = list_rates(find_contrasts("full_data")).set_index(["id", "rate"])
+    assert {identity for identity, _ in rates.index} == {"12k", "15a", "16a"}
+    by_hand = 100 * ((0.6678 + 0.6464 + 0.6692) - (0.6438 + 0.6472 + 0.6498)) / 3  # conv_max - max at 0.001
+    assert rates.loc[("15a", 0.001), "effect"] == pytest.approx(by_hand)
+    assert rates.loc["15a", "unlearned"].tolist() == [0, 0, 0, 2, 3, 0]

@@ -16,6 +16,7 @@ from poolscope.reports.figures.ledger import plot_verdicts
 from poolscope.reports.index import read_paragraphs, write_index
 from poolscope.reports.latex import make_article, make_tabular
 from poolscope.reports.pages import render_page
+from poolscope.reports.rates import say_rates, say_untried, show_rates
 from poolscope.reports.study import Report, build_report
 from poolscope.reports.verdicts import (
     RESOLUTION,
@@ -24,12 +25,10 @@ from poolscope.reports.verdicts import (
     say_facts,
     say_interim,
     say_pooled,
-    say_rates,
     say_registration,
     say_unresolved,
     say_where,
     show_claims,
-    show_rates,
     show_verdicts,
 )
 from poolscope.spec.errors import PoolscopeError
@@ -38,6 +37,7 @@ from poolscope.statistics.claims import find_contrasts, list_contrasts, read_cla
 from poolscope.statistics.ledger import Ledger, make_ledger
 from poolscope.statistics.specification_curve import list_rates
 from poolscope.statistics.tables import collect, list_studies, write_csv
+from poolscope.statistics.untried_rates import find_untried
 from poolscope.statistics.verdicts import judge_contrasts
 from poolscope.store.cells import show_statistic
 from poolscope.store.files import write_text
@@ -119,12 +119,15 @@ def _write_ledger(folder: Path, ledger: Ledger) -> list[Path]:
     write_csv(ledger.claims, files[1], show_statistic)
     files += save_figure(plot_verdicts(ledger.verdicts, ledger.claims), folder, "ledger")
     sections = [(claim, _of_claim(ledger, claim["number"]), *_say_claim(ledger, claim)) for claim in _list(ledger)]
-    rates = list_rates(list_contrasts())
+    contrasts = list_contrasts()
+    rates = list_rates(contrasts)
     files.append(folder / "rates.csv")
     write_csv(rates, files[-1], show_statistic)
     facts = {"claims": show_claims(ledger), "sections": sections, "rule": RULE}
     facts["notes"] = (RESOLUTION, *_say_notes(ledger))
-    facts |= {"rates": show_rates(rates), "about_rates": say_rates(rates, ledger.verdicts)}
+    untried = find_untried(contrasts, set(rates["id"]))
+    about = (*say_rates(rates, ledger.verdicts), *say_untried(untried, rates, ledger.verdicts))
+    facts |= {"rates": show_rates(rates), "about_rates": about}
     write_text(render_page("ledger.md", facts), files[2])
     return files
 

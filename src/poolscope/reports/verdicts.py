@@ -212,51 +212,6 @@ def say_unpaired(verdicts: pd.DataFrame) -> tuple[str, ...]:
     )
 
 
-def show_rates(rates: pd.DataFrame) -> pd.DataFrame:
-    """Format the effect of each contrast at every shared rate that was tried, and with each arm at its best."""
-    tried = sorted(rates["rate"].dropna().unique())
-    rows = []
-    for identity, of_contrast in rates.groupby("id", sort=False):
-        row = of_contrast.iloc[-1]
-        effects = dict(zip(of_contrast["rate"].fillna(0), of_contrast["effect"], strict=True))
-        shown = {f"at {rate:g}": f"{effects[rate]:+.2f}" if rate in effects else "" for rate in tried}
-        own = f"{effects[0]:+.2f} ({row['arm_rate']:g}, {row['baseline_rate']:g})"
-        shared = of_contrast[of_contrast["rate"].notna()]
-        rows.append(
-            {"contrast": identity, "unit": name_unit(row["unit"]), **shown, "each at its best": own}
-            | {
-                "sign as claimed": f"{int(shared['claimed'].sum())} of {len(shared)}",
-                "edge": "yes" if row["edge"] else "",
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def say_rates(rates: pd.DataFrame, verdicts: pd.DataFrame) -> tuple[str, ...]:
-    """Say what the rates are worth as evidence, and which verdicts on a sign have it at one rate or none."""
-    if rates.empty:
-        return ()
-    shared = rates[rates["rate"].notna()].groupby("id")["claimed"]
-    agreeing, tried = shared.sum(), shared.count()
-    alone = []
-    for row in verdicts[verdicts["id"].isin(agreeing.index)].to_dict("records"):
-        against = row["verdict"] in ("refuted-reversed", "refuted-inferior")
-        if against or (is_supported(row["verdict"]) and row["kind"] not in ("noninferior", "equivalent")):
-            same = tried[row["id"]] - agreeing[row["id"]] if against else agreeing[row["id"]]
-            if same <= 1:
-                alone.append(f"{row['id']} ({row['verdict']}: {same} of {tried[row['id']]})")
-    seeds = " or ".join(str(count) for count in sorted(rates["seeds"].unique()))
-    edge = rates[rates["edge"]]["id"].nunique()
-    return (
-        f"Arm minus baseline in validation accuracy at every learning rate that was tried, with {seeds} tuning seeds "
-        "on the validation images that the study's protocol names: values without an interval, whose standard error "
-        "from the images alone is about 2 points at 1,000 of them and at most 1 at 5,000, so that only signs are worth "
-        "a look. A study that tuned at one size has the same row at every size. Edge: a best rate is the lowest or "
-        f"highest that was tried, and a better one may lie beyond ({edge} of {rates['id'].nunique()} contrasts).",
-        f"Verdicts on a sign that the trials show at one rate or none: {', '.join(alone) or 'none'}.",
-    )
-
-
 def name_unit(unit: str) -> str:
     """Name the unit as it is written behind a number."""
     return UNIT_NAMES.get(unit, unit)
