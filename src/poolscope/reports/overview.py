@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from poolscope.reports import explorer, gallery, guide, operators
 from poolscope.reports.figures.files import save_figure, save_pdf
 from poolscope.reports.figures.ledger import plot_verdicts
+from poolscope.reports.image_sensitivity import say_image_errors, show_image_errors
 from poolscope.reports.index import read_paragraphs, write_index
 from poolscope.reports.latex import make_article, make_tabular
 from poolscope.reports.pages import render_page
@@ -34,6 +35,7 @@ from poolscope.reports.verdicts import (
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import shipped
 from poolscope.statistics.claims import find_contrasts, list_contrasts, read_claims
+from poolscope.statistics.image_sensitivity import list_image_errors
 from poolscope.statistics.ledger import Ledger, make_ledger
 from poolscope.statistics.specification_curve import list_rates
 from poolscope.statistics.tables import collect, list_studies, write_csv
@@ -75,7 +77,7 @@ def build_overview(results: str | Path, notify: Callable[[str], None] = print) -
             build_page(results, overview=True)
     ledger = _judge_all([r.analysis.extra["verdicts"] for r in reports if "verdicts" in r.analysis.extra])
     shown = [report for report in reports if _is_study(report.study)]
-    files = _write_ledger(results / "ledger", ledger)
+    files = _write_ledger(results / "ledger", ledger, lambda study: collect(results, study).runs)
     files += _write_latex(results / "latex", ledger, shown)
     if (results / "guide").is_dir():
         notify("redrawing guide")
@@ -90,14 +92,15 @@ def build_overview(results: str | Path, notify: Callable[[str], None] = print) -
 
 def build_ledger(results: str | Path) -> Ledger:
     """Write <results>/ledger alone, from the tables and records of the studies that have contrasts."""
-    judged = []
+    judged, runs = [], {}
     existing = list_studies(results)
     with_runs = set(existing.loc[(existing["records"] > 0) | existing["committed"], "study"])
     for study in sorted({contrast.study for contrast in list_contrasts()} & with_runs):
         tables = collect(results, study)
+        runs[study] = tables.runs
         judged.append(judge_contrasts(tables.runs, find_contrasts(study), tables.curves))
     ledger = _judge_all(judged)
-    _write_ledger(Path(results) / "ledger", ledger)
+    _write_ledger(Path(results) / "ledger", ledger, runs.__getitem__)
     return ledger
 
 
@@ -113,21 +116,24 @@ def _is_study(study: str) -> bool:
     return bool(find_contrasts(study)) or (shipped("experiments") / study / "analysis.py").is_file()
 
 
-def _write_ledger(folder: Path, ledger: Ledger) -> list[Path]:
+def _write_ledger(folder: Path, ledger: Ledger, read: Callable[[str], pd.DataFrame]) -> list[Path]:
+    """The ledger's files; read: the runs table of a study."""
     files = [folder / "verdicts.csv", folder / "claims.csv", folder / "ledger.md"]
     write_csv(ledger.verdicts, files[0], show_statistic)
     write_csv(ledger.claims, files[1], show_statistic)
     files += save_figure(plot_verdicts(ledger.verdicts, ledger.claims), folder, "ledger")
     sections = [(claim, _of_claim(ledger, claim["number"]), *_say_claim(ledger, claim)) for claim in _list(ledger)]
     contrasts = list_contrasts()
-    rates = list_rates(contrasts)
-    files.append(folder / "rates.csv")
-    write_csv(rates, files[-1], show_statistic)
+    rates, errors = list_rates(contrasts), list_image_errors(ledger.verdicts, contrasts, read)
+    for name, table in (("rates", rates), ("image_errors", errors)):
+        files.append(folder / f"{name}.csv")
+        write_csv(table, files[-1], show_statistic)
     facts = {"claims": show_claims(ledger), "sections": sections, "rule": RULE}
     facts["notes"] = (RESOLUTION, *_say_notes(ledger))
     untried = find_untried(contrasts, set(rates["id"]))
     about = (*say_rates(rates, ledger.verdicts), *say_untried(untried, rates, ledger.verdicts))
     facts |= {"rates": show_rates(rates), "about_rates": about}
+    facts |= {"image_errors": show_image_errors(errors), "about_images": say_image_errors(errors)}
     write_text(render_page("ledger.md", facts), files[2])
     return files
 
