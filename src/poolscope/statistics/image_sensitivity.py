@@ -142,9 +142,9 @@ def _find_bounds(runs: pd.DataFrame, contrast: Contrast, row: Mapping[str, Any])
         return found
     scale = 100.0 if contrast.unit == "points" else 1.0
     own = bool(_PROBED.fullmatch(contrast.measure))
-    means = [row[side] / scale if own else 0.5 for side in ("arm_mean", "baseline_mean")]  # 0.5: the largest bound
+    first, second = (row[side] / scale if own else 0.5 for side in ("arm_mean", "baseline_mean"))  # 0.5: largest bound
     for name, opposed in (("unopposed", False), ("largest", True)):
-        found[name] = scale * bound_image_error(*means, images, opposed)
+        found[name] = scale * bound_image_error(first, second, images, opposed)
     return found | {"as_accuracy": scale * _find_accuracy_error(runs, contrast) / math.sqrt(images)}
 
 
