@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from poolscope.reports.choices import choose, compare, remark, summarise, weigh
+from poolscope.reports.choices import choose, compare, remark, show_choices, summarise, tally, weigh
 from poolscope.spec.errors import PoolscopeError
 from poolscope.statistics.verdicts import ADDED, DESCRIBED, UNMET
 
@@ -104,13 +104,51 @@ def test_for_each_network_the_highest_mean_and_what_is_behind_what() -> None:
     assert corrupted["shown behind another"] == ""
 
 
+def test_how_often_one_of_two_choices_is_ahead() -> None:
+    situations = {
+        "few": [
+            compare(make_row(2, 1, 3, id="1a"), "max", "average"),
+            compare(make_row(2, 1, 3, id="1b"), "max", "stride"),
+            compare(make_row(9, 8, 9, id="1c", context="alone"), "max", "none"),
+        ],
+        "many": [
+            compare(make_row(-1, -2, -0.5, id="2a", context="many"), "max", "average"),
+            compare(make_row(0.5, -1, 2, id="2b", context="more"), "average", "max"),
+            compare(make_row(-3, -4, -2, id="2c", context="many"), "stride", "max"),
+            compare(make_row(-3, -5, 1, id="2d", context="many"), "stride", "max"),  # of the same runs as 2c
+            compare(make_row(-math.log(2), -1, -0.1, id="2e", context="easy", unit="log_error"), "max", "average"),
+            compare(make_row(9, 8, 9, id="2f", context="even more", n=9), "max", "average"),
+            compare(make_row(9, 8, 9, id="2g", context="shifts", measure="consistency_zero_3"), "max", "average"),
+        ],
+    }
+    assert tally(situations).to_numpy().tolist() == [
+        ["average", "max", 4, "-2.0 to +1.0 points; 0.50 times the errors", "2a, 2e", "1a", "2b"],
+        ["max", "stride", 2, "+2.0 to +3.0 points", "1b", "", "2d"],
+    ]
+    situations["many"] = situations["many"][:3]
+    assert tally(situations)["choice"].tolist() == ["max", "max"]
+    assert tally(situations)["against"].tolist() == ["stride", "average"], "what holds everywhere comes first"
+
+
+def test_consistency_is_never_named_without_test_accuracy() -> None:
+    row = make_row(-3, -4, -2, measure="consistency_zero_3", arm_mean=50.0, baseline_mean=53.0)
+    situations = {"shifts": [compare(row, "max", "blur", accuracies=(48.0, 44.04))]}
+    short = summarise(situations).iloc[0]
+    assert short["highest mean"] == "blur (53.0 %; test accuracy 44.0 %)"
+    assert short["compared with"] == "ahead of max: +3.0 points (2.0 to 4.0) (3a; test accuracy 48.0 %)"
+    assert show_choices(situations, RATES[:0])["remarks"].tolist() == ["test accuracy 44.0 % and 48.0 %"]
+    waiting = {"shifts": [compare(row | {"n": 5}, "max", "blur", accuracies=(48.0, 44.04))]}
+    assert show_choices(waiting, RATES[:0])["remarks"].tolist() == [""]
+
+
 def test_what_the_cheaper_of_two_networks_saves_and_loses() -> None:
     situations = {
         "few": [
             compare(make_row(-3, -4, -2, id="1a"), "stride", "max", 0.25),
             compare(make_row(5, 4, 6, id="1b"), "max", "none", 0.125),
             compare(make_row(0.5, -1, 2, id="1c"), "wide", "narrow", 2.0),
-            compare(make_row(0.5, -1, 2, id="1d"), "max", "average", 1.0),
+            compare(make_row(0.5, -1, 2, id="1d"), "max", "average", 1.04),
+            compare(make_row(-3, -4, -2, id="1g"), "strided", "max", 1.16),
             compare(make_row(0.5, -1, 2, id="1e"), "max", "average"),
             compare(make_row(3, 2, 4, id="1f", measure="consistency_zero_3"), "max", "none", 0.125),
         ]
@@ -119,6 +157,7 @@ def test_what_the_cheaper_of_two_networks_saves_and_loses() -> None:
         ["stride", "max", "4 x", "the dearer", "-3.0 points (-4.0 to -2.0)"],
         ["max", "none", "8 x", "the cheaper", "+5.0 points (4.0 to 6.0)"],
         ["narrow", "wide", "2 x", "not shown", "-0.5 points (-2.0 to 1.0)"],
+        ["max", "strided", "1.2 x", "the cheaper", "+3.0 points (2.0 to 4.0)"],
     ]
 
 

@@ -35,6 +35,15 @@ def test_both_pages_hold_every_section(tmp_path: Path) -> None:
         assert page_text.index("Mixed revisions.") < page_text.index("seed-1.json is damaged.")
 
 
+def test_a_folded_section_shows_its_heading_until_it_is_opened(tmp_path: Path) -> None:
+    table = pd.DataFrame({"arm": ["max", "min"]})
+    paths = write_document(tmp_path, "Title", "Lead.", [Section("Long", ("About it.",), table, folded=True)])
+    text = paths[-1].read_text(encoding="utf-8")
+    check_page(text)
+    heading, folded = text.index("Long</h2>"), text.index("<summary>Show 2 lines</summary>")
+    assert heading < folded < text.index("About it.") < text.index("<td>min</td>") < text.index("</details>")
+
+
 @pytest.mark.parametrize(("there", "overview", "linked"), [(0, 0, 0), (1, 0, 1), (0, 1, 1)])
 def test_the_page_over_all_studies_is_linked_where_there_is_one(
     tmp_path: Path, there: bool, overview: bool, linked: bool

@@ -11,7 +11,15 @@ import pytest
 from page_checks import check_page
 
 from poolscope.reports.choices import is_comparison
-from poolscope.reports.guide import build_page, find_effects, find_situations, find_work, read_guide, say_limits
+from poolscope.reports.guide import (
+    build_page,
+    find_effects,
+    find_sides,
+    find_situations,
+    read_guide,
+    say_limits,
+    say_pairs,
+)
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import shipped
 from poolscope.statistics.claims import list_contrasts
@@ -37,9 +45,26 @@ def test_a_contrast_that_there_is_not_is_refused(tmp_path: Path) -> None:
         find_situations(tmp_path, asked, pd.DataFrame([make_row("3a")]))
 
 
-def test_multiplications_are_those_of_the_committed_tables() -> None:
-    work = find_work(RESULTS, ["3a", "2b", "10f", "no such contrast"])
-    assert work == pytest.approx({"3a": 1.0, "2b": 811328 / 6119744, "10f": 2600960 / 10342400})
+def test_what_stands_beside_a_measure_is_that_of_the_committed_tables() -> None:
+    sides = find_sides(RESULTS, ["3a", "2b", "10f", "12b", "no such contrast"])
+    work = {identity: side.work for identity, side in sides.items()}
+    assert work == pytest.approx({"3a": 1.0, "2b": 811328 / 6119744, "10f": 2600960 / 10342400, "12b": 1.0})
+    runs = pd.read_csv(RESULTS / "strategies" / "tables" / "runs.csv", low_memory=False)
+    runs = runs[(runs["data.name"] == "cifar10") & (runs["pool.name"] == "subsample")]
+    assert len(runs) == 10
+    assert sides["12b"].accuracies[1] == pytest.approx(100 * runs["test_accuracy"].mean())
+    assert all(math.isnan(accuracy) for accuracy in sides["3a"].accuracies), "of test accuracy it is the measure itself"
+
+
+def test_the_page_begins_with_what_holds_everywhere_and_what_depends() -> None:
+    pair = {"choice": "max", "against": "stride", "networks": 2, "ahead": "1a, 1b", "behind": "", "not shown": ""}
+    mixed = {"choice": "max", "against": "average", "networks": 4, "ahead": "1c, 1d", "behind": "1e", "not shown": "1f"}
+    open_pair = {**pair, "against": "blur", "not shown": "1g", "networks": 3}
+    assert say_pairs(pd.DataFrame([pair, mixed, open_pair])) == (
+        "What tested better in every network that compares them, of two or more: max rather than stride (2). "
+        "What depends on the network: max or average (ahead in 2, behind in 1 of 4). "
+    )
+    assert say_pairs(pd.DataFrame([open_pair])) == say_pairs(pd.DataFrame()) == ""
 
 
 def test_the_committed_page_is_what_the_ledger_says(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from poolscope.statistics.verdicts import DESCRIBED, UNMET
 WAITS = "not known yet"
 _EITHER = "either: no difference shown"
 _FACT = "decides no claim"
-_LARGE = 1.5  # times the multiplications: from here on two networks are compared by cost
+DEARER = 1.05  # times the multiplications: from here on two networks are compared by cost
 _KINDS = ("difference", "noninferior")  # of contrasts whose effect is arm minus baseline
 _MEASURES = {"test_accuracy": "test accuracy", "accuracy_corrupted": "accuracy under corruptions"}  # more is better
 
@@ -28,7 +28,8 @@ class Comparison:
     """Two choices that a contrast compares; where one is shown to be better, that is `first`.
 
     effect, low, high: first minus second. means: of both, in the contrast's unit. work: multiply-accumulates of first
-    over those of second, NaN where it isn't known. waits: for runs. row: of the ledger.
+    over those of second, NaN where it isn't known. waits: for runs. accuracies: test accuracies in per cent, beside a
+    measure that says nothing without them; else NaN. row: of the ledger.
     """
 
     row: Mapping[str, Any]
@@ -40,6 +41,7 @@ class Comparison:
     means: tuple[float, float]
     work: float
     waits: bool
+    accuracies: tuple[float, float] = (math.nan, math.nan)
 
     @property
     def shown(self) -> bool:
@@ -68,10 +70,17 @@ class Comparison:
         return str(self.row["context"]).partition(", window")[0]
 
 
-def compare(row: Mapping[str, Any], arm: str, baseline: str, work: float = math.nan) -> Comparison:
+def compare(
+    row: Mapping[str, Any],
+    arm: str,
+    baseline: str,
+    work: float = math.nan,
+    accuracies: tuple[float, float] = (math.nan, math.nan),
+) -> Comparison:
     """The comparison of a contrast; arm, baseline: what its sides are called. work: of arm over baseline.
 
-    Raises PoolscopeError for a contrast that doesn't compare two choices by a measure of which more is better.
+    accuracies: test accuracy of both in per cent, beside another measure. Raises PoolscopeError for a contrast that
+    doesn't compare two choices by a measure of which more is better.
     """
     if not is_comparison(row):
         raise PoolscopeError(
@@ -81,9 +90,8 @@ def compare(row: Mapping[str, Any], arm: str, baseline: str, work: float = math.
     effect, low, high = (float(row[key]) for key in ("effect", "low", "high"))
     mean, other = (pd.to_numeric(row.get(key), errors="coerce") for key in ("arm_mean", "baseline_mean"))
     waits = _count(row["n"]) < _count(row["planned"]) or any(map(math.isnan, (effect, low, high)))
-    if not waits and high < 0:
-        return Comparison(row, baseline, arm, -effect, -high, -low, (other, mean), 1 / work, False)
-    return Comparison(row, arm, baseline, effect, low, high, (mean, other), work, waits)
+    found = Comparison(row, arm, baseline, effect, low, high, (mean, other), work, waits, accuracies)
+    return _turn(found, baseline) if not waits and high < 0 else found
 
 
 def show_choices(situations: Mapping[str, Sequence[Comparison]], rates: pd.DataFrame) -> pd.DataFrame:
@@ -95,7 +103,8 @@ def show_choices(situations: Mapping[str, Sequence[Comparison]], rates: pd.DataF
     for situation, comparisons in situations.items():
         for place, one in enumerate(comparisons):
             tried = rates[(rates["id"] == one.row["id"]) & rates["rate"].notna()]
-            remarks = "; ".join(remark(one.row, tried))
+            accuracies = [f"test accuracy {_show_both(one)}"] if _has_accuracies(one) and not one.waits else []
+            remarks = "; ".join([*accuracies, *remark(one.row, tried)])
             cells.append({"situation": "" if place else situation, **choose(one), "remarks": remarks})
     return pd.DataFrame(cells)
 
@@ -117,6 +126,25 @@ def choose(one: Comparison) -> dict[str, str]:
     }
 
 
+def tally(situations: Mapping[str, Sequence[Comparison]]) -> pd.DataFrame:
+    """A row for each two choices that were compared in test accuracy in several networks: in which one is ahead.
+
+    Columns choice, against, networks, by (the least and the largest effect), and the contrasts in which the choice is
+    shown to be ahead, to be behind, or neither. Of contrasts of the same runs the one with the widest interval counts.
+    What holds everywhere comes first.
+    """
+    pairs: dict[frozenset[str], dict[tuple[str, str], Comparison]] = {}
+    for one in (one for comparisons in situations.values() for one in comparisons):
+        if one.row["measure"] == "test_accuracy" and not one.waits:
+            networks = pairs.setdefault(frozenset((one.first, one.second)), {})
+            place = (str(one.row["study"]), str(one.row["context"]))
+            if place not in networks or one.high - one.low > networks[place].high - networks[place].low:
+                networks[place] = one
+    rows = [_tally(list(networks.values())) for networks in pairs.values() if len(networks) > 1]
+    rows.sort(key=lambda row: (bool(row["behind"] or row["not shown"]), -row["networks"]))
+    return pd.DataFrame(rows)
+
+
 def summarise(situations: Mapping[str, Sequence[Comparison]]) -> pd.DataFrame:
     """A row for each network of each situation: its choice of the highest mean, and what is shown to be behind what."""
     rows = []
@@ -134,7 +162,7 @@ def weigh(situations: Mapping[str, Sequence[Comparison]]) -> pd.DataFrame:
     """A row for each comparison in test accuracy of networks whose cost differs: what the cheaper saves and loses."""
     rows = []
     for one in (one for comparisons in situations.values() for one in comparisons):
-        if one.row["measure"] != "test_accuracy" or one.waits or not (one.work >= _LARGE or one.work <= 1 / _LARGE):
+        if one.row["measure"] != "test_accuracy" or one.waits or not (one.work >= DEARER or one.work <= 1 / DEARER):
             continue
         cheaper, dearer = (one.first, one.second) if one.work < 1 else (one.second, one.first)
         better = "not shown" if not one.shown else "the cheaper" if one.work < 1 else "the dearer"
@@ -175,16 +203,48 @@ def is_comparison(row: Mapping[str, Any]) -> bool:
     return row["kind"] in _KINDS and bool(_name_measure(str(row["measure"])))
 
 
+def _tally(compared: Sequence[Comparison]) -> dict[str, Any]:
+    """How one of two choices fares against the other; first that which is ahead more often."""
+    shown = [one.first for one in compared if one.shown]
+    first = max((compared[0].first, compared[0].second), key=shown.count)
+    second = compared[0].second if first == compared[0].first else compared[0].first
+    groups: dict[str, list[str]] = {"ahead": [], "behind": [], "not shown": []}
+    for one in compared:
+        groups["not shown" if not one.shown else "ahead" if one.first == first else "behind"].append(one.mark)
+    named = {name: ", ".join(marks) for name, marks in groups.items()}
+    by = _show_range([_turn(one, first) for one in compared])
+    return {"choice": first, "against": second, "networks": len(compared), "by": by, **named}
+
+
+def _show_range(compared: Sequence[Comparison]) -> str:
+    """The least and the largest effect, of those in points and those on errors apart."""
+    points = [one.effect for one in compared if one.row["unit"] == "points"]
+    factors = [math.exp(-one.effect) for one in compared if one.row["unit"] == "log_error"]
+    parts = [_join(f"{round(least(points), 9):+.1f}" for least in (min, max)) + " points"] if points else []
+    parts += [_join(f"{least(factors):.2f}" for least in (min, max)) + " times the errors"] if factors else []
+    return "; ".join(parts)
+
+
+def _join(ends: Iterable[str]) -> str:
+    """Two ends of a range; one of them where they are shown alike."""
+    return " to ".join(dict.fromkeys(ends))
+
+
 def _summarise(compared: Sequence[Comparison]) -> dict[str, str]:
     """The choice with the highest mean, what it was compared with, and which others are shown to be behind what."""
     means = {name: mean for one in compared for name, mean in zip((one.first, one.second), one.means, strict=True)}
+    tested = {
+        name: accuracy
+        for one in compared
+        for name, accuracy in zip((one.first, one.second), one.accuracies, strict=True)
+    }
     best = max(means, key=means.__getitem__)
-    percent = f" ({means[best]:.1f} %)" if compared[0].row["unit"] == "points" else ""
+    percent = f" ({means[best]:.1f} %{_show_accuracy(tested[best])})" if compared[0].row["unit"] == "points" else ""
     sides = []
     for one in (one for one in compared if best in (one.first, one.second)):
         other = one.second if one.first == best else one.first
         ahead = "ahead of" if one.shown else "not shown ahead of"
-        sides.append(f"{ahead} {other}: {_turn(one, best).gain} ({one.mark})")
+        sides.append(f"{ahead} {other}: {_turn(one, best).gain} ({one.mark}{_show_accuracy(tested[other])})")
     behind: dict[str, list[str]] = {}
     for one in compared:
         if one.shown and one.first != best:
@@ -206,8 +266,21 @@ def _turn(one: Comparison, first: str) -> Comparison:
     """The comparison with this choice first."""
     if one.first == first:
         return one
-    sides = replace(one, first=one.second, second=one.first, means=one.means[::-1], work=1 / one.work)
-    return replace(sides, effect=-one.effect, low=-one.high, high=-one.low)
+    sides = replace(one, first=one.second, second=one.first, means=one.means[::-1], accuracies=one.accuracies[::-1])
+    return replace(sides, effect=-one.effect, low=-one.high, high=-one.low, work=1 / one.work)
+
+
+def _has_accuracies(one: Comparison) -> bool:
+    return not any(map(math.isnan, one.accuracies))
+
+
+def _show_both(one: Comparison) -> str:
+    return f"{one.accuracies[0]:.1f} % and {one.accuracies[1]:.1f} %"
+
+
+def _show_accuracy(accuracy: float) -> str:
+    """Test accuracy beside another measure; nothing where there is none."""
+    return "" if math.isnan(accuracy) else f"; test accuracy {accuracy:.1f} %"
 
 
 def _show_end(value: float) -> str:

@@ -29,12 +29,13 @@ class Plot:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading with sentences, then a table of texts, then figures."""
+    """A heading with sentences, then a table of texts, then figures. folded: closed until it is clicked."""
 
     title: str
     text: tuple[str, ...] = ()
     table: pd.DataFrame | None = None
     plots: tuple[Plot, ...] = ()
+    folded: bool = False
 
 
 def write_document(
