@@ -19,7 +19,7 @@ def make_row(identity: str, breaking: float, **changes: Any) -> dict[str, Any]:
 def test_each_verdict_is_named_with_the_largest_error_that_it_survives() -> None:
     unknown = {"as_accuracy": math.nan, "unopposed": math.nan, "largest": math.nan}
     rows = [make_row(str(breaking), breaking) for breaking in (2.1, 2.0, 1.5, 0.6, 0.5, 0.1)]
-    rows += [make_row("loss", 0.2, unit="nats", **unknown), make_row("R²", 0.2, images=math.nan, **unknown)]
+    rows += [make_row("loss", 6.74, unit="nats", **unknown), make_row("R²", 0.2, images=math.nan, **unknown)]
     rows.append(make_row("few records", 1.0, as_accuracy=math.nan))
     about, said = say_image_errors(pd.DataFrame(rows))
     assert "Falls at" in about
@@ -29,7 +29,7 @@ def test_each_verdict_is_named_with_the_largest_error_that_it_survives() -> None
         "2 more would survive an error like that of test accuracy on as many images: 1.5, 0.6. "
         "2 would not survive even that: 0.5, 0.1. "
         "Of 3 no such error is known: loss, R², few records. "
-        "To fall, they need a standard deviation over single images of 10.0 nats (loss), 50.0 points (few records)."
+        "To fall, they need a standard deviation over single images of 337 nats (loss), 50.0 points (few records)."
     )
 
 

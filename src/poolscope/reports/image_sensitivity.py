@@ -59,7 +59,7 @@ def _say_spreads(errors: pd.DataFrame) -> list[str]:
     """How far the effect on one image would have to lie from that on another for an unbounded error to be as large."""
     counted = errors[errors["images"].notna() & errors["breaking"].notna()]
     spreads = [
-        f"{row['breaking'] * math.sqrt(row['images']):#.3g} {name_unit(row['unit'])}".rstrip() + f" ({row['id']})"
+        f"{_show(row['breaking'] * math.sqrt(row['images']))} {name_unit(row['unit'])}".rstrip() + f" ({row['id']})"
         for row in counted.to_dict("records")
     ]
     return [f"To fall, they need a standard deviation over single images of {', '.join(spreads)}."] if spreads else []
@@ -81,4 +81,4 @@ def _place(row: dict) -> str:
 
 def _show(error: float) -> str:
     """Three digits; nothing where it isn't known."""
-    return "" if pd.isna(error) else f"{error:#.3g}"
+    return "" if pd.isna(error) else f"{error:#.3g}".rstrip(".")
