@@ -16,8 +16,7 @@ PLAIN = Contrast("strategies", "3a", 3, "", "test_accuracy", "points", arm={"poo
 @pytest.mark.parametrize(
     ("keys", "reason"),
     [
-        ({"study": "pool_type"}, ONE_RATE),
-        ({"study": "no_convolution"}, ONE_RATE),
+        ({"study": "measures"}, ONE_RATE),
         ({"study": "label_noise"}, OF_ARMS),
         ({"study": "made"}, NO_TRIALS),
         ({"measure": "consistency_zero_3"}, UNMEASURED),
@@ -46,6 +45,5 @@ def test_no_deciding_contrast_is_silently_missing() -> None:
     assert not {LACKING, NO_TRIALS} & set(untried), (
         "a tuned study whose trials are not found; name them in its tuning.yaml"
     )
-    shared = {one.id for study in ("no_convolution", "pool_type") for one in find_contrasts(study) if not one.because}
-    assert set(untried[ONE_RATE]) == shared
-    assert {"12e", "15a", "16a", "12k", "6a"} <= tried
+    assert set(untried[ONE_RATE]) == {one.id for one in find_contrasts("pool_type") if not one.because}
+    assert {"12e", "15a", "16a", "12k", "6a", "5b", "3f"} <= tried
