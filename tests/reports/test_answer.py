@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pandas as pd
+import pytest
+import yaml
 
-from poolscope.reports.answer import say_comparison_answer, say_verdicts_answer
+from poolscope.reports.answer import say_comparison_answer, say_study_answer, say_verdicts_answer
+from poolscope.spec.paths import shipped
+from poolscope.statistics.claims import find_contrasts
 from poolscope.statistics.verdicts import ADDED, DESCRIBED, NOT_REACHED
 
 
@@ -75,3 +80,30 @@ def test_without_contrasts_the_arm_that_is_first_in_the_table_is_named_with_its_
     many = pd.DataFrame([[f"set {place}", *rows[2][1:]] for place in range(6)], columns=columns)
     assert say_comparison_answer(many).endswith("; 2 more settings below.")
     assert say_comparison_answer(pd.DataFrame({"setting": ["mnist"], "arm": ["max"]})) == ""
+
+
+ANSWERS = yaml.safe_load((shipped("experiments") / "answers.yaml").read_text(encoding="utf-8"))
+
+
+def test_every_study_that_was_decided_has_an_answer() -> None:
+    registered = {path.parent.name for path in shipped("experiments").glob("*/claims.yaml")}
+    assert set(ANSWERS) == registered | {"pool_type"}
+
+
+@pytest.mark.parametrize("study", ANSWERS)
+def test_a_study_opens_with_its_answer_while_the_committed_verdicts_are_those_that_it_rests_on(study: str) -> None:
+    ledger = pd.read_csv(shipped("experiments").parent / "results" / "ledger" / "verdicts.csv", dtype={"id": str})
+    own = ledger[ledger["id"].isin([contrast.id for contrast in find_contrasts(study)])]
+    said = say_study_answer(study, own)
+    assert said.endswith(". ") and "{" not in said, f"the answer of {study} has to be rewritten: a verdict is another"
+    quoted = re.findall(r"\{(\w+)\}", ANSWERS[study]["says"])
+    assert set(quoted) == set(ANSWERS[study]["rests_on"]), "every effect that is quoted is one that the words rest on"
+
+
+def test_an_answer_goes_where_a_verdict_is_another_or_missing() -> None:
+    verdicts = make_verdicts(("19a", "max wins", "refuted-negligible", ""))
+    assert say_study_answer("lenet5", verdicts).startswith(
+        "LeNet-5 tests less than a point better with max than with average (+2.00 points, 1.00 to 3.50), where"
+    )
+    assert say_study_answer("lenet5", verdicts.assign(verdict="inconclusive")) == ""
+    assert say_study_answer("lenet5", verdicts[:0]) == "" and say_study_answer("mine", verdicts) == ""

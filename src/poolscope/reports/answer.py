@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
+import yaml
 
 from poolscope.reports.figures.ledger import mark_added
 from poolscope.reports.verdicts import show_effect
+from poolscope.spec.paths import shipped
 from poolscope.statistics.verdicts import ADDED, DESCRIBED, UNMET
 
 _MOST = 4  # findings of a kind that are told; of further ones their number
@@ -23,6 +26,23 @@ _WORDS = {  # how a verdict starts, and what that is called; the first that fits
     UNMET: "Premise not met",
     "": _OPEN,
 }
+
+
+def say_study_answer(study: str, verdicts: pd.DataFrame) -> str:
+    """Say what `experiments/answers.yaml` has for a study, with the effects of its verdicts, and a space behind it.
+
+    Nothing where it has none, or a verdict isn't one that its words rest on.
+    """
+    path = shipped("experiments") / "answers.yaml"
+    answers = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    rows = {row["id"]: row for row in verdicts.to_dict("records")}
+    answer = answers.get(study)
+    if not answer or any(
+        word not in rows.get(one, {"verdict": ""})["verdict"] for one, word in answer["rests_on"].items()
+    ):
+        return ""
+    effects = {name: show_effect(row).replace(" (", ", ").rstrip(")") for name, row in rows.items()}
+    return re.sub(r"\{(\w+)\}", lambda found: effects[found[1]], answer["says"]) + " "
 
 
 def say_verdicts_answer(verdicts: pd.DataFrame) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from poolscope.reports.answer import say_comparison_answer, say_verdicts_answer
+from poolscope.reports.answer import say_comparison_answer, say_study_answer, say_verdicts_answer
 from poolscope.reports.comparison import (
     say_hollow,
     say_missing,
@@ -124,7 +124,7 @@ def add_verdicts(analysis: Analysis, tables: Tables, contrasts: Sequence[Contras
     plot = Plot("verdicts", plot_verdicts(verdicts), caption)
     judged = Section("Verdicts", say_interim(verdicts), show_verdicts(verdicts), (plot,))
     rule = Section("How the verdicts were reached", say_verdicts(verdicts))
-    answer = say_verdicts_answer(verdicts) or analysis.answer
+    answer = say_study_answer(contrasts[0].study, verdicts) + (say_verdicts_answer(verdicts) or analysis.answer)
     return replace(analysis.add(judged, rule), extra={**analysis.extra, "verdicts": verdicts}, answer=answer)
 
 
