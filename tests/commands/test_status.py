@@ -12,8 +12,9 @@ from made_records import make_config, make_record, write_study
 from poolscope.commands import status as status_command
 from poolscope.commands.status import describe_status, examine_study, watch_status
 from poolscope.process.terminal import open_console
+from poolscope.reports.runs import list_runs
 from poolscope.spec.errors import PoolscopeError
-from poolscope.spec.paths import record_path
+from poolscope.spec.paths import record_path, runs_folder, study_folder
 from poolscope.statistics.tables import collect, write_tables
 from poolscope.store.finished import identify
 from poolscope.store.run_lock import lock_run
@@ -47,6 +48,19 @@ def test_every_state_is_counted_once(results: Path) -> None:
     assert len(status.damaged) == 1 and "seed-1.json" in status.damaged[0]
     assert status.seconds_left is not None and 28 < status.seconds_left <= 30  # one waiting, one failed, one begun
     assert any("blur seed 0: step 5 of 20" in line for line in describe_status("made", status))
+
+
+def test_runs_at_chance_are_done_and_counted_by_record_and_by_table(results: Path) -> None:
+    stuck = record("max", 0)
+    stuck.scalars.update(train_eval_loss=2.3026, train_eval_accuracy=0.1)
+    write_study(results, [stuck, record("max", 1)])
+    ask(results, "made", ("max", 0), ("max", 1))
+    for from_table in ("", "2 by the committed table, "):
+        first, *_ = describe_status("made", examine_study(str(results), "made"))
+        assert first.startswith(f"made: 2 runs planned: 2 done ({from_table}1 at chance), 0 running")
+        assert list_runs(results, "made")["status"].tolist() == ["at chance", "done"]
+        write_tables(collect(results, "made"), study_folder(results, "made") / "tables")
+        shutil.rmtree(runs_folder(results, "made"), ignore_errors=True)
 
 
 @pytest.mark.parametrize("study", ["made", "compare", "pool_type"])  # the last two ship with a plan

@@ -16,6 +16,8 @@ def test_a_run_that_is_done_and_one_that_failed() -> None:
     assert describe_outcome("avg", record) == "avg: validation 50.0%, test 25.0%, train 75.0%, 0.0 s"
     del record.scalars["test_accuracy"]
     assert describe_outcome("avg", record) == "avg: validation 50.0%, train 75.0%, 0.0 s"
+    record.scalars.update(train_eval_loss=2.3026, train_eval_accuracy=0.1)
+    assert describe_outcome("avg", record) == "avg: validation 50.0%, train 10.0%, at chance, 0.0 s"
     failed = make_record(config, 3, status="failed", reason="no [/memory] left")
     assert describe_outcome("avg", failed) == "avg: failed: no [/memory] left"
 

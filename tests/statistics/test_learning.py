@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import pytest
 
 from poolscope.statistics.learning import find_unlearned
+from poolscope.store.chance import is_at_chance
 
 
 @pytest.mark.parametrize(
@@ -22,11 +25,21 @@ from poolscope.statistics.learning import find_unlearned
         ({"data.classes": 100}, False),
     ],
 )
-def test_a_run_at_chance(change: dict[str, object], marked: bool) -> None:
-    run = {"status": "done", "train_eval_loss": 2.303, "train_eval_accuracy": 0.098, "data.train_eval_size": 500}
-    assert find_unlearned(pd.DataFrame([run | change])).tolist() == [marked]
+def test_a_run_at_chance(change: dict[str, Any], marked: bool) -> None:
+    run: dict[str, Any] = {
+        "status": "done",
+        "train_eval_loss": 2.303,
+        "train_eval_accuracy": 0.098,
+        "data.train_eval_size": 500,
+    }
+    run |= change
+    assert find_unlearned(pd.DataFrame([run])).tolist() == [marked]
+    scalars = {"train_eval_loss": run["train_eval_loss"], "train_eval_accuracy": run["train_eval_accuracy"]}
+    single = is_at_chance(scalars, run.get("data.classes"), run["data.train_eval_size"])
+    assert (run["status"] == "done" and single) == marked
 
 
 def test_tables_that_say_nothing_mark_nothing() -> None:
     assert find_unlearned(pd.DataFrame({"status": ["done", "failed"]})).tolist() == [False, False]
     assert find_unlearned(pd.DataFrame({"status": []})).tolist() == []
+    assert not is_at_chance({"train_eval_loss": 2.4})

@@ -68,14 +68,16 @@ class Status:
 
     planned: the runs of the last sweep here, else of the plan that ships with the package, else all runs that exist.
     others: runs of the study that are done beside these. committed: how many of the done ones only the committed table
-    holds. failed: each with its reason; they will be tried again. damaged: a sentence for each record that can't be
-    used. seconds_left: until all are done, at the median seconds of the runs done, shared by those that run now (at
-    least one); None where none is done yet. revisions: how many finished runs each code revision made.
+    holds. at_chance: how many of the done ones learned nothing. failed: each with its reason; they will be tried again.
+    damaged: a sentence for each record that can't be used. seconds_left: until all are done, at the median seconds of
+    the runs done, shared by those that run now (at least one); None where none is done yet. revisions: how many
+    finished runs each code revision made.
     """
 
     planned: int
     done: int
     committed: int
+    at_chance: int
     others: int
     diverged: int
     failed: tuple[tuple[PlannedRun, str], ...]
@@ -106,8 +108,13 @@ def print_status(results: str, study: str, console: Console) -> None:
 
 def describe_status(study: str, status: Status) -> Iterator[str]:
     """Describe how far a study is, line by line."""
-    from_table = f" ({status.committed} by the committed table)" if status.committed else ""
-    counts = [f"{status.done} done{from_table}", f"{len(status.running)} running", f"{status.waiting} waiting"]
+    of_these = [f"{status.committed} by the committed table"] if status.committed else []
+    of_these += [f"{status.at_chance} at chance"] if status.at_chance else []
+    counts = [
+        f"{status.done} done" + (f" ({', '.join(of_these)})" if of_these else ""),
+        f"{len(status.running)} running",
+        f"{status.waiting} waiting",
+    ]
     counts += [f"{len(status.failed)} failed", f"{status.diverged} diverged"]
     counts += [f"{len(status.damaged)} damaged"] if status.damaged else []
     others = format_count(status.others, "other run of the study is", "other runs of the study are")
@@ -199,6 +206,7 @@ def _count(
         planned=planned,
         done=len(outcomes["done"]),
         committed=sum(outcome.committed for outcome in outcomes["done"]),
+        at_chance=sum(outcome.at_chance for outcome in outcomes["done"]),
         others=len(done_beside),
         diverged=len(outcomes["diverged"]),
         failed=tuple(failed),

@@ -324,12 +324,13 @@ def _conclude(composed: Composed, finished: FinishedRuns, console: Console, show
 
     shown: whether the outcomes of runs were printed as they ended, with the reason where one failed.
     """
-    runs, bad, committed = _runs(composed), 0, 0
+    runs, bad, committed, at_chance = _runs(composed), 0, 0, 0
     labels = label_runs(composed.configs)
     for config, seed in runs:
         outcome = finished.outcome(identify(config, seed))
         if outcome is not None and outcome.status == "done":
             committed += outcome.committed
+            at_chance += outcome.at_chance
             continue
         arm = labels[identify(config, seed)]
         what = f"{arm}: {outcome.status}: {outcome.reason}" if outcome else f"{arm}: left no record"
@@ -339,7 +340,9 @@ def _conclude(composed: Composed, finished: FinishedRuns, console: Console, show
     where = "" if finished.results == "results" else f" results={finished.results}"
     if composed.complete:
         from_table = f", {committed} of them by the committed table" if committed else ""
-        console.print(f"{len(runs) - bad} of {format_count(len(runs), 'run')} done{from_table}.", soft_wrap=True)
+        learned_nothing = f", {at_chance} of them at chance" if at_chance else ""
+        done = f"{len(runs) - bad} of {format_count(len(runs), 'run')} done"
+        console.print(f"{done}{from_table}{learned_nothing}.", soft_wrap=True)
     if bad and shown:
         console.print(f"Not done: {bad}; the reasons: poolscope list runs {finished.study}{where}", soft_wrap=True)
     console.print(f"Next: poolscope report {finished.study}{where}", soft_wrap=True)

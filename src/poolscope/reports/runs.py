@@ -12,6 +12,7 @@ import pandas as pd
 from poolscope.spec.command_line import write_command
 from poolscope.statistics.arms import add_arms
 from poolscope.statistics.inference import t_quantile
+from poolscope.statistics.learning import find_unlearned
 from poolscope.statistics.tables import collect
 
 METRICS = {
@@ -34,7 +35,8 @@ class ArmRuns:
 
 
 def list_runs(results: str | Path, study: str, notify: Callable[[str], None] = print) -> pd.DataFrame:
-    """A row per run of a study: setting, arm, seed, status, test_accuracy, reason, digest.
+    """A row per run of a study: setting, arm, seed, status ("at chance" where it learned nothing), test_accuracy,
+    reason, digest.
 
     notify: called with a sentence for each damaged record.
     """
@@ -42,6 +44,7 @@ def list_runs(results: str | Path, study: str, notify: Callable[[str], None] = p
     for sentence in tables.damaged:
         notify(f"Left out: {sentence}")
     labelled = add_arms(tables.runs)
+    labelled = labelled.assign(status=_name_status(labelled))
     columns = ["setting", "arm", "seed", "status", "test_accuracy", "reason", "digest"]
     return labelled.reindex(columns=columns)
 
@@ -81,11 +84,15 @@ def list_values(labelled: pd.DataFrame) -> Mapping[str, Any]:
     return {"metrics": [METRICS[name] for name in metrics], "settings": settings, "t": quantiles}
 
 
+def _name_status(runs: pd.DataFrame) -> pd.Series:
+    return runs["status"].astype(str).mask(find_unlearned(runs), "at chance")
+
+
 def _show_runs(runs: pd.DataFrame) -> pd.DataFrame:
     texts: dict[str, list[str]] = {"seed": [str(seed) for seed in runs["seed"]]}
     for name, heading in METRICS.items():
         if name in runs:
             texts[heading] = ["" if pd.isna(value) else f"{100 * value:.2f}" for value in runs[name]]
-    texts["status"] = runs["status"].astype(str).tolist()
+    texts["status"] = _name_status(runs).tolist()
     texts["digest"] = runs["digest"].astype(str).tolist()
     return pd.DataFrame(texts)

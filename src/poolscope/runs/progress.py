@@ -28,7 +28,7 @@ def label_runs(configs: Sequence[RunConfig]) -> dict[RunKey, str]:
 
 
 def describe_outcome(label: str, record: RunRecord) -> str:
-    """Describe a finished run in one line: validation, test and training accuracy, as far as they were measured."""
+    """Describe a finished run in one line: accuracies, as far as they were measured, and whether it is at chance."""
     if record.status != "done":
         return f"{label}: {record.status}: {record.reason}"
     shares = [
@@ -40,6 +40,7 @@ def describe_outcome(label: str, record: RunRecord) -> str:
         )
         if name in record.scalars
     ]
+    shares += ["at chance"] if record.at_chance else []
     return f"{label}: {', '.join(shares)}, {record.provenance.get('seconds', 0):.1f} s"
 
 

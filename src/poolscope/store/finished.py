@@ -11,6 +11,7 @@ from pathlib import Path
 from poolscope.spec.config import RunConfig, digest
 from poolscope.spec.paths import record_path
 from poolscope.store.cells import Cells
+from poolscope.store.chance import is_at_chance
 from poolscope.store.checks import is_scalar
 from poolscope.store.committed import read_table
 from poolscope.store.record import RunKey, RunRecord, read_placed_record
@@ -24,7 +25,7 @@ Signature = tuple[int, int, int]
 class Outcome:
     """How a run ended: its status, the reason where it isn't "done", its scalars and provenance, but no curves or maps.
 
-    committed: whether only the committed table holds the run.
+    committed: whether only the committed table holds the run. at_chance: whether it is done and learned nothing.
     """
 
     status: str
@@ -32,6 +33,7 @@ class Outcome:
     scalars: Mapping[str, float]
     provenance: Mapping[str, object]
     committed: bool = False
+    at_chance: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,10 @@ class FinishedRuns:
         known = self._known.get(key)
         if known is None or known[0] != signature:
             record = _read_parsed(path, signature)
-            known = (signature, Outcome(record.status, record.reason, record.scalars, record.provenance))
+            outcome = Outcome(
+                record.status, record.reason, record.scalars, record.provenance, at_chance=record.at_chance
+            )
+            known = (signature, outcome)
             self._known[key] = known
         return known[1]
 
@@ -112,4 +117,6 @@ def _read_row(row: Cells) -> Outcome:
     provenance = {
         name.removeprefix("provenance."): text for name, text in row.items() if name.startswith("provenance.")
     }
-    return Outcome(row["status"], row["reason"], scalars, provenance, committed=True)
+    classes, images = (int(row.get(f"data.{name}") or 0) for name in ("classes", "train_eval_size"))
+    at_chance = row["status"] == "done" and is_at_chance(scalars, classes, images)
+    return Outcome(row["status"], row["reason"], scalars, provenance, committed=True, at_chance=at_chance)

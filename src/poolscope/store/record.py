@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from poolscope.spec.errors import PoolscopeError
+from poolscope.store.chance import is_at_chance
 from poolscope.store.files import write_text
 
 VERSION = 1
@@ -64,6 +65,13 @@ class RunRecord:
     def key(self) -> RunKey:
         """Digest and seed."""
         return RunKey(self.digest, self.seed)
+
+    @property
+    def at_chance(self) -> bool:
+        """Whether the run is done and learned nothing."""
+        data = self.config.get("data", {})
+        known = data.get("classes"), data.get("train_eval_size")
+        return self.status == "done" and is_at_chance(self.scalars, *known)
 
 
 def write_record(record: RunRecord, path: str | Path) -> None:
