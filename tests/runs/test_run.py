@@ -20,6 +20,7 @@ from poolscope.runs import run
 from poolscope.runs.run import run_config
 from poolscope.spec.config import RunConfig, digest
 from poolscope.spec.paths import record_path
+from poolscope.statistics.images import read_scores
 from poolscope.store.record import RunRecord, read_record, unpack_bits
 from poolscope.training.trainer import Trainer
 
@@ -200,3 +201,12 @@ def test_as_many_test_images_are_corrupted_as_the_configuration_says(tmp_path: P
     assert record.config["measure"] == {"name": "robust", "images": 20}
     correct = 20 * record.scalars["accuracy_uncorrupted"]
     assert correct == pytest.approx(round(correct), abs=1e-9)
+    assert set(record.image_scores) == {"consistency_zero_3", "accuracy_corrupted"}
+    for column, text in record.image_scores.items():
+        scores = read_scores([text])
+        assert scores.shape == (1, 20)
+        assert scores.mean() == pytest.approx(record.scalars[column], abs=0.5 / 255)
+    scalars = record.scalars
+    assert scalars["accuracy_corrupted"] == pytest.approx(
+        scalars["relative_accuracy"] * scalars["accuracy_uncorrupted"]
+    )

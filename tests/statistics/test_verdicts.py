@@ -16,7 +16,7 @@ from poolscope.spec.errors import PoolscopeError
 from poolscope.statistics.claims import Condition, Contrast, Ladder
 from poolscope.statistics.inference import permute_signs
 from poolscope.statistics.verdicts import judge_contrasts, measure_effect, select_runs
-from poolscope.store.record import pack_bits
+from poolscope.store.record import pack_bits, pack_scores
 
 BETTER = Contrast(
     *("made", "3a", 3, "max is better", "test_accuracy", "points", "higher", 1.0),
@@ -238,6 +238,28 @@ def test_the_error_of_the_test_images_widens_the_interval() -> None:
     assert without_errors["image_error"] > 0
     runs.loc[0, "test_correct"] = pack_bits([True] * 300)
     assert math.isnan(judge_one(runs, BETTER)["image_error"])  # of other images
+
+
+def test_scores_of_images_widen_the_interval_of_a_mean_over_them() -> None:
+    rng = np.random.default_rng(0)
+    steady = rng.uniform(0.5, 1, 400)  # how consistent an image is with max; with average half of them are less so
+    less = np.where(rng.uniform(size=400) < 0.5, 0.25, 0.0)
+    scores = {"max": np.tile(steady, (10, 1)), "avg": np.tile(steady - less, (10, 1))}
+    scores = {pool: np.clip(of + rng.normal(0, 0.05, of.shape), 0, 1) for pool, of in scores.items()}
+    runs = make_runs({"max": [0.8] * 10, "avg": [0.8] * 10})
+    runs["consistency_zero_3"] = [float(row.mean()) for of in scores.values() for row in of]
+    asked = replace(BETTER, measure="consistency_zero_3")
+    bare = judge_one(runs, asked)
+    runs["image_scores.consistency_zero_3"] = [pack_scores(row.tolist()) for of in scores.values() for row in of]
+    row = judge_one(runs, asked)
+    error = math.hypot(100 * less.std() / math.sqrt(400), bare["sd"] / math.sqrt(10))
+    assert math.isnan(bare["image_error"])
+    assert (1 + row["image_error"]) * bare["sd"] / math.sqrt(10) == pytest.approx(error, rel=0.1)
+    assert (row["high"] - row["low"]) / (bare["high"] - bare["low"]) == pytest.approx(1 + row["image_error"])
+    runs.loc[runs["pool.name"] == "avg", "image_scores.consistency_zero_3"] = pack_scores([0.5] * 300)
+    assert math.isnan(judge_one(runs, asked)["image_error"])  # the arms were scored on other images
+    runs.loc[0, "image_scores.consistency_zero_3"] = ""  # a run of an earlier version
+    assert math.isnan(judge_one(runs, asked)["image_error"])
 
 
 def test_an_effect_at_equal_fit_comes_from_the_curves() -> None:

@@ -64,6 +64,8 @@ def test_what_a_run_writes_passes(study: Study) -> None:
         ("runs", "pool.window", "3", "its configuration has the digest"),
         ("runs", "test_correct", "200:AAAA", "<number of bits>:<base64>"),
         ("runs", "test_correct", "many", "<number of bits>:<base64>"),
+        ("runs", "image_scores.consistency_zero_3", "200:AAAA", "<number of images>:<base64>"),
+        ("runs", "image_scores.consistency_zero_3", "0.97", "<number of images>:<base64>"),
         ("curves", "epoch", "", "a number, at least 0"),
         ("curves", "val_accuracy", "1.5", "from 0 to 1"),
         ("curves", "val_loss", "nan", "a finite number"),

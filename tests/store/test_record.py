@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from made_records import make_config, make_record
 
 from poolscope.spec.errors import PoolscopeError
-from poolscope.store.record import RunRecord, pack_bits, read_record, unpack_bits, write_record
+from poolscope.store.record import RunRecord, pack_bits, pack_scores, read_record, unpack_bits, write_record
 
 RECORD = make_record(make_config(), 0)
 
@@ -30,6 +30,23 @@ def test_a_record_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     assert read_record(path) == RECORD
     assert os.listdir(path.parent) == ["seed-0.json"]
     json.loads(path.read_text(encoding="utf-8"), parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+
+
+def test_scores_of_images_are_kept_and_records_without_any_look_as_before(tmp_path: Path) -> None:
+    path = tmp_path / "r.json"
+    write_record(RECORD, path)
+    assert "image_scores" not in json.loads(path.read_text(encoding="utf-8"))
+    scored = replace(RECORD, image_scores={"consistency_zero_3": pack_scores([0.5, 1.0])})
+    write_record(scored, path)
+    assert read_record(path) == scored
+    content = json.loads(path.read_text(encoding="utf-8"))
+    for wrong in ({"consistency_zero_3": 1}, "2:gP8=", None):
+        content["image_scores"] = wrong
+        del content["provenance"]
+        content["provenance"] = {}
+        path.write_text(json.dumps(content), encoding="utf-8")
+        with pytest.raises(PoolscopeError, match="a field has the wrong type"):
+            read_record(path)
 
 
 def test_numbers_that_are_none_come_back_as_nan(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from poolscope.measures import network
 from poolscope.measures.information import Estimate
-from poolscope.measures.network import Subject, Values
+from poolscope.measures.network import Subject
+from poolscope.measures.predictions import Scored, Values
 from poolscope.spec.config import MeasureConfig
 from poolscope.spec.extensions import find_measurements
 
@@ -166,6 +167,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "robustness": Measurement(
         network.measure_robustness,
         (
+            Column("accuracy_corrupted", "share", "mean over all corruptions, each over its severities"),
             Column("accuracy_uncorrupted", "share", "on the clean images of those that are corrupted"),
             Column("accuracy_under_<corruption>", "share", "C6: mean over severities"),
             Column("relative_accuracy_<group>", "ratio", "C7: to clean images, mean of a group", _FALSE),
@@ -217,10 +219,11 @@ SETS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Measured:
-    """Values by column, NaN where there is none, and then the reason."""
+    """Values by column, NaN where there is none, and then the reason; scores: of each test image, where kept."""
 
     values: dict[str, float]
     reasons: dict[str, str]
+    scores: dict[str, list[float]]
 
     @property
     def unmeasured(self) -> str:
@@ -234,13 +237,16 @@ def measure_all(config: MeasureConfig, subject: Subject) -> Measured:
     """Every measurement of the configured set."""
     values: dict[str, float] = {}
     reasons: dict[str, str] = {}
+    scores: dict[str, list[float]] = {}
     for name in SETS[config.name]:
         for column, found in MEASUREMENTS[name].measure(subject).items():
-            values[column] = found.value if isinstance(found, Estimate) else float(found)
+            values[column] = found.value if isinstance(found, (Estimate, Scored)) else float(found)
+            if isinstance(found, Scored) and not math.isnan(found.value):
+                scores[column] = found.scores.tolist()
             if math.isnan(values[column]):
                 said = found.reason if isinstance(found, Estimate) else ""
                 reasons[column] = said or describe_column(name, column).unknown or "not a number"
-    return Measured(values, reasons)
+    return Measured(values, reasons, scores)
 
 
 def list_columns() -> list[dict[str, str]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
+import os
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from poolscope.data.datasets import Dataset
-from poolscope.measures.predictions import Logits, Values, measure_or_explain
+from poolscope.measures.predictions import Logits, Scored, Values, measure_or_explain
 from poolscope.spec.config import PROBED
 from poolscope.spec.errors import PoolscopeError
 
@@ -77,24 +78,30 @@ def relative_accuracy(accuracy: float, clean: float) -> float:
 
 
 def measure_corruptions(predict: Logits, dataset: Dataset, probed: int = PROBED) -> Values:
-    """C6, C7: accuracy under each corruption, mean over severities; relative accuracy by group and over all."""
+    """C6, C7: accuracy under each corruption, mean over severities, and over all; relative accuracy, also by group.
+
+    accuracy_corrupted comes with each image's share of right predictions, every corruption counting alike.
+    """
     images, labels = dataset.test.images[:probed], dataset.test.labels[:probed]
     corruptions = corruptions_of(dataset.shape[2])
     content = np.ascontiguousarray(images).tobytes()
-    corrupted_by = _corrupt_once if len(content) <= _KEPT else _corrupt_once.__wrapped__
+    corrupted_by = _corrupt_once if len(content) <= _find_most_kept() else _corrupt_once.__wrapped__
 
-    def measure(predict: Logits) -> dict[str, float]:
-        def accuracy(images: np.ndarray) -> float:
-            return float((predict(images).argmax(1) == labels).mean())
+    def measure(predict: Logits) -> Values:
+        def find_right(images: np.ndarray) -> np.ndarray:
+            return predict(images).argmax(1) == labels
 
-        accuracies = {}
+        accuracies, scores = {}, np.zeros(len(labels))
         for name, corruption in corruptions.items():
             severities = range(1, len(corruption.strengths(dataset.shape[2])) + 1)
             corrupted = (corrupted_by(content, images.shape, name, severity) for severity in severities)
-            accuracies[name] = float(np.mean([accuracy(given) for given in corrupted]))
-        clean = accuracy(images)
+            right = np.stack([find_right(given) for given in corrupted])
+            accuracies[name] = float(np.mean(right.mean(axis=1)))
+            scores += right.mean(axis=0) / len(corruptions)
+        clean = float(find_right(images).mean())
         relative = {name: relative_accuracy(value, clean) for name, value in accuracies.items()}
-        values = {f"accuracy_under_{name}": value for name, value in accuracies.items()}
+        values: dict[str, float | Scored] = {f"accuracy_under_{name}": value for name, value in accuracies.items()}
+        values["accuracy_corrupted"] = Scored(float(np.mean(list(accuracies.values()))), scores)
         values["accuracy_uncorrupted"] = clean
         for group in GROUPS:
             members = [relative[name] for name in corruptions if corruptions[name].group == group]
@@ -104,10 +111,20 @@ def measure_corruptions(predict: Logits, dataset: Dataset, probed: int = PROBED)
     return measure_or_explain(measure, predict, dataset, probed)
 
 
-_KEPT = 4 * 2**20  # bytes of images up to which all their corruptions are kept: 80 times as much
+_KEPT = 4 * 2**20  # bytes of images whose corruptions, _COPIES times as much, are kept whatever the machine
+_COPIES = 80  # corruptions times severities, at most
 
 
-@functools.lru_cache(maxsize=80)
+def _find_most_kept() -> float:
+    """Bytes of images up to which all their corruptions are kept: what a quarter of the memory bears on every core."""
+    try:
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # not on this system
+        return _KEPT
+    return max(_KEPT, memory / 4 / (os.cpu_count() or 1) / _COPIES)
+
+
+@functools.lru_cache(maxsize=_COPIES)
 def _corrupt_once(content: bytes, shape: tuple[int, ...], name: str, severity: int) -> np.ndarray:
     """Corrupt images given by their bytes: once for all the seeds and networks that a process measures."""
     return corrupt(np.frombuffer(content, np.uint8).reshape(shape), name, severity)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
@@ -12,7 +11,6 @@ import numpy as np
 from poolscope.data.datasets import Dataset, load_dataset
 from poolscope.data.splits import NOISE_STREAM, corrupt_labels, stream
 from poolscope.measures.corruptions import measure_corruptions
-from poolscope.measures.information import Estimate
 from poolscope.measures.overfitting import (
     Memory,
     calibrated_gap,
@@ -21,7 +19,7 @@ from poolscope.measures.overfitting import (
     find_onset,
     measure_memory,
 )
-from poolscope.measures.predictions import Logits, make_predictor
+from poolscope.measures.predictions import Logits, Values, make_predictor
 from poolscope.measures.shifts import measure_consistency, measure_shifts, measure_subpixel
 from poolscope.measures.stages import Sample, measure_effective_field, measure_stages, measure_stages_quickly
 from poolscope.spec.config import PROBED
@@ -29,7 +27,6 @@ from poolscope.spec.plan import Plan
 from poolscope.training.history import Evaluation, Trained, Weights
 from poolscope.training.trainer import Trainer
 
-Values = Mapping[str, float | Estimate]
 UNREAD = Evaluation(math.nan, math.nan, np.zeros(0, int), np.zeros(0, bool))  # of images that are not evaluated
 _REMEMBERED = 2000  # training images with a corrupted label that memory is measured on
 
@@ -175,9 +172,8 @@ def measure_invariance(subject: Subject) -> Values:
     """All of C1 to C5, wrapped and zero-filled, trained; consistency also before training (_init)."""
     predict = make_predictor(subject.trainer, subject.initial, subject.dataset)
     before = measure_consistency(predict, subject.dataset, max_shift=3, probed=subject.probed)
-    return measure_shifts(subject.predict, subject.dataset, probed=subject.probed) | {
-        f"{name}_init": value for name, value in before.items()
-    }
+    after = measure_shifts(subject.predict, subject.dataset, probed=subject.probed)
+    return {**after, **{f"{name}_init": value for name, value in before.items()}}
 
 
 def measure_shifts_of_images(subject: Subject) -> Values:

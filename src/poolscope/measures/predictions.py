@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import jax
 import numpy as np
@@ -17,7 +18,17 @@ from poolscope.training.trainer import Trainer
 _BATCH = 250
 
 Logits = Callable[[np.ndarray], np.ndarray]
-Values = dict[str, float] | dict[str, Estimate]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A mean over test images with the score of each, from 0 to 1, so that the images' share of its error is known."""
+
+    value: float
+    scores: np.ndarray
+
+
+Values = Mapping[str, float | Estimate | Scored]
 
 
 def make_predictor(trainer: Trainer, weights: Weights, dataset: Dataset) -> Logits:
@@ -37,9 +48,7 @@ def make_predictor(trainer: Trainer, weights: Weights, dataset: Dataset) -> Logi
     return predict
 
 
-def measure_or_explain(
-    measure: Callable[[Logits], dict[str, float]], predict: Logits, dataset: Dataset, probed: int
-) -> Values:
+def measure_or_explain(measure: Callable[[Logits], Values], predict: Logits, dataset: Dataset, probed: int) -> Values:
     """Measure predictions on the first `probed` test images, or give NaN with the reason in every column.
 
     There is nothing to measure where `find_fault` finds a fault in the images, or a logit isn't finite.

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from poolscope.data.datasets import Dataset
-from poolscope.measures.predictions import Logits, Values, measure_or_explain
+from poolscope.measures.predictions import Logits, Scored, Values, measure_or_explain
 from poolscope.spec.config import PROBED
 from poolscope.spec.errors import PoolscopeError
 
@@ -147,8 +147,21 @@ def shift_consistency(predictions: np.ndarray) -> float:
     shifts = len(predictions)
     if shifts < 2 or not _all_finite(predictions):
         return float("nan")
+    return float(_count_agreeing(predictions).mean() / (shifts * (shifts - 1)))
+
+
+def score_images(predictions: np.ndarray) -> np.ndarray:
+    """C1 of each image, (N,): the share of pairs of different shifts that agree; NaN as for `shift_consistency`."""
+    shifts = len(predictions)
+    if shifts < 2 or not _all_finite(predictions):
+        return np.full(predictions.shape[1:], np.nan)
+    return _count_agreeing(predictions) / (shifts * (shifts - 1))
+
+
+def _count_agreeing(predictions: np.ndarray) -> np.ndarray:
+    """Ordered pairs of different shifts with equal predictions, by image."""
     counts = np.stack([(predictions == label).sum(0) for label in np.unique(predictions)])
-    return float((counts * (counts - 1)).sum(0).mean() / (shifts * (shifts - 1)))
+    return (counts * (counts - 1)).sum(0)
 
 
 def agreement_map(shifted: Shifted) -> np.ndarray:
@@ -219,11 +232,13 @@ def measure_shifts(predict: Logits, dataset: Dataset, fills: tuple[str, ...] = F
     images, labels = dataset.test.images[:probed], dataset.test.labels[:probed]
     shifts = np.unique(np.concatenate([square_shifts(SQUARE), ray_shifts(RAY)]), axis=0)
 
-    def measure(predict: Logits) -> dict[str, float]:
-        values: dict[str, float] = {}
+    def measure(predict: Logits) -> Values:
+        values: dict[str, float | Scored] = {}
         for fill in fills:
             shifted = predict_shifts(predict, images, shifts, fill)
             values |= _square(shifted, labels, fill, 1) | _square(shifted, labels, fill, SQUARE)
+            predictions = shifted.within(SQUARE).predictions
+            values[f"consistency_{fill}_{SQUARE}"] = Scored(shift_consistency(predictions), score_images(predictions))
             curve = np.mean(list(shift_accuracy(shifted, labels, RAY).values()), axis=0)
             values |= {f"shift_accuracy_{fill}_{distance}": float(value) for distance, value in enumerate(curve)}
             values[f"shift_accuracy_{fill}"] = float(np.mean(curve[1:]))

@@ -31,7 +31,7 @@ from poolscope.spec.paths import record_path
 from poolscope.spec.plan import plan_network
 from poolscope.spec.registration import hash_registration
 from poolscope.store.finished import open_finished
-from poolscope.store.record import RunKey, RunRecord, pack_bits, write_record
+from poolscope.store.record import RunKey, RunRecord, pack_bits, pack_scores, write_record
 from poolscope.store.run_lock import RunLock, lock_run
 from poolscope.training.checkpoint import Checkpoint
 from poolscope.training.compilation import enable_compilation_cache
@@ -250,6 +250,7 @@ def _measure(
         "status": "done",
         "scalars": measured.values,
         "unmeasured": measured.unmeasured,
+        "image_scores": {column: pack_scores(scores) for column, scores in measured.scores.items()},
         "curves": trained.curves,
         "confusion": confusion.tolist(),
         "test_correct": pack_bits(test.correct.tolist()),

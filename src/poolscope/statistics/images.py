@@ -33,3 +33,9 @@ def read_correct(texts: Sequence[str]) -> np.ndarray:
         count, _, encoded = text.partition(":")
         rows.append(np.unpackbits(np.frombuffer(base64.b64decode(encoded), dtype=np.uint8), count=int(count)))
     return np.array(rows, dtype=np.float64)
+
+
+def read_scores(texts: Sequence[str]) -> np.ndarray:
+    """Read `image_scores` texts of equally many images: a row per text, each image's score from 0 to 1."""
+    rows = [np.frombuffer(base64.b64decode(text.partition(":")[2]), dtype=np.uint8) for text in texts]
+    return np.array(rows, dtype=np.float64) / 255

@@ -70,9 +70,9 @@ def _count(facts: dict[str, str]) -> pd.DataFrame:
     return counted.assign(verdict=counted["verdict"].where(because == "", DESCRIBED))
 
 
-def _sort_id(identity: str) -> tuple[float, str]:
-    """Counted contrasts (3.1, 3.2) before trained ones (3a, 3b)."""
+def _sort_id(identity: str) -> tuple[float, int, str]:
+    """Counted contrasts (3.1, 3.2) before trained ones (3a, 3b, ... 3z, 3aa)."""
     try:
-        return (float(identity.split(".")[1]) if "." in identity else math.inf, identity)
+        return (float(identity.split(".")[1]) if "." in identity else math.inf, len(identity), identity)
     except ValueError:
-        return (math.inf, identity)
+        return (math.inf, len(identity), identity)

@@ -71,7 +71,11 @@ def select(
     done = labelled[labelled["status"] == "done"]
     values = find_column(done, metric)
     if done.empty or values is None or values.isna().all() or metric in IDENTITY:
-        known = [name for name in [*done, *DERIVED] if name in DERIVED or (is_scalar(name) and _is_number(done[name]))]
+        known = [
+            name
+            for name in dict.fromkeys([*done, *DERIVED])
+            if name in DERIVED or (is_scalar(name) and _is_number(done[name]))
+        ]
         raise PoolscopeError(f"The finished runs have no {metric!r}; they have {', '.join(known) or 'nothing'}.")
     done = done.assign(**{metric: values.astype(float)}).dropna(subset=[metric])
     check_baseline(done, baseline)

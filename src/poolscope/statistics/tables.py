@@ -47,10 +47,11 @@ _CHANNELS = 4  # feature maps kept in a committed table, for each stage
 class Tables:
     """The tidy tables of one study.
 
-    runs: a row per configuration and seed: identity, configuration ("pool.name"), scalars, provenance, `test_correct`.
-    curves: a row per run and epoch. confusion: a row per run and true class; counts is the text of the number of test
-    images predicted as class 0, 1, ... feature_maps: a row per row of a map; moment is image, before or after (stage 0
-    is the image), kept for the lowest seed of each configuration. damaged: one sentence for each record left out.
+    runs: a row per configuration and seed: identity, configuration ("pool.name"), scalars, provenance, and what single
+    test images gave, `test_correct` and "image_scores.<column>". curves: a row per run and epoch. confusion: a row per
+    run and true class; counts is the text of the number of test images predicted as class 0, 1, ... feature_maps: a row
+    per row of a map; moment is image, before or after (stage 0 is the image), kept for the lowest seed of each
+    configuration. damaged: one sentence for each record left out.
     """
 
     runs: pd.DataFrame
@@ -215,7 +216,7 @@ def _make_rows(record: RunRecord) -> dict[str, list[Cells]]:
         **key,
         **{name: to_cell(getattr(record, name)) for name in ("study", "status", "reason", "test_correct")},
         **flatten({name: value for name, value in record.config.items() if isinstance(value, Mapping)}),
-        **flatten({"provenance": record.provenance}),
+        **flatten({"image_scores": record.image_scores, "provenance": record.provenance}),
         **{name: to_cell(value) for name, value in record.scalars.items()},
     }
     run["reason"] = " ".join(record.reason.split())
@@ -269,8 +270,9 @@ def _make_frame(rows: list[Cells], name: str) -> pd.DataFrame:
 
 
 def _rank(column: str) -> int:
-    """Among columns without a fixed place: new configuration keys, new scalars, provenance, then the long bit text."""
-    return 3 if column == "test_correct" else 2 if column.startswith("provenance.") else 0 if "." in column else 1
+    """Among columns without a fixed place: new configuration keys, new scalars, provenance, then the long texts."""
+    long = column == "test_correct" or column.startswith("image_scores.")
+    return 3 if long else 2 if column.startswith("provenance.") else 0 if "." in column else 1
 
 
 def _type_column(column: str, cells: list[str]) -> pd.Series:
@@ -278,7 +280,7 @@ def _type_column(column: str, cells: list[str]) -> pd.Series:
 
     A key with values of several types (a window: 3 or [2,3]) is text unless all are whole numbers.
     """
-    if column in _TEXTS or column.startswith("provenance."):
+    if column in _TEXTS or column.startswith(("provenance.", "image_scores.")):
         return pd.Series(cells, dtype="str")
     if column in _WHOLE:
         return pd.Series([int(cell) for cell in cells], dtype="int64")

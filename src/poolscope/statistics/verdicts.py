@@ -19,7 +19,7 @@ from poolscope.statistics.arms import find_varying
 from poolscope.statistics.claims import Contrast, Filters
 from poolscope.statistics.context import describe_context
 from poolscope.statistics.contrast_rule import Verdict, judge, judge_equivalent, judge_noninferior
-from poolscope.statistics.images import find_image_variance, read_correct
+from poolscope.statistics.images import find_image_variance, read_correct, read_scores
 from poolscope.statistics.inference import find_detectable, find_needed, permute_signs, summarise
 from poolscope.statistics.learning import find_unlearned
 from poolscope.statistics.quantities import PAIRED, find_column, find_common_fit, pair_arms
@@ -177,20 +177,24 @@ def _list_terms(contrast: Contrast) -> list[tuple[float, Filters]]:
 
 def _find_image_variance(runs: pd.DataFrame, contrast: Contrast, seeds: pd.Index) -> float:
     """The variance of the mean effect that the test images add, in squared units; NaN where it isn't known."""
-    if contrast.measure != "test_accuracy" or "test_correct" not in runs:
+    accuracy = contrast.measure == "test_accuracy"
+    column, read = ("test_correct", read_correct) if accuracy else (f"image_scores.{contrast.measure}", read_scores)
+    if column not in runs:
         return math.nan
     total: np.ndarray | float = 0.0
     for coefficient, filters in _list_terms(contrast):
-        texts = _select_one(runs, contrast, filters).set_index("seed").loc[seeds, "test_correct"].astype(str)
+        texts = _select_one(runs, contrast, filters).set_index("seed").loc[seeds, column].astype(str)
         if not texts.str.contains(":").all() or texts.str.partition(":")[0].nunique() > 1:
             return math.nan
-        correct = read_correct(texts.tolist())
-        errors = float((1 - correct).mean())
+        scores = read(texts.tolist())
+        errors = float((1 - scores).mean())
         if (
             contrast.unit == "log_error"
         ):  # linearised: -ln(errors) changes by the change of accuracy over the error rate
-            correct = correct / max(errors, 0.5 / correct.shape[1])
-        total = total + coefficient * (100 if contrast.unit == "points" else 1) * correct
+            scores = scores / max(errors, 0.5 / scores.shape[1])
+        if np.ndim(total) and np.shape(total) != scores.shape:  # of other images
+            return math.nan
+        total = total + coefficient * (100 if contrast.unit == "points" else 1) * scores
     return find_image_variance(np.asarray(total))
 
 

@@ -33,7 +33,8 @@ REQUIRED = {
     "confusion": (*KEYS["confusion"], "counts"),
     "feature_maps": (*KEYS["feature_maps"], "values"),
 }
-_SECTIONS = ("provenance", *{column.partition(".")[0] for column in CONFIG_KINDS})
+_CONFIG_SECTIONS = {column.partition(".")[0] for column in CONFIG_KINDS}
+_SECTIONS = {"provenance", "image_scores", *_CONFIG_SECTIONS}
 _ALWAYS = {key for key in RESULT_KEYS if not SETTINGS[key].optional and SETTINGS[key].kind is not Any}
 _NAME = re.compile(r"[\w.:/@+-]+", re.ASCII)
 _ODD = re.compile(r"[$\x00-\x1f\x7f]")
@@ -103,6 +104,8 @@ def _check_cell(column: str, text: str, study: str) -> None:
             raise ValueError(f"the study of the folder, {study!r}")
     elif column in CONFIG_KINDS:
         _check_setting(SETTINGS[column], text)
+    elif column.startswith("image_scores."):
+        _check_scores(text)
     elif column.partition(".")[0] in _SECTIONS or text == "":
         return
     else:
@@ -189,6 +192,11 @@ def _check_bits(text: str) -> None:
         count_right(text)
 
 
+def _check_scores(text: str) -> None:
+    if text and ((read := _read_octets(text)) is None or read[0] != len(read[1])):
+        raise ValueError("<number of images>:<base64>")
+
+
 _CHECKS: dict[str, Callable[[str], object]] = {
     "digest": _check_digest,
     "seed": _check_seed,
@@ -210,14 +218,20 @@ _CHECKS: dict[str, Callable[[str], object]] = {
 
 def count_right(text: str) -> tuple[int, int]:
     """Count the 1s among the bits of `test_correct`, and the bits; raises ValueError where the text is none."""
+    read = _read_octets(text)
+    if read is None or -(-read[0] // 8) != len(read[1]):
+        raise ValueError("<number of bits>:<base64>")
+    return sum(octet.bit_count() for octet in read[1]), read[0]
+
+
+def _read_octets(text: str) -> tuple[int, bytes] | None:
+    """The number and the octets of "<number>:<base64>"; None where the text is no such thing."""
     number, _, encoded = text.partition(":")
     try:
         octets = base64.b64decode(encoded, validate=True)
     except (ValueError, binascii.Error):
-        octets = None
-    if octets is None or not _is_whole(number, 12) or -(-int(number) // 8) != len(octets):
-        raise ValueError("<number of bits>:<base64>")
-    return sum(octet.bit_count() for octet in octets), int(number)
+        return None
+    return (int(number), octets) if _is_whole(number, 12) else None
 
 
 def _find_false_digest(row: Mapping[str, str]) -> str | None:
@@ -225,7 +239,7 @@ def _find_false_digest(row: Mapping[str, str]) -> str | None:
 
     Rows of another schema, which has other keys or needs an operator's package that isn't here, can't be judged.
     """
-    keys = {column: text for column, text in row.items() if text and column.partition(".")[0] in _SECTIONS[1:]}
+    keys = {column: text for column, text in row.items() if text and column.partition(".")[0] in _CONFIG_SECTIONS}
     if not set(keys) <= set(SETTINGS) or not set(keys) >= _ALWAYS:
         return None
     found = _digest(tuple(sorted(keys.items())))

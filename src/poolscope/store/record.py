@@ -22,7 +22,7 @@ STATUSES = ("done", "diverged", "failed")
 _MOST_BYTES = 2**28
 _TYPES = {  # of a record's fields in JSON
     **dict.fromkeys(("study", "digest", "status", "reason", "test_correct"), str),
-    **dict.fromkeys(("config", "scalars", "curves", "feature_maps", "provenance"), dict),
+    **dict.fromkeys(("config", "scalars", "curves", "image_scores", "feature_maps", "provenance"), dict),
     **{"seed": int, "confusion": list},
 }
 
@@ -42,6 +42,8 @@ class RunRecord:
     curves: equally long lists, one value per epoch; "epoch" and "step" say where each was taken.
     confusion: counts[true class][predicted class] on the test images, final weights.
     test_correct: one bit per test image (1 = right), from `pack_bits`; the i-th bit is the i-th image of the split.
+    image_scores: {column: score of each image that it is the mean of, from `pack_scores`}, the first images of the
+        split; records from before there was one, or without any, have no such field.
     feature_maps: {"image": [[...]], "stages": [{"stage": 1, "before": [[[...]]], "after": [[[...]]]}, ...]} of one
         test image, maps as [channel][row][column]. Tables keep those of a configuration's lowest seed.
     provenance: git revision, versions, device, data set version and sizes, time stamps; never read by the statistics.
@@ -57,6 +59,7 @@ class RunRecord:
     curves: dict[str, list[float]] = field(default_factory=dict)
     confusion: list[list[int]] = field(default_factory=list)
     test_correct: str = ""
+    image_scores: dict[str, str] = field(default_factory=dict)
     feature_maps: dict[str, Any] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
     version: int = VERSION
@@ -81,6 +84,8 @@ def write_record(record: RunRecord, path: str | Path) -> None:
     """
     path = Path(path)
     content = _finite(dataclasses.asdict(record))
+    if not content["image_scores"]:
+        del content["image_scores"]
     content["provenance"]["checksum"] = _checksum(content)
     write_text(_encode(content) + "\n", path)
 
@@ -103,15 +108,17 @@ def read_record(path: str | Path) -> RunRecord:
     except (ValueError, RecursionError) as error:
         raise PoolscopeError(f"The record {path} is damaged (not valid JSON); {remedy}.") from error
     names = {entry.name for entry in dataclasses.fields(RunRecord)}
-    if not isinstance(content, dict) or set(content) != names:
+    if not isinstance(content, dict) or set(content) | {"image_scores"} != names:
         raise PoolscopeError(f"The record {path} is damaged (it lacks fields or has unknown ones); {remedy}.")
     if content["version"] != VERSION:
         raise PoolscopeError(f"The record {path} has version {content['version']!r}, not {VERSION}; {remedy}.")
     if not _matches_checksum(content):
         raise PoolscopeError(f"The record {path} is damaged (its checksum doesn't fit); {remedy}.")
+    content.setdefault("image_scores", {})
     try:
         fits = all(type(content[name]) is kind for name, kind in _TYPES.items())
-        if not fits or content["status"] not in STATUSES:
+        scores = content["image_scores"].values() if fits else ()
+        if not fits or content["status"] not in STATUSES or not all(isinstance(text, str) for text in scores):
             raise TypeError
         content["scalars"] = {name: _number(value) for name, value in content["scalars"].items()}
         content["curves"] = {name: [_number(value) for value in values] for name, values in content["curves"].items()}
@@ -150,6 +157,12 @@ def unpack_bits(text: str) -> list[bool]:
     count, _, encoded = text.partition(":")
     octets = base64.b64decode(encoded)
     return [bool(octets[i // 8] >> (7 - i % 8) & 1) for i in range(int(count))]
+
+
+def pack_scores(scores: Sequence[float]) -> str:
+    """Text of scores from 0 to 1, in steps of 1/255: "<count>:<base64>", a byte each."""
+    octets = bytes(round(255 * min(1.0, max(0.0, score))) for score in scores)
+    return f"{len(octets)}:{base64.b64encode(octets).decode('ascii')}"
 
 
 def _name(seed: int) -> str:
