@@ -164,6 +164,11 @@ def test_trials_at_chance_are_shown_and_named(results: Path, trained: list[tuple
     assert "(1 at chance)" in output and "hollow in the figure: max at 0.2 (1)." in output
 
 
+def test_a_study_that_shifts_images_is_tuned_without_them() -> None:
+    tuning = prepare_tuning(["experiment=robustness", "data=digits", "pool=max"], rates=[0.1], seeds=[100])
+    assert {(c.measure.name, c.measure.images) for c in tuning.compose().configs} == {("validation", None)}
+
+
 def test_full_data_takes_the_ladder_s_trials_of_max_and_average_since_they_are_its_own() -> None:
     """What its tuning.yaml rests on: but for what is measured, the configurations of both protocols are the same."""
     shared = ["pool=max,avg", "data.train_size=10000", "data.train='train[:35000]'", "data.val='train[35000:40000]'"]
