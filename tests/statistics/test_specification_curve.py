@@ -132,6 +132,26 @@ def test_an_arm_s_trials_may_stand_in_another_study(tmp_path: Path) -> None:
         list_rates([asked])
 
 
+def test_trials_of_several_sizes_are_told_apart_by_their_setting_and_never_mixed(tmp_path: Path) -> None:
+    head = TRIALS.splitlines()[0]
+    rows = [f'"cifar10, train_size={size}",{pool},0.1,100,done,{accuracy},1' for size, pool, accuracy in SIZES]
+    (tmp_path / "made" / "tuning.csv").write_text("\n".join([head, *rows, ""]), encoding="utf-8")
+    sides = {"arm": {"pool.name": "max"}, "baseline": {"pool.name": "avg"}}
+    for size, effect in ((1000, 10.0), (4000, -5.0)):
+        asked = change(where={"data.name": "cifar10", "data.train_size": size}, **sides)
+        assert list_rates([asked])["effect"].tolist() == pytest.approx([effect, effect])
+    assert list_rates([change(where={"data.name": "cifar10"}, **sides)]).empty
+
+
+SIZES = [(1000, "max", 0.5), (1000, "avg", 0.4), (4000, "max", 0.5), (4000, "avg", 0.55)]
+
+
+def test_trials_made_after_the_runs_take_the_place_of_those_that_chose_the_rates(tmp_path: Path) -> None:
+    later = TRIALS.replace("0.80,1", "0.60,1").replace("0.82,1", "0.60,1")
+    (tmp_path / "made" / "retried.csv").write_text(later, encoding="utf-8")
+    assert list_rates([CONTRAST])["effect"].tolist()[0] == pytest.approx(60 - 75)
+
+
 def test_the_contrasts_of_full_data_have_the_trials_of_the_ladder_on_their_other_side(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -8,6 +8,9 @@ An arm that kept the rate of another study has its trials there; experiments/<st
 
     elsewhere:
       ladder: [max 2, avg 2]    # arms, by their names in that study's tuning.csv
+
+A study whose rates were chosen by few trials may have been tried again after its runs: experiments/<study>/retried.csv
+has the columns of tuning.csv and is read in its place.
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ COLUMNS = (
 )
 KINDS = ("difference", "noninferior", "equivalent", "slope")  # those that trials can show
 _VALIDATION = 1000  # images on which the trials were evaluated
+_FILES = ("retried.csv", "tuning.csv")  # the first that there is
 
 
 def list_rates(contrasts: Iterable[Contrast]) -> pd.DataFrame:
@@ -59,11 +63,12 @@ def list_rates(contrasts: Iterable[Contrast]) -> pd.DataFrame:
 def read_trials(study: str) -> pd.DataFrame | None:
     """Read a study's trials, with those of its arms that stand elsewhere; None where it has no tuning.csv.
 
-    A row per trial: the columns of tuning.csv, those that the arm's name stands for, such as pool.name, and unlearned.
+    A row per trial: the columns of tuning.csv, those that the setting and the arm's name stand for, such as
+    data.train_size and pool.name, and unlearned.
     """
     folder = shipped("experiments")
-    path = folder / study / "tuning.csv"
-    if not path.is_file():
+    path = next((path for name in _FILES if (path := folder / study / name).is_file()), None)
+    if path is None:
         return None
     cells = read_csv(path, TRIALS)
     for other, arms in _read_elsewhere(folder / study / "tuning.yaml").items():
@@ -71,7 +76,7 @@ def read_trials(study: str) -> pd.DataFrame | None:
         if lacking := set(arms) - {row["arm"] for row in found}:
             raise PoolscopeError(f"{study}/tuning.yaml: {other}/tuning.csv has no arm {min(lacking)!r}.")
         cells = [*cells, *found]
-    trials = pd.DataFrame([{**row, **_parse_arm(row["arm"])} for row in cells])
+    trials = pd.DataFrame([{**row, **_parse_setting(row["setting"]), **_parse_arm(row["arm"])} for row in cells])
     numbers = trials[["val_accuracy", "val_loss"]].replace("", math.nan).astype(float)
     trials = trials.assign(**numbers).astype({"optim.learning_rate": float, "seed": int})
     return trials.assign(unlearned=find_unlearned_trials(trials))
@@ -121,6 +126,11 @@ def _is_claimed(contrast: Contrast, effect: float) -> bool:
     return contrast.sign * effect > (-contrast.delta if contrast.kind == "noninferior" else 0)
 
 
+def _parse_setting(setting: str) -> dict[str, str]:
+    """The columns that a setting stands for beside its data set: "cifar10, train_size=1000" has data.train_size."""
+    return {f"data.{key}": value for key, _, value in (word.partition("=") for word in setting.split(", ")[1:])}
+
+
 def _parse_arm(arm: str) -> dict[str, str]:
     """The columns that an arm's name stands for: "max 3/2, width=8" has pool.name, pool.window, .stride, model.width.
 
@@ -142,7 +152,7 @@ def _find_arm(trials: pd.DataFrame, filters: Filters) -> pd.DataFrame:
     for column, value in filters.items():
         if column in chosen:
             chosen = chosen[chosen[column] == show_value(value)]
-    if chosen["arm"].nunique() != 1:
+    if chosen["arm"].nunique() != 1 or chosen["setting"].nunique() != 1:
         return pd.DataFrame()
     by_rate = chosen.groupby("optim.learning_rate")
     return by_rate.agg(
