@@ -85,6 +85,11 @@ def test_one_scalar_off_by_the_last_bit_is_noticed(results: Path) -> None:
         off = math.nextafter(record.scalars[name], math.inf)
         found = compare_run(row, replace(record, scalars={**record.scalars, name: off}), [row])
         assert not found.exact and not found.agrees
+    newer = replace(record, scalars={**record.scalars, "accuracy_corrupted": 0.5})
+    assert compare_run(row, newer, [row]).exact, "a measure that the table doesn't have"
+    assert compare_run(row | {"accuracy_corrupted": ""}, newer, [row]).exact, "nor this row of it"
+    unknown = {"accuracy_corrupted": "", "provenance.unmeasured": "accuracy_corrupted: a logit is not finite"}
+    assert not compare_run(row | unknown, newer, [row]).exact
     slower = replace(record, scalars={**record.scalars, "seconds_train": 9.0})
     assert compare_run(row, slower, [row]).exact
 

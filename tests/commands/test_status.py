@@ -16,7 +16,7 @@ from poolscope.reports.runs import list_runs
 from poolscope.spec.errors import PoolscopeError
 from poolscope.spec.paths import record_path, runs_folder, study_folder
 from poolscope.statistics.tables import collect, write_tables
-from poolscope.store.finished import identify
+from poolscope.store.finished import identify, open_finished
 from poolscope.store.run_lock import lock_run
 from poolscope.store.sweep import PlannedRun, write_sweep
 
@@ -53,12 +53,14 @@ def test_every_state_is_counted_once(results: Path) -> None:
 def test_runs_at_chance_are_done_and_counted_by_record_and_by_table(results: Path) -> None:
     stuck = record("max", 0)
     stuck.scalars.update(train_eval_loss=2.3026, train_eval_accuracy=0.1)
+    stuck.provenance["classes"] = 10
     write_study(results, [stuck, record("max", 1)])
     ask(results, "made", ("max", 0), ("max", 1))
     for from_table in ("", "2 by the committed table, "):
         first, *_ = describe_status("made", examine_study(str(results), "made"))
         assert first.startswith(f"made: 2 runs planned: 2 done ({from_table}1 at chance), 0 running")
         assert list_runs(results, "made")["status"].tolist() == ["at chance", "done"]
+        assert open_finished(str(results), "made").outcome(stuck.key).at_chance
         write_tables(collect(results, "made"), study_folder(results, "made") / "tables")
         shutil.rmtree(runs_folder(results, "made"), ignore_errors=True)
 

@@ -164,8 +164,9 @@ def test_trials_at_chance_are_shown_and_named(results: Path, trained: list[tuple
     assert "(1 at chance)" in output and "hollow in the figure: max at 0.2 (1)." in output
 
 
-def test_a_study_that_shifts_images_is_tuned_without_them() -> None:
-    tuning = prepare_tuning(["experiment=robustness", "data=digits", "pool=max"], rates=[0.1], seeds=[100])
+@pytest.mark.parametrize("words", [[], ["measure.images=null"], ["measure.images=100"]])
+def test_a_study_that_shifts_images_is_tuned_without_them(words: list[str]) -> None:
+    tuning = prepare_tuning(["experiment=robustness", "data=digits", "pool=max", *words], rates=[0.1], seeds=[100])
     assert {(c.measure.name, c.measure.images) for c in tuning.compose().configs} == {("validation", None)}
 
 

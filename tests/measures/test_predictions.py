@@ -11,7 +11,7 @@ import pytest
 from small_runs import prepare
 
 from poolscope.data.datasets import Dataset, load_dataset
-from poolscope.measures.corruptions import _corrupt_once, measure_corruptions
+from poolscope.measures.corruptions import _corrupt_once, _find_most_kept, measure_corruptions
 from poolscope.measures.information import Estimate
 from poolscope.measures.predictions import Scored, find_fault, make_predictor
 from poolscope.measures.shifts import measure_consistency, measure_shifts, measure_subpixel
@@ -100,6 +100,45 @@ def test_corruptions_that_are_not_kept_are_the_same(digits: Dataset, monkeypatch
     monkeypatch.setattr("poolscope.measures.corruptions._find_most_kept", lambda: 0)
     again = measure_corruptions(brightness, digits)
     for name, value in kept.items():
-        one, other = (of.value if isinstance(of, Scored) else of for of in (value, again[name]))
-        assert one == other, name
+        other = again[name]
+        if isinstance(value, Scored) and isinstance(other, Scored):
+            assert value.scores.tolist() == other.scores.tolist()
+            value, other = value.value, other.value
+        assert value == other, name
     assert _corrupt_once.cache_info().currsize == 0
+
+
+def test_each_image_is_scored_by_how_it_was_answered_itself(digits: Dataset) -> None:
+    """A network that knows the first images whatever is done to them, and is wrong about the others."""
+    labels = digits.test.labels
+
+    def recognise(images: np.ndarray) -> np.ndarray:
+        answers = np.where(np.arange(len(images)) < 15, labels[: len(images)], (labels[: len(images)] + 1) % 10)
+        return np.eye(10)[answers]
+
+    corrupted = measure_corruptions(recognise, digits)["accuracy_corrupted"]
+    assert isinstance(corrupted, Scored)
+    np.testing.assert_allclose(corrupted.scores, [1.0] * 15 + [0.0] * 25, atol=1e-12)
+    assert corrupted.value == pytest.approx(15 / 40)
+    calls = iter(range(1000))
+
+    def waver(images: np.ndarray) -> np.ndarray:
+        answers = np.zeros(len(images), int)
+        answers[30:] = next(calls) % 10  # the last ones answer something else under every shift
+        return np.eye(10)[answers]
+
+    consistent = measure_shifts(waver, digits, fills=("zero",))["consistency_zero_3"]
+    assert isinstance(consistent, Scored)
+    assert (consistent.scores[:30] == 1).all() and (consistent.scores[30:] < 0.2).all()
+    assert consistent.value == pytest.approx(consistent.scores.mean())
+
+
+@pytest.mark.parametrize(("limits", "kept"), [([], 2**30 / 80), ([2**32], 2**26 / 80 * 4), ([2**20], 4 * 2**20)])
+def test_as_much_is_kept_as_a_quarter_of_the_memory_bears_on_every_core(
+    limits: list[int], kept: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages = {"SC_PHYS_PAGES": 2**22, "SC_PAGE_SIZE": 2**12}
+    monkeypatch.setattr("poolscope.measures.corruptions.os.sysconf", pages.__getitem__)
+    monkeypatch.setattr("poolscope.measures.corruptions.os.cpu_count", lambda: 4)
+    monkeypatch.setattr("poolscope.measures.corruptions._read_limits", lambda: limits)
+    assert _find_most_kept() == pytest.approx(max(kept, 4 * 2**20))

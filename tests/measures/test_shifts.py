@@ -19,6 +19,7 @@ from poolscope.measures.shifts import (
     mean_distance,
     predict_shifts,
     ray_shifts,
+    score_images,
     shift_accuracy,
     shift_by_waves,
     shift_consistency,
@@ -41,6 +42,8 @@ def test_consistency_equals_the_count_over_all_pairs(shifts: int, images: int, c
         for a, b in itertools.permutations(range(shifts), 2)
     ]
     assert shift_consistency(predictions) == pytest.approx(np.mean(agreeing))
+    of_images = np.reshape(agreeing, (images, -1)).mean(axis=1)
+    np.testing.assert_allclose(score_images(predictions), of_images)
 
 
 def test_a_constant_classifier_is_consistent_and_no_better_than_chance() -> None:

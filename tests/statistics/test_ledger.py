@@ -56,6 +56,12 @@ def test_a_ledger_of_studied_and_counted_contrasts() -> None:
     assert counted.loc["1.3", ["verdict", "p_fail", "because"]].tolist() == ["described", 1.0, "written to fail"]
 
 
+def test_contrasts_beyond_z_come_after_it() -> None:
+    rows = [{**STUDIED[STUDIED["id"] == "3a"].iloc[0].to_dict(), "id": name} for name in ("3aa", "3b", "3z", "3a")]
+    ids = make_ledger(CLAIMS, [pd.DataFrame(rows)]).verdicts["id"].tolist()
+    assert [name for name in ids if name in ("3aa", "3b", "3z", "3a")] == ["3a", "3b", "3z", "3aa"]
+
+
 def test_a_claim_without_any_run_is_not_reached() -> None:
     ledger = make_ledger(CLAIMS, [STUDIED[STUDIED["id"] == "4a"]])
     assert ledger.claims.set_index("number").loc[[3, 4], "verdict"].tolist() == ["not reached", "not reached"]

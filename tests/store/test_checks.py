@@ -66,6 +66,8 @@ def test_what_a_run_writes_passes(study: Study) -> None:
         ("runs", "test_correct", "many", "<number of bits>:<base64>"),
         ("runs", "image_scores.consistency_zero_3", "200:AAAA", "<number of images>:<base64>"),
         ("runs", "image_scores.consistency_zero_3", "0.97", "<number of images>:<base64>"),
+        ("runs", "image_scores.consistency_zero_3", "2:gP8=", "but consistency_zero_3 is empty"),
+        ("runs", "image_scores.test_accuracy", "2:AAA=", "has the mean 0.0000, but test_accuracy is 0."),
         ("curves", "epoch", "", "a number, at least 0"),
         ("curves", "val_accuracy", "1.5", "from 0 to 1"),
         ("curves", "val_loss", "nan", "a finite number"),

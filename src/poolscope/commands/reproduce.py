@@ -99,8 +99,9 @@ def reproduce_study(results: str, study: str, runs: int | None, notify: Callable
 def compare_run(row: Cells, record: RunRecord, rows: Sequence[Cells]) -> RerunCheck:
     """Compare a rerun with its row of the runs table; rows: all finished ones, for the spread over seeds."""
     fresh = {name: float(value) for name, value in record.scalars.items() if name not in TIMES}
-    fresh = {name: value for name, value in fresh.items() if name in row}  # what this version measures besides
-    exact = bool(fresh) and all(_same(row[name], value) for name, value in fresh.items())
+    without_value = row.get("provenance.unmeasured", "").replace(":", " ").split()
+    old = {name for name in fresh if row.get(name) or name in without_value}
+    exact = bool(old) and all(_same(row[name], fresh[name]) for name in old)  # without what is measured only since
     name = "test_accuracy" if row.get("test_accuracy") else "val_accuracy"
     accuracies = [float(other[name]) for other in rows if other["digest"] == row["digest"]]
     return RerunCheck(

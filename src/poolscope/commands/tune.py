@@ -177,7 +177,7 @@ def prepare_tuning(
     nest(dict.fromkeys(names, 0.0))
     study = f"{configs[0].study}_tuning"
     check_study(study)
-    asked = any(word.partition("=")[0].startswith("measure") for word in overrides)
+    asked = any(word.partition("=")[0].lstrip("+") in ("measure", "measure.name") for word in overrides)
     measure = [] if asked else ["measure=validation", "measure.images=null"]
     arms = dict(zip(names, [[*words, *measure] for words in found], strict=True))
     words = [word for word in take_options(overrides)[0] if word.partition("=")[0] not in ("study", "seeds")]

@@ -12,6 +12,7 @@ import os
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -119,9 +120,17 @@ def _find_most_kept() -> float:
     """Bytes of images up to which all their corruptions are kept: what a quarter of the memory bears on every core."""
     try:
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        memory = min([memory, *_read_limits()])
     except (AttributeError, ValueError, OSError):  # not on this system
         return _KEPT
     return max(_KEPT, memory / 4 / (os.cpu_count() or 1) / _COPIES)
+
+
+def _read_limits() -> list[int]:
+    """The bytes that a container lets its processes have, where there is one."""
+    paths = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+    texts = [path.read_text().strip() for path in paths if path.is_file()]
+    return [int(text) for text in texts if text.isdecimal()]
 
 
 @functools.lru_cache(maxsize=_COPIES)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from poolscope.statistics.learning import find_unlearned
+from poolscope.statistics.at_chance import find_at_chance
 
 
 def show_comparison(comparison: pd.DataFrame) -> pd.DataFrame:
@@ -115,7 +115,7 @@ def say_unlearned(comparison: pd.DataFrame) -> tuple[str, ...]:
 
 def say_hollow(runs: pd.DataFrame) -> str:
     """Say, behind a caption, what the hollow dots of a figure of these runs are; nothing where none is hollow."""
-    count = int(find_unlearned(runs).sum())
+    count = int(find_at_chance(runs).sum())
     finished = f"{count} run{'s' * (count > 1)}"
     return (
         f" Hollow dots (outside of a panel: at chance): {finished} that finished at chance, without having learned, "

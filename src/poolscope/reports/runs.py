@@ -11,8 +11,8 @@ import pandas as pd
 
 from poolscope.spec.command_line import write_command
 from poolscope.statistics.arms import add_arms
+from poolscope.statistics.at_chance import find_at_chance
 from poolscope.statistics.inference import t_quantile
-from poolscope.statistics.learning import find_unlearned
 from poolscope.statistics.tables import collect
 
 METRICS = {
@@ -85,7 +85,7 @@ def list_values(labelled: pd.DataFrame) -> Mapping[str, Any]:
 
 
 def _name_status(runs: pd.DataFrame) -> pd.Series:
-    return runs["status"].astype(str).mask(find_unlearned(runs), "at chance")
+    return runs["status"].astype(str).mask(find_at_chance(runs), "at chance")
 
 
 def _show_runs(runs: pd.DataFrame) -> pd.DataFrame:

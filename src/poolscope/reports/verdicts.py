@@ -99,7 +99,7 @@ def say_where(ledger: Ledger, number: int) -> str:
         ],
         "Not shown either way": verdicts[verdicts["verdict"].isin(["inconclusive", "too few seeds"])],
         "Premise not met": verdicts[verdicts["verdict"] == "premise not met"],
-        "Not reached": verdicts[verdicts["verdict"] == NOT_REACHED],
+        "Not reached": verdicts[(verdicts["verdict"] == NOT_REACHED) & (verdicts["because"].fillna("") == "")],
     }
     parts = [f"{name}: {_list_contexts(group)}" for name, group in groups.items() if len(group)]
     parts += [f"Not decided: {claim['lacks']}"] if claim["lacks"] else []

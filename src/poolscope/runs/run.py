@@ -125,6 +125,7 @@ class _Runs:
         try:
             datasets = [load_dataset(self.config.data, seed) for seed in seeds]
             provenance |= {"data_version": datasets[0].version, "data": datasets[0].description}
+            provenance["classes"] = datasets[0].classes
             if datasets[0].labels:
                 provenance["labels"] = list(datasets[0].labels)
             trainer = self._trainer(datasets[0], len(seeds))

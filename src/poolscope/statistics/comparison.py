@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from poolscope.statistics.arms import find_baselines, show_value
+from poolscope.statistics.at_chance import find_at_chance
 from poolscope.statistics.inference import contrast_arms, find_bounds, summarise
-from poolscope.statistics.learning import find_unlearned
 
 
 def compare_arms(labelled: pd.DataFrame, baseline: str = "max") -> pd.DataFrame:
@@ -30,7 +30,7 @@ def compare_arms(labelled: pd.DataFrame, baseline: str = "max") -> pd.DataFrame:
     for (setting, arm), runs in labelled.groupby(["setting", "arm"], sort=False):
         finished = runs[runs["status"] == "done"]
         row: dict[str, object] = {"setting": setting, "arm": arm, "n": len(finished), "seeds": seeds[setting]}
-        row["unlearned"] = int(find_unlearned(finished).sum())
+        row["unlearned"] = int(find_at_chance(finished).sum())
         balanced = ("balanced_accuracy",) if "balanced_accuracy" in labelled else ()
         for column in ("test_accuracy", *balanced, "train_eval_accuracy", "generalisation_gap"):
             summary = summarise(finished[column].to_numpy() if column in runs else [], bounds=find_bounds(column))
@@ -109,7 +109,7 @@ def find_unlearned_pairs(differences: pd.DataFrame, runs: pd.DataFrame) -> pd.Se
         differences: columns setting, arm, baseline and seed.
         runs: those that were paired, from `add_arms`.
     """
-    stuck = set(runs.loc[find_unlearned(runs), ["setting", "arm", "seed"]].itertuples(index=False, name=None))
+    stuck = set(runs.loc[find_at_chance(runs), ["setting", "arm", "seed"]].itertuples(index=False, name=None))
     pairs = zip(*(differences[name] for name in ("setting", "arm", "baseline", "seed")), strict=True)
     marks = [bool({(setting, arm, seed), (setting, other, seed)} & stuck) for setting, arm, other, seed in pairs]
     return pd.Series(marks, index=differences.index, dtype=bool)

@@ -61,25 +61,30 @@ def list_rates(contrasts: Iterable[Contrast]) -> pd.DataFrame:
 
 
 def read_trials(study: str) -> pd.DataFrame | None:
-    """Read a study's trials, with those of its arms that stand elsewhere; None where it has no tuning.csv.
+    """Read a study's trials, with those of its arms that stand elsewhere; None where it has none.
 
     A row per trial: the columns of tuning.csv, those that the setting and the arm's name stand for, such as
     data.train_size and pool.name, and unlearned.
     """
     folder = shipped("experiments")
-    path = next((path for name in _FILES if (path := folder / study / name).is_file()), None)
+    path = _find_trials(folder / study)
     if path is None:
         return None
     cells = read_csv(path, TRIALS)
     for other, arms in _read_elsewhere(folder / study / "tuning.yaml").items():
-        found = [row for row in read_csv(folder / other / "tuning.csv", TRIALS) if row["arm"] in arms]
+        there = _find_trials(folder / other) or folder / other / _FILES[-1]
+        found = [row for row in read_csv(there, TRIALS) if row["arm"] in arms]
         if lacking := set(arms) - {row["arm"] for row in found}:
-            raise PoolscopeError(f"{study}/tuning.yaml: {other}/tuning.csv has no arm {min(lacking)!r}.")
+            raise PoolscopeError(f"{study}/tuning.yaml: {other}/{there.name} has no arm {min(lacking)!r}.")
         cells = [*cells, *found]
     trials = pd.DataFrame([{**row, **_parse_setting(row["setting"]), **_parse_arm(row["arm"])} for row in cells])
     numbers = trials[["val_accuracy", "val_loss"]].replace("", math.nan).astype(float)
     trials = trials.assign(**numbers).astype({"optim.learning_rate": float, "seed": int})
     return trials.assign(unlearned=find_unlearned_trials(trials))
+
+
+def _find_trials(folder: Path) -> Path | None:
+    return next((path for name in _FILES if (path := folder / name).is_file()), None)
 
 
 def _read_elsewhere(path: Path) -> dict[str, list[str]]:

@@ -19,6 +19,9 @@ _VALIDATION = 1000  # images, as tuning.csv doesn't say how many there were
 def list_trials(runs: pd.DataFrame) -> pd.DataFrame:
     """List the runs of a tuning: a row each with TRIALS, digest and data.classes, by setting, arm, rate and seed."""
     labelled = add_arms(runs, ignoring=(RATE,))
+    if _CLASSES in labelled and "provenance.classes" in labelled:
+        recorded = pd.to_numeric(labelled["provenance.classes"], errors="coerce")
+        labelled = labelled.assign(**{_CLASSES: labelled[_CLASSES].astype("Float64").fillna(recorded)})
     trials = labelled.reindex(columns=[*TRIALS, "digest", _CLASSES])
     return trials.sort_values(list(TRIALS[:4]), kind="stable", ignore_index=True)
 

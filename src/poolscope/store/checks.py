@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
@@ -67,7 +68,7 @@ def find_problem(name: str, row: Mapping[str, str], study: str) -> str | None:
             return f"{column} must be {error}, not {text[:60]!r}"
     if name != "runs":
         return None
-    return _find_false_digest(row) or (_find_false_accuracy(row) if row["status"] == "done" else None)
+    return _find_false_digest(row) or (_find_false_value(row) if row["status"] == "done" else None)
 
 
 def find_false_part(name: str, run: Mapping[str, str], rows: Iterable[Mapping[str, str]]) -> str | None:
@@ -257,6 +258,22 @@ def fits_digest(row: Mapping[str, str]) -> bool:
 @lru_cache(4096)
 def _digest(cells: tuple[tuple[str, str], ...]) -> str:
     return digest(read_config(dict(cells)))
+
+
+def _find_false_value(row: Mapping[str, str]) -> str | None:
+    return _find_false_accuracy(row) or _find_false_scores(row)
+
+
+def _find_false_scores(row: Mapping[str, str]) -> str | None:
+    """Name scores of images that aren't those that a column is the mean of, to within the steps they are kept in."""
+    for column, text in row.items():
+        name = column.removeprefix("image_scores.")
+        if name == column or not text or not (read := _read_octets(text)):
+            continue
+        mean = sum(read[1]) / 255 / len(read[1]) if read[1] else math.nan
+        if not row.get(name) or not abs(mean - float(row[name])) <= 0.5 / 255 + 1e-9:
+            return f"{column} has the mean {mean:.4f}, but {name} is {row.get(name) or 'empty'}"
+    return None
 
 
 def _find_false_accuracy(row: Mapping[str, str]) -> str | None:

@@ -99,6 +99,7 @@ def read_csv(path: Path, required: Sequence[str] = ()) -> list[Cells]:
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
+        csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # a cell may hold a score for each of many images
         header, *lines = csv.reader(io.StringIO(text, newline=""), strict=True)
     except (FileNotFoundError, NotADirectoryError):
         return []

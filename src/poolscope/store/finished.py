@@ -10,8 +10,8 @@ from pathlib import Path
 
 from poolscope.spec.config import RunConfig, digest
 from poolscope.spec.paths import record_path
-from poolscope.store.cells import Cells
-from poolscope.store.chance import is_at_chance
+from poolscope.store.cells import Cells, read_cell
+from poolscope.store.chance import CLASSES, is_at_chance
 from poolscope.store.checks import is_scalar
 from poolscope.store.committed import read_table
 from poolscope.store.record import RunKey, RunRecord, read_placed_record
@@ -117,6 +117,7 @@ def _read_row(row: Cells) -> Outcome:
     provenance = {
         name.removeprefix("provenance."): text for name, text in row.items() if name.startswith("provenance.")
     }
-    classes, images = (int(row.get(f"data.{name}") or 0) for name in ("classes", "train_eval_size"))
+    classes = read_cell(row.get("data.classes", str(CLASSES)) or row.get("provenance.classes", ""), int)
+    images = read_cell(row.get("data.train_eval_size", ""), int)
     at_chance = row["status"] == "done" and is_at_chance(scalars, classes, images)
     return Outcome(row["status"], row["reason"], scalars, provenance, committed=True, at_chance=at_chance)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from poolscope.spec.errors import PoolscopeError
-from poolscope.store.chance import is_at_chance
+from poolscope.store.chance import CLASSES, is_at_chance
 from poolscope.store.files import write_text
 
 VERSION = 1
@@ -73,8 +73,8 @@ class RunRecord:
     def at_chance(self) -> bool:
         """Whether the run is done and learned nothing."""
         data = self.config.get("data", {})
-        known = data.get("classes"), data.get("train_eval_size")
-        return self.status == "done" and is_at_chance(self.scalars, *known)
+        classes = data.get("classes", CLASSES) or self.provenance.get("classes") or len(self.confusion)
+        return self.status == "done" and is_at_chance(self.scalars, classes, data.get("train_eval_size"))
 
 
 def write_record(record: RunRecord, path: str | Path) -> None:

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from poolscope.reports.figures.axes import draw_curves, draw_strip, order_by_mean
 from poolscope.reports.figures.style import style_arms, styled
 from poolscope.spec.errors import PoolscopeError
+from poolscope.statistics.at_chance import find_at_chance
 from poolscope.statistics.comparison import find_unlearned_pairs
-from poolscope.statistics.learning import find_unlearned
 from poolscope.statistics.selection import Selection
 
 WIDTHS = {"column": 3.25, "page": 6.75}  # inches, as in most two-column templates
@@ -63,7 +63,7 @@ def plot_selection(selection: Selection, width: float, font: str = "serif") -> F
         width: in inches, as it is printed.
         font: a key of FONTS.
     """
-    done = selection.done.assign(unlearned=find_unlearned(selection.done))
+    done = selection.done.assign(unlearned=find_at_chance(selection.done))
     groups = list(done.groupby("setting", sort=False))
     compared = len(selection.summary) > len(groups)
     across = 2 if compared and width >= _WIDE else 1

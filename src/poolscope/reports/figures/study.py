@@ -28,9 +28,9 @@ from poolscope.reports.figures.axes import (
 )
 from poolscope.reports.figures.style import GREY, WIDTH, make_grid, style_arms, styled
 from poolscope.statistics.arms import add_arms, show_value
+from poolscope.statistics.at_chance import find_at_chance
 from poolscope.statistics.comparison import find_unlearned_pairs
 from poolscope.statistics.inference import list_differences
-from poolscope.statistics.learning import find_unlearned
 from poolscope.statistics.tables import read_map
 
 Baselines = Mapping[tuple[str, str], str]
@@ -43,7 +43,7 @@ def plot_accuracy(labelled: pd.DataFrame, baselines: Baselines) -> Figure:
 
     Dots of runs that never learned, and of differences with one, are hollow.
     """
-    labelled = labelled.assign(unlearned=find_unlearned(labelled))
+    labelled = labelled.assign(unlearned=find_at_chance(labelled))
     with styled():
         figure, pairs = _make_pairs(labelled)
         differences = list_differences(labelled, baselines, "test_accuracy", scale=100)
@@ -69,7 +69,7 @@ def plot_accuracy(labelled: pd.DataFrame, baselines: Baselines) -> Figure:
 
 def plot_gap(labelled: pd.DataFrame, baselines: Baselines) -> Figure:
     """Generalisation gap by arm, and whether a smaller gap came with better or worse test accuracy; hollow as above."""
-    labelled = labelled.assign(unlearned=find_unlearned(labelled))
+    labelled = labelled.assign(unlearned=find_at_chance(labelled))
     with styled():
         figure, pairs = _make_pairs(labelled, least=2.8)
         gaps = list_differences(labelled, baselines, "generalisation_gap", scale=100)
