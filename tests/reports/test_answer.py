@@ -35,7 +35,7 @@ def test_what_is_shown_comes_first_then_what_is_refuted_and_how_then_what_is_ope
     )
     effect = "[+2.00 points (1.00 to 3.50)]"
     assert say_verdicts_answer(verdicts) == (
-        f"Shown: 1b b wins {effect}. Reversed: 1f f wins {effect}. Smaller than δ: 1c c wins {effect}; 1h h wins "
+        f"Shown: 1b b wins {effect}. Reversed: 1f f wins {effect}. Not as claimed by δ: 1c c wins {effect}; 1h h wins "
         f"{effect}. Refuted: 1g g is no worse {effect}. Premise not met: 1d d wins {effect}. Open: 1a a is open."
     )
 
