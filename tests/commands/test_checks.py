@@ -101,7 +101,7 @@ def test_networks_that_cannot_be_are_left_out_when_asked_and_listed_in_the_repor
     assert status == 2 and not results.exists()
     status, errors = run_tiny_sweep(results, *words, "sweep.impossible=skip")
     assert status == 0 and "Left out as impossible, 2: pool=max pool.window=20 (" in errors, errors
-    assert "2 of 2 runs done." in errors
+    assert "2 of 2 runs done" in errors
     assert run_command("report", "adhoc", f"results={results}")[0] == 0
     text = (results / "adhoc" / "report.md").read_text()
     assert "## Left out" in text and "pool=avg pool.window=20" in text

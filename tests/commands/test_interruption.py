@@ -59,7 +59,7 @@ def wait_for_a_record(results: Path, process: subprocess.Popen[str]) -> None:
 
 def finish_again(results: Path, earlier: dict[Path, bytes], *words: str) -> None:
     status, _, said = run_command("train", *SWEEP, f"results={results}", *words)
-    assert status == 0 and "4 of 4 runs done." in said
+    assert status == 0 and "4 of 4 runs done" in said
     later = records(results)
     assert len(later) == 4 and {path: later[path] for path in earlier} == earlier
 

@@ -7,7 +7,6 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from poolscope.statistics.at_chance import find_at_chance
 from poolscope.statistics.learning import find_unlearned
 from poolscope.store.chance import is_at_chance
 
@@ -44,17 +43,3 @@ def test_tables_that_say_nothing_mark_nothing() -> None:
     assert find_unlearned(pd.DataFrame({"status": ["done", "failed"]})).tolist() == [False, False]
     assert find_unlearned(pd.DataFrame({"status": []})).tolist() == []
     assert not is_at_chance({"train_eval_loss": 2.4}, 10)
-
-
-@pytest.mark.parametrize(
-    ("classes", "recorded", "marked"),
-    [(None, "100", False), (None, "10", True), (None, "", False), (10.0, "", True), (100.0, "10", False)],
-)
-def test_on_images_of_one_s_own_the_classes_are_those_that_the_run_recorded(
-    classes: float | None, recorded: str, marked: bool
-) -> None:
-    run = {"status": "done", "train_eval_loss": 2.31, "train_eval_accuracy": 0.1, "data.train_eval_size": 500}
-    runs = pd.DataFrame([run | {"data.classes": classes, "provenance.classes": recorded}])
-    assert find_at_chance(runs).tolist() == [marked]
-    assert find_at_chance(pd.DataFrame([run])).tolist() == [True], "of tables from before there was such a key"
-    assert not is_at_chance({"train_eval_loss": 2.31, "train_eval_accuracy": 0.1}, None)
