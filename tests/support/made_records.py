@@ -67,7 +67,7 @@ def make_record(config: RunConfig, seed: int, effect: float = 0.0, status: str =
         confusion=confusion.tolist() if done else [],
         test_correct=pack_bits(correct.tolist()) if done else "",
         feature_maps=maps if done and seed == 0 else {},
-        provenance={"git": "0123456", "device": "cpu", "classes": CLASSES, "versions": {"jax": "0.10.2"}},
+        provenance={"git": "0123456", "device": "cpu", "versions": {"jax": "0.10.2"}, "classes": CLASSES},
     )
 
 
