@@ -1,4 +1,4 @@
-"""How often max leads average over the contexts, and of what its lead depends, as README.md planned."""
+"""How often max leads average over the contexts, and what its lead depends on, as README.md planned."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def analyse(tables: Tables) -> Analysis:
         "to the other's effect. Intervals are over seeds, at these rates and test images, simultaneous at 95 % over "
         "the rows of the same contexts. They decide nothing.",
     )
-    sections = [Section("Of what the difference depends", text, show_effects(table))]
+    sections = [Section("What the difference depends on", text, show_effects(table))]
     extra = {**analysis.extra, "effects": table}
     contrasts = find_contrasts("contexts")
     if contrasts:

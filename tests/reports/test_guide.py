@@ -62,7 +62,8 @@ def test_the_page_begins_with_what_holds_everywhere_and_what_depends() -> None:
     mixed = {"choice": "max", "against": "average", "networks": 4, "ahead": "1c, 1d", "behind": "1e", "not shown": "1f"}
     open_pair = {**pair, "against": "blur", "not shown": "1g", "networks": 3}
     assert say_pairs(pd.DataFrame([pair, mixed, open_pair])) == (
-        "What tested better in every network that compares them, of two or more: max rather than stride (2). "
+        "Shown to test better in every network that compares the two (how many networks, at least two): "
+        "max rather than stride (2). "
         "What depends on the network: max or average (ahead in 2, behind in 1 of 4). "
     )
     assert say_pairs(pd.DataFrame([open_pair])) == say_pairs(pd.DataFrame()) == ""

@@ -42,15 +42,15 @@ _WORK = (
     "multiplications of convolutions, dense layers and what pools learn, for one image."
 )
 _RULE = (
-    "Each line is one contrast of the ledger: two choices in the same network, with the same seeds. The one that is "
-    "named first is better in what is compared, by an interval at 95 % that leaves out no difference; it is "
-    "simultaneous over all contrasts of the claim that it decides, alone where it decides none, and not over the lines "
-    "of this table. Where it doesn't, neither is shown to be better, which is not to say that they are equal. A line "
-    "with fewer seeds than were planned recommends nothing. All contrasts stand here that compare two choices in "
-    "accuracy or consistency; not all operators have one: the studies' own pages compare more arms. The situations "
-    "were named when all results but those of the ladder and of overfitting were known. δ is the smallest effect that "
-    "matters; sign at k of m rates: at how many shared learning rates the trials of the tuning have the same sign (a "
-    "study that tuned at one size has the same trials at every size)."
+    "Each line is one contrast of the ledger: two choices in the same network, with the same seeds. The one named "
+    "first is better in what is compared: its 95 % interval excludes equality. The interval is simultaneous over all "
+    "contrasts of the claim that the line decides, alone where it decides none, and not over the lines of this table. "
+    "Where it includes equality, neither is shown to be better, which is not to say that they are equal. A line with "
+    "fewer seeds than were planned recommends nothing. All contrasts stand here that compare two choices in accuracy "
+    "or consistency; not all operators have one: the studies' own pages compare more arms. The situations were named "
+    "when all results but those of the ladder, of overfitting and of contexts were known. δ is the smallest effect "
+    "that matters; sign at k of m rates: at how many shared learning rates the trials of the tuning have the same sign"
+    " (a study that tuned at one size has the same trials at every size)."
 )
 _LIMITS = (
     "These are findings about small networks ({parameters} parameters, {steps} steps) on {data}, with learning rates "
@@ -185,7 +185,8 @@ def say_pairs(pairs: pd.DataFrame) -> str:
         for row in rows
         if row["behind"]
     ]
-    text = f"What tested better in every network that compares them, of two or more: {'; '.join(everywhere)}. "
+    text = "Shown to test better in every network that compares the two (how many networks, at least two): "
+    text += f"{'; '.join(everywhere)}. "
     depends = f"What depends on the network: {'; '.join(mixed)}. "
     return (text if everywhere else "") + (depends if mixed else "")
 

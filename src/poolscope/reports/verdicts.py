@@ -16,15 +16,15 @@ from poolscope.statistics.verdicts import ADDED, DESCRIBED, NOT_REACHED, is_refu
 UNIT_NAMES = {"points": "points", "log_error": "log error ratio", "fraction": ""}
 RULE = (
     "Effects are arm minus baseline, paired by seed. A contrast's interval is the hull of Student's t and the "
-    "studentised bootstrap interval, widened by the error of the test images where each image's result is known; it is "
-    "at 95 %, simultaneous (Bonferroni) over all contrasts that decide the claim. With δ the smallest effect that "
-    "matters, a contrast is supported where the interval lies above 0 and the mean is at least δ (strongly where all "
-    "of it is beyond δ), refuted where it lies below δ: reversed where it is below 0 and the mean -δ or beyond, "
-    "negligible where it lies above -δ, else too small; otherwise inconclusive. Non-inferior: supported above -δ, "
-    "refuted-inferior below it. Equivalent: supported within (-δ, δ). A claim: how many of its contrasts hold and how "
-    "many fail at least, by partial conjunction (Benjamini & Heller 2008, Simes) of one-sided p values at 2.5 % each "
-    "way; that can be more than the contrasts that are shown one by one. Described: decides nothing, interval of 95 % "
-    "alone."
+    "studentised bootstrap interval, widened by the error of the test images where each image's result is known; it is"
+    " at 95 %, simultaneous (Bonferroni) over all contrasts that decide the claim. With δ the smallest effect that "
+    "matters, and effects counted in the claimed direction (in tables δ has its sign), a contrast is supported where "
+    "the interval lies above 0 and the mean is at least δ (strongly where all of it is beyond δ), refuted where it "
+    "lies below δ: reversed where it is below 0 and the mean -δ or beyond, negligible where it lies above -δ, else too"
+    " small; otherwise inconclusive. Non-inferior: supported above -δ, refuted-inferior below it. Equivalent: "
+    "supported within (-δ, δ). A claim: how many of its contrasts hold and how many fail at least, by partial "
+    "conjunction (Benjamini & Heller 2008, Simes) of one-sided p values at 2.5 % each way; that can be more than the "
+    "contrasts that are shown one by one. Described: decides nothing, interval of 95 % alone."
 )
 RESOLUTION = (
     "t test detects: the effect that a two-sided t test against 0 at 5 % / family finds with probability 0.8 with so "
