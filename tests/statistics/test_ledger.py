@@ -76,7 +76,7 @@ def test_the_ledger_in_words() -> None:
         "4": "fails in at least 1 of 2, 1 not reached",
         "9": "holds in the only one",
     }
-    assert say_where(ledger, 3) == "Holds: 3a, 3b, 3c (CIFAR-10); Not shown either way: 3d (MNIST)."
+    assert say_where(ledger, 3) == "Holds: 3a, 3b, 3c (CIFAR-10); Not shown by itself: 3d (MNIST)."
     assert say_where(ledger, 4) == "Reversed: 4b (MNIST); Not reached: 4a."
     assert say_where(ledger, 9) == "Holds: 9.1; Not decided: no loss."
     added = make_ledger(CLAIMS, [STUDIED.assign(registration="added after the runs")])

@@ -97,7 +97,7 @@ def say_where(ledger: Ledger, number: int) -> str:
         "Fails": verdicts[
             verdicts["verdict"].map(is_refuted).astype(bool) & (verdicts["verdict"] != "refuted-reversed")
         ],
-        "Not shown either way": verdicts[verdicts["verdict"].isin(["inconclusive", "too few seeds"])],
+        "Not shown by itself": verdicts[verdicts["verdict"].isin(["inconclusive", "too few seeds"])],
         "Premise not met": verdicts[verdicts["verdict"] == "premise not met"],
         "Not reached": verdicts[(verdicts["verdict"] == NOT_REACHED) & (verdicts["because"].fillna("") == "")],
     }
@@ -156,7 +156,10 @@ def say_registration(verdicts: pd.DataFrame) -> tuple[str, ...]:
         )
     if len(changed := trained[trained["registration"].str.startswith("changed")]):
         listed = "; ".join(f"{row['id']} ({row['registration']})" for row in changed.to_dict("records"))
-        sentences.append(f"Analysed under another registration than the runs recorded: {listed}.")
+        sentences.append(
+            "Analysed under another registration than the runs recorded (what was changed since, and why: "
+            f"DEVIATIONS.md): {listed}."
+        )
     if len(mixed := verdicts[verdicts["revisions"].astype(float) > 1]):
         sentences.append(f"Runs of more than one revision of the code are paired in {', '.join(mixed['id'])}.")
     return tuple(sentences)
