@@ -13,6 +13,10 @@ QUESTIONS = Path(__file__).resolve().parents[2] / "docs" / "questions"
 SAID = {  # contrast: page, what its words rest on
     "3a": ("effects.md", "supported"),
     "3e": ("effects.md", "refuted"),
+    "18h": ("effects.md", "supported"),
+    "18a": ("effects.md", "inconclusive"),
+    "18m": ("effects.md", "inconclusive"),
+    "18o": ("effects.md", "refuted-reversed"),
     "2h": ("effects.md", "inconclusive"),
     "2i": ("effects.md", "refuted-reversed"),
     "2b": ("effects.md", "supported"),
