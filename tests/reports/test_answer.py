@@ -99,9 +99,8 @@ def test_a_study_opens_with_its_answer_while_the_committed_verdicts_are_those_th
     said = say_study_answer(study, own)
     assert said.endswith(". ") and "{" not in said, f"the answer of {study} has to be rewritten: a verdict is another"
     quoted = re.findall(r"\{(\w+)\}", ANSWERS[study]["says"])
-    assert 0 < len(quoted) and set(quoted) <= set(ANSWERS[study]["rests_on"]), (
-        "every effect that is quoted is one that the words rest on"
-    )
+    assert quoted, "an answer quotes an effect"
+    assert set(quoted) <= set(ANSWERS[study]["rests_on"]), "every effect that is quoted is one that the words rest on"
 
 
 def test_an_answer_goes_where_a_verdict_is_another_or_missing() -> None:
