@@ -17,7 +17,7 @@ PLAIN = Contrast("strategies", "3a", 3, "", "test_accuracy", "points", arm={"poo
     ("keys", "reason"),
     [
         ({"study": "measures"}, ONE_RATE),
-        ({"study": "label_noise"}, OF_ARMS),
+        ({"study": "remedies"}, OF_ARMS),
         ({"study": "made"}, NO_TRIALS),
         ({"measure": "consistency_zero_3"}, UNMEASURED),
         (

@@ -25,8 +25,8 @@ def find_untried(contrasts: Iterable[Contrast], tried: Container[str]) -> dict[s
 
     Example:
         >>> from poolscope.statistics.claims import find_contrasts
-        >>> find_untried(find_contrasts("label_noise"), tried=("2l", "2m"))
-        {'run at the rates that configs/arm gives, without trials of this study': ['3c']}
+        >>> find_untried(find_contrasts("label_noise"), tried=("3c",))
+        {'tuned, but the tuning did not record the measure': ['2l', '2m']}
     """
     untried = [one for one in contrasts if not one.because and one.kind != "exact" and one.id not in tried]
     trials = {study: read_trials(study) for study in {contrast.study for contrast in untried}}
