@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from page_checks import check_page
 
-from poolscope.reports.choices import is_comparison
+from poolscope.reports.choices import is_comparison, tally
 from poolscope.reports.guide import (
     build_page,
     find_effects,
@@ -26,6 +26,7 @@ from poolscope.statistics.claims import list_contrasts
 
 GUIDE = shipped("experiments") / "guide.yaml"
 RESULTS = Path(__file__).resolve().parents[2] / "results"
+MAX_OR_AVERAGE = {"max 2x2", "average 2x2"}
 
 
 def make_row(identity: str) -> dict[str, Any]:
@@ -38,6 +39,21 @@ def test_no_comparison_of_two_choices_is_left_out() -> None:
     last_asked = [contrast for contrast in list_contrasts() if "asked anew" not in contrast.because]
     compared = [contrast.id for contrast in last_asked if is_comparison(vars(contrast))]
     assert sorted(listed) == sorted(compared)
+
+
+def test_networks_of_one_size_are_told_apart_and_all_counted() -> None:
+    given = read_guide(GUIDE)["situations"]
+    known = {contrast.id: contrast for contrast in list_contrasts()}
+    verdicts = pd.read_csv(RESULTS / "ledger" / "verdicts.csv", dtype={"id": str})
+    found = find_situations(RESULTS, given, verdicts)
+    told = {one.row["id"]: one.network for comparisons in found.values() for one in comparisons}
+    (pair,) = (row for row in tally(found).to_dict("records") if {row["choice"], row["against"]} == MAX_OR_AVERAGE)
+    assert sum(len(pair[name].split(", ")) for name in ("ahead", "behind", "not shown")) == pair["networks"] == 28
+    for identity in [identity for identity in told if known[identity].study == "contexts"]:
+        where = known[identity].where
+        norm = {"batch": "batch norm", "none": "no normalisation"}[str(where["model.norm"])]
+        head = {"flatten": "flatten head", "avg": "average head"}[str(where["model.head"])]
+        assert told[identity].endswith(f", {head}, {norm}, {where['model.blocks']} blocks")
 
 
 def test_a_contrast_that_there_is_not_is_refused(tmp_path: Path) -> None:

@@ -100,7 +100,8 @@ def build_page(results: str | Path, verdicts: pd.DataFrame, overview: bool = Fal
 def read_guide(path: Path) -> dict[str, Any]:
     """{"scaling": a study, "names": {arm: words}, "situations": [{"situation": words, "contrasts": {id: sides}}]}.
 
-    sides: what arm and baseline of the contrast are called.
+    sides: what arm and baseline of the contrast are called, and, where its study has several networks of one size, what
+    is unlike in this one.
     """
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     for entry in content["situations"]:
@@ -124,7 +125,9 @@ def find_situations(
             if identity not in rows:
                 raise PoolscopeError(f"experiments/guide.yaml: there is no contrast {identity!r} in the ledger.")
             known = sides.get(identity, Sides())
-            found[entry["situation"]].append(compare(rows[identity], names[0], names[1], known.work, known.accuracies))
+            context = ", ".join((str(rows[identity]["context"]), *names[2:]))
+            row = rows[identity] | {"context": context}
+            found[entry["situation"]].append(compare(row, names[0], names[1], known.work, known.accuracies))
     return found
 
 
