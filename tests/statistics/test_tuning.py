@@ -69,13 +69,17 @@ def test_a_trial_at_chance_is_marked_by_its_validation_loss_and_accuracy(
     assert find_unlearned_trials(pd.DataFrame([trial | change])).tolist() == [marked]
 
 
-def test_committed_trials_at_chance_are_those_of_conv_max_and_strided_conv() -> None:
+def test_committed_trials_at_chance_are_those_at_high_rates() -> None:
     found = []
     for path in sorted(shipped("experiments").glob("*/tuning.csv")):
         trials = pd.DataFrame(read_csv(path, TRIALS)).astype({"val_accuracy": float, "val_loss": float})
         stuck = trials[find_unlearned_trials(trials)]
         found += [(path.parent.name, *arm) for arm in stuck[["arm", RATE]].itertuples(index=False, name=None)]
     assert found == [
+        ("contexts", "max, blocks=5, norm=none, head=avg", "0.016"),
+        ("contexts", "max, blocks=5, norm=none, head=flatten", "0.016"),
+        ("contexts", "avg, blocks=3, norm=none, head=avg", "0.032"),
+        ("contexts", "max, blocks=5, norm=none, head=avg", "0.016"),
         *[("full_data", "conv_max", "0.008")] * 2,
         *[("full_data", "conv_max", "0.016")] * 3,
         *[("ladder", "strided_conv 2", "0.016")] * 3,
