@@ -303,6 +303,34 @@ def test_contexts_says_of_what_the_lead_of_max_depends(results: Path, monkeypatc
     assert (others[2] > 0).all()
 
 
+def test_factorial_says_what_each_factor_changes(results: Path) -> None:
+    """On a grid on which 3x3 windows test better by 10 points; the other means by pandas from the records."""
+    grid = list(product(("max", "avg"), (2, 3), ("early", "late"), (3, 5)))
+    configs = {
+        cell: make_config(cell[0], pool__window=cell[1], model__pool_after=cell[2], model__blocks=cell[3])
+        for cell in grid
+    }
+    records = [make_record(configs[cell], seed, 0.1 * (cell[1] == 3)) for cell in grid for seed in range(10)]
+    write_study(results, records)
+    analysis = load_analysis("factorial")(collect(results, "made"))
+    found = analysis.extra["effects"].set_index("term")
+    columns = ["pool.name", "pool.window", "model.pool_after", "model.blocks"]
+    rows = [(*cell, seed) for cell in grid for seed in range(10)]
+    table = pd.DataFrame(rows, columns=[*columns, "seed"])
+    table["accuracy"] = [100 * record.scalars["test_accuracy"] for record in records]
+    for column, (first, second) in zip(columns, (("avg", "max"), (2, 3), ("early", "late"), (3, 5)), strict=True):
+        by_seed = table.pivot_table(index="seed", columns=column, values="accuracy")
+        effects = by_seed[second] - by_seed[first]
+        row = found.loc[column]
+        assert (row["n"], row["effect"]) == (10, pytest.approx(effects.mean()))
+        narrow = stats.t.interval(0.995, 9, effects.mean(), stats.sem(effects))  # without the images' error
+        assert row["low"] <= narrow[0] + 1e-9 < narrow[1] - 1e-9 <= row["high"]
+        simple = analysis.extra["simple_effects"].query("factor == @column")
+        assert (len(simple), simple["effect"].mean()) == (8, pytest.approx(effects.mean()))
+    assert found.loc["pool.window", "says"] == "more than a point"
+    assert analysis.answer.startswith("Shown to matter: 3x3 in place of 2x2 [+")
+
+
 @pytest.mark.long
 def test_the_reading_half_needs_no_jax(results: Path) -> None:
     """Reports, the ledger and the gallery, in a process in which JAX can't be imported."""

@@ -1,0 +1,175 @@
+"""What operator, window, placement and depth change, one by one and two by two, as README.md planned."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pandas as pd
+
+from poolscope.reports.document import Section
+from poolscope.reports.sections import Analysis, analyse_sweep
+from poolscope.statistics.contrast_rule import count_needed_seeds, estimate
+from poolscope.statistics.factorial import select_whole, split_effects
+from poolscope.statistics.images import find_image_variance, read_correct
+from poolscope.statistics.inference import summarise
+from poolscope.statistics.learning import find_unlearned
+from poolscope.statistics.tables import Tables
+
+FACTORS = {
+    "pool.name": ("avg", "max"),
+    "pool.window": (2, 3),
+    "model.pool_after": ("early", "late"),
+    "model.blocks": (3, 5),
+}
+NAMES = {
+    "pool.name": "max in place of average",
+    "pool.window": "3x3 in place of 2x2",
+    "model.pool_after": "late in place of early",
+    "model.blocks": "five blocks in place of three",
+}
+SHOWN = {
+    "pool.name": "{}".format,
+    "pool.window": "{0}x{0}".format,
+    "model.pool_after": "{}".format,
+    "model.blocks": "{} blocks".format,
+}
+COLUMNS = ["seed", "status", "test_accuracy", "test_correct", *FACTORS]
+DELTA = 1.0  # points of test accuracy: the smallest effect that matters
+TERMS = len(FACTORS) * (len(FACTORS) + 1) // 2
+LEVEL = 1 - 0.05 / TERMS
+MATTERS, LITTLE, SIZE_OPEN, UNKNOWN = (
+    "more than a point",
+    "less than a point",
+    "there is one, how large is open",
+    "not known",
+)
+
+
+def analyse(tables: Tables) -> Analysis:
+    """The general comparison of the sixteen networks, preceded by what each factor changes."""
+    analysis = analyse_sweep(tables, baseline="max", by=["pool.window", "model.pool_after", "model.blocks"])
+    if not set(COLUMNS) <= set(tables.runs):
+        return analysis
+    done = tables.runs[tables.runs["status"] == "done"]
+    effects, simple = list_effects(done), list_simple_effects(done)
+    unlearned = set(tables.runs.loc[find_unlearned(tables.runs), "seed"])
+    if unlearned:
+        kept = list_effects(done[~done["seed"].isin(unlearned)])
+        effects = pd.concat([effects, kept.assign(runs="without seeds that have a run at chance")], ignore_index=True)
+    text = (
+        "A factor's effect is the mean test accuracy of the eight networks at its second level less that of the eight "
+        "at its first, with the same seed; an interaction's is half of what the second level of one factor adds to the "
+        "effect of the other. Intervals are those of a contrast (Student's t and studentised bootstrap, whichever is "
+        "wider, with the error of the test images), simultaneous at 95 % over the ten rows. They decide no claim.",
+    )
+    alone = (
+        "Each factor's effect in each of the eight settings of the others, in points; 95 % t intervals, each alone.",
+    )
+    sections = [
+        Section("What each factor changes", text, show_effects(effects)),
+        Section("One factor at a time", alone, show_simple_effects(simple)),
+    ]
+    extra = {**analysis.extra, "effects": effects, "simple_effects": simple}
+    return replace(analysis.add(*sections), extra=extra, answer=say_effects(effects) or analysis.answer)
+
+
+def list_effects(done: pd.DataFrame) -> pd.DataFrame:
+    """The effect of every term in points, over the seeds that have all sixteen networks, and what it says."""
+    whole = select_whole(done.dropna(subset=["test_accuracy"]), FACTORS)
+    by_seed = split_effects(whole, FACTORS, 100 * whole["test_accuracy"].to_numpy(dtype=float))
+    right = 100 * read_correct(whole["test_correct"].tolist()) if len(whole) else np.empty((0, 1))
+    by_image = split_effects(whole, FACTORS, right)
+    rows = []
+    for term, values in by_seed.items():
+        found = estimate(values, find_image_variance(by_image[term]))
+        low, high = found.interval(LEVEL)
+        row = {"term": term, "n": found.n, "effect": found.mean, "sd": found.sd, "error": found.error}
+        rows.append({**row, "low": low, "high": high, "says": read_effect(found.n, low, high), "runs": "all"})
+    return pd.DataFrame(rows)
+
+
+def read_effect(seeds: int, low: float, high: float) -> str:
+    """What an interval says of an effect, by the bounds of the plan."""
+    if seeds < count_needed_seeds(TERMS):
+        return f"too few seeds: {count_needed_seeds(TERMS)} are needed"
+    if low > DELTA or high < -DELTA:
+        return MATTERS
+    if low > -DELTA and high < DELTA:
+        return LITTLE
+    return SIZE_OPEN if low > 0 or high < 0 else UNKNOWN
+
+
+def list_simple_effects(done: pd.DataFrame) -> pd.DataFrame:
+    """Each factor's effect in points in each of the eight settings of the other three."""
+    cells = done.dropna(subset=["test_accuracy"]).pivot_table(
+        index="seed", columns=list(FACTORS), values="test_accuracy"
+    )
+    rows = []
+    for setting in product(*FACTORS.values()):
+        for name, (first, second) in FACTORS.items():
+            there = dict(zip(FACTORS, setting, strict=True))
+            sides = [tuple({**there, name: level}.values()) for level in (second, first)]
+            if there[name] == first and all(side in cells for side in sides):
+                found = summarise(100 * (cells[sides[0]] - cells[sides[1]]).to_numpy())
+                row = {"factor": name, **there, name: "", "n": found.n, "effect": found.mean}
+                rows.append({**row, "low": found.low, "high": found.high})
+    simple = pd.DataFrame(rows, columns=["factor", *FACTORS, "n", "effect", "low", "high"])
+    return simple.sort_values("factor", key=lambda names: names.map(list(FACTORS).index), kind="stable")
+
+
+def show_effects(effects: pd.DataFrame) -> pd.DataFrame:
+    """The effects as texts, with what the plan says of each."""
+    rows = [
+        {
+            "runs": row["runs"],
+            "what changes": " x ".join(NAMES[name] for name in row["term"].split(" x ")),
+            "seeds": row["n"],
+            "points": show_points(row),
+            "says": row["says"],
+        }
+        for row in effects.to_dict("records")
+        if row["n"] > 1
+    ]
+    return pd.DataFrame(rows, columns=["runs", "what changes", "seeds", "points", "says"])
+
+
+def show_simple_effects(simple: pd.DataFrame) -> pd.DataFrame:
+    """The simple effects as texts: a row for each setting of the other factors, a column for each factor."""
+    rows = [
+        {
+            "what changes": NAMES[row["factor"]],
+            "in": ", ".join(SHOWN[name](row[name]) for name in FACTORS if row[name] != ""),
+            "seeds": row["n"],
+            "points": show_points(row),
+        }
+        for row in simple.to_dict("records")
+        if row["n"] > 1
+    ]
+    return pd.DataFrame(rows, columns=["what changes", "in", "seeds", "points"])
+
+
+def show_points(row: dict[str, float]) -> str:
+    """An effect with its interval."""
+    return f"{row['effect']:+.1f} ({row['low']:.1f} to {row['high']:.1f})"
+
+
+def say_effects(effects: pd.DataFrame) -> str:
+    """The answer of the page: which factors matter, which hardly do, and which together."""
+    rows = [row for row in effects.to_dict("records") if row["runs"] == "all" and row["n"] >= count_needed_seeds(TERMS)]
+    told = []
+    for word, start in (
+        (MATTERS, "Shown to matter"),
+        (SIZE_OPEN, "There is an effect, how large is open"),
+        (LITTLE, "Less than a point"),
+        (UNKNOWN, "Not known"),
+    ):
+        found = [
+            f"{' x '.join(NAMES[name] for name in row['term'].split(' x '))} [{show_points(row)}]"
+            for row in rows
+            if row["says"] == word
+        ]
+        if found:
+            told.append(f"{start}: {'; '.join(found)}.")
+    return " ".join(told)
