@@ -13,21 +13,23 @@ from poolscope.reports.image_sensitivity import say_image_errors, show_image_err
 def make_row(identity: str, breaking: float, **changes: Any) -> dict[str, Any]:
     row: dict[str, Any] = {"id": identity, "unit": "points", "delta": 1.0, "registration": "", "verdict": "supported"}
     row |= {"effect": 3.0, "low": 1.0, "high": 5.0, "images": 2500.0, "breaking": breaking}
-    return row | {"as_accuracy": 0.5, "unopposed": 1.5, "largest": 2.0} | changes
+    return row | {"measured": math.nan, "as_accuracy": 0.5, "unopposed": 1.5, "largest": 2.0} | changes
 
 
 def test_each_verdict_is_named_with_the_largest_error_that_it_survives() -> None:
     unknown = {"as_accuracy": math.nan, "unopposed": math.nan, "largest": math.nan}
     rows = [make_row(str(breaking), breaking) for breaking in (2.1, 2.0, 1.5, 0.6, 0.5, 0.1)]
+    rows += [make_row("seen", 0.6, measured=0.3), make_row("too much", 0.6, measured=0.7)]
     rows += [make_row("loss", 6.74, unit="nats", **unknown), make_row("R²", 0.2, images=math.nan, **unknown)]
     rows.append(make_row("few records", 1.0, as_accuracy=math.nan))
     about, said = say_image_errors(pd.DataFrame(rows))
     assert "Falls at" in about
     assert said == (
-        "1 of 9 such verdicts would survive the largest error that their images can have: 2.1. "
+        "1 of 11 such verdicts would survive the largest error that their images can have: 2.1. "
         "1 more would survive the largest of arms whose scores are not opposed: 2.0. "
+        "1 more would survive the error that runs trained again show: seen. "
         "2 more would survive an error like that of test accuracy on as many images: 1.5, 0.6. "
-        "2 would not survive even that: 0.5, 0.1. "
+        "3 would not: 0.5, 0.1, too much. "
         "Of 3 no such error is known: loss, R², few records. "
         "To fall, they need a standard deviation over single images of 337 nats (loss), 50.0 points (few records)."
     )
@@ -44,5 +46,5 @@ def test_the_table_leaves_out_what_is_not_known() -> None:
     row = make_row("4a", 0.428152, registration="added after the runs", largest=math.nan)
     (shown,) = show_image_errors(pd.DataFrame([row])).to_dict("records")
     assert list(shown.values()) == [
-        *("4a†", "+3.00 points (1.00 to 5.00)", "supported", "2,500", "0.428", "0.500", "1.50", "")
+        *("4a†", "+3.00 points (1.00 to 5.00)", "supported", "2,500", "0.428", "", "0.500", "1.50", "")
     ]

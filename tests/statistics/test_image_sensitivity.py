@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from poolscope.spec.paths import shipped
+from poolscope.statistics import image_sensitivity
 from poolscope.statistics.claims import Contrast
 from poolscope.statistics.contrast_rule import judge, judge_equivalent, judge_noninferior
 from poolscope.statistics.image_sensitivity import (
@@ -17,9 +20,10 @@ from poolscope.statistics.image_sensitivity import (
     lacks_image_error,
     list_image_errors,
 )
-from poolscope.statistics.images import find_image_variance, read_correct
+from poolscope.statistics.images import find_image_variance, read_correct, read_scores
+from poolscope.statistics.tables import collect
 from poolscope.statistics.verdicts import is_refuted, is_supported, judge_contrasts
-from poolscope.store.record import pack_bits
+from poolscope.store.record import pack_bits, pack_scores
 
 JUDGES = {"difference": judge, "noninferior": judge_noninferior, "equivalent": judge_equivalent}
 SKEWED = np.random.default_rng(3).exponential(1.0, 10)
@@ -143,6 +147,41 @@ def test_a_gap_at_equal_fit_is_of_the_validation_images(val: str, images: int | 
         assert listed["images"] == images
         assert listed["largest"] == pytest.approx(100 / math.sqrt(images))
         assert listed["unopposed"] == pytest.approx(100 * math.sqrt(0.5 / images))
+
+
+def test_runs_that_were_trained_again_give_the_error_of_their_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = make_runs()
+    rng = np.random.default_rng(2)
+    scores = rng.random((2, 2, IMAGES)).round()  # of either arm, at two seeds; none is like another
+    again = [
+        {"digest": pool, "seed": seed, "image_scores.consistency_zero_3": pack_scores(scores[side, seed].tolist())}
+        for side, pool in enumerate(("max", "avg"))
+        for seed in (0, 1)
+    ]
+    (tmp_path / "made").mkdir()
+    monkeypatch.setattr(image_sensitivity, "shipped", lambda name: {"experiments": tmp_path}[name])
+    assert math.isnan(list_of(runs, "consistency_zero_3").iloc[0]["measured"])
+    for rows, known in ((again, True), (again[:3], False)):
+        pd.DataFrame(rows).to_csv(tmp_path / "made" / "image_scores.csv", index=False)
+        measured = list_of(runs, "consistency_zero_3").iloc[0]["measured"]
+        assert math.isnan(measured) is not known
+        if known:
+            assert measured == pytest.approx(100 * math.sqrt(find_image_variance(scores[0] - scores[1])))
+            assert math.isnan(list_of(runs, "overfit_depth").iloc[0]["measured"])
+
+
+def test_scores_of_runs_that_were_trained_again_are_those_of_the_committed_runs() -> None:
+    results = Path(__file__).parents[2] / "results"
+    for path in sorted(shipped("experiments").glob("*/image_scores.csv")):
+        runs = collect(results, path.parent.name).runs
+        scores = pd.read_csv(path, dtype={"digest": str})
+        both = runs.merge(scores, on=["digest", "seed"])
+        assert len(both) == len(scores) > 0
+        for column in scores.columns[2:]:
+            means = read_scores(both[column].tolist()).mean(axis=1)
+            assert means == pytest.approx(both[column.partition(".")[2]].to_numpy(float), abs=0.5 / 255)
 
 
 def test_only_verdicts_without_the_error_of_their_images_are_listed() -> None:

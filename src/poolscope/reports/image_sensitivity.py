@@ -12,7 +12,8 @@ from poolscope.reports.verdicts import name_unit, show_effect
 _ABOUT = (
     "Of the runs of these verdicts no record says how each image fared, so that the error of their images is in none "
     "of their intervals. All errors are standard errors in the contrast's unit. Falls at: with this error from the "
-    "images, added in squares to that of the seeds, the interval would no longer show what the verdict says. As test "
+    "images, added in squares to that of the seeds, the interval would no longer show what the verdict says. Measured: "
+    "in runs of two seeds, trained again with each image's score kept (image_scores.csv of the study). As test "
     "accuracy: the error that the difference of the same two arms in test accuracy has on as many images. Not opposed, "
     "largest: the most that it can be for a difference of two means of scores from 0 to 1 on so many images, where the "
     "two arms' scores do not correlate negatively over images, and in any case. What is inconclusive stays so."
@@ -24,7 +25,7 @@ def show_image_errors(errors: pd.DataFrame) -> pd.DataFrame:
     rows = [
         {"contrast": mark_added(row), "effect (interval)": show_effect(row), "verdict": row["verdict"]}
         | {"images": "" if pd.isna(row["images"]) else f"{row['images']:,.0f}", "falls at": _show(row["breaking"])}
-        | {"as test accuracy": _show(row["as_accuracy"])}
+        | {"measured": _show(row["measured"]), "as test accuracy": _show(row["as_accuracy"])}
         | {"not opposed": _show(row["unopposed"]), "largest": _show(row["largest"])}
         for row in errors.to_dict("records")
     ]
@@ -44,8 +45,9 @@ def say_image_errors(errors: pd.DataFrame) -> tuple[str, ...]:
     ]
     for group, words in (
         ("unopposed", "more would survive the largest of arms whose scores are not opposed"),
+        ("measured", "more would survive the error that runs trained again show"),
         ("as_accuracy", "more would survive an error like that of test accuracy on as many images"),
-        ("none", "would not survive even that"),
+        ("none", "would not"),
     ):
         if group in groups:
             sentences.append(f"{len(groups[group])} {words}{_name(groups[group])}.")
@@ -73,10 +75,13 @@ def _place(row: dict) -> str:
     """The largest of the errors that a verdict would survive."""
     if pd.isna(row["largest"]):
         return "unknown"
-    for name in ("largest", "unopposed", "as_accuracy"):
+    for name in ("largest", "unopposed"):
         if row[name] < row["breaking"]:
             return name
-    return "none" if row["as_accuracy"] >= row["breaking"] else "unknown"
+    name = "as_accuracy" if pd.isna(row["measured"]) else "measured"
+    if row[name] < row["breaking"]:
+        return name
+    return "none" if row[name] >= row["breaking"] else "unknown"
 
 
 def _show(error: float) -> str:

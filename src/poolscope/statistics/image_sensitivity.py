@@ -1,8 +1,9 @@
 """How much error of the test images a verdict bears, where no record of single images says how much there is.
 
 A contrast's interval is widened by the variance of the mean effect that is due to the images (`images.py`), which is
-known only where a run keeps each image's result. Here: from which standard error on a verdict would fall, and how large
-that error can be at all.
+known only where a run keeps each image's result. Here: from which standard error on a verdict would fall, how large
+that error can be at all, and how large it is in runs that were trained again with each image's score kept
+(`experiments/<study>/image_scores.csv`).
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ import numpy as np
 import pandas as pd
 
 from poolscope.spec.config import PROBED
+from poolscope.spec.paths import shipped
 from poolscope.statistics.claims import Contrast
 from poolscope.statistics.verdicts import DESCRIBED, is_refuted, is_supported, judge_contrasts, select_runs
 
 COLUMNS = (
     *("claim", "id", "study", "measure", "unit", "delta", "registration", "verdict", "effect", "low", "high"),
-    *("images", "breaking", "as_accuracy", "unopposed", "largest"),
+    *("images", "breaking", "measured", "as_accuracy", "unopposed", "largest"),
 )
 _PROBED = re.compile(r"consistency_\w+|accuracy_corrupted")  # means of scores in [0, 1] of the probed test images
 _VALIDATED = ("gap_at_equal_loss", "gap_at_equal_accuracy", "val_accuracy_at_equal_loss")
@@ -36,7 +38,8 @@ def list_image_errors(
     """List the verdicts of support or refutation whose images' error isn't known: a row in COLUMNS each, by claim.
 
     All errors are in the contrast's unit. images: how many fixed images were measured. breaking: of
-    `find_breaking_error`. as_accuracy: the error that the test accuracy of the same two arms has, on as many images.
+    `find_breaking_error`. measured: by those of its runs that were trained again with each image's score kept, at least
+    two seeds of either arm. as_accuracy: the error that the test accuracy of the same two arms has, on as many images.
     unopposed, largest: of `bound_image_error`. NaN where unknown; the last three where the measure is no difference of
     two means of scores from 0 to 1.
 
@@ -133,10 +136,10 @@ def _list_bounds(row: Mapping[str, Any], low: float, high: float) -> list[tuple[
 
 
 def _find_bounds(runs: pd.DataFrame, contrast: Contrast, row: Mapping[str, Any]) -> dict[str, float]:
-    """How many images a contrast's measure is of, and the errors that these can have."""
+    """How many images a contrast's measure is of, and the errors that these have or can have."""
     chosen = select_runs(runs, {**contrast.where, **contrast.arm})
     images = _count_images(chosen[chosen["status"] == "done"], contrast.measure)
-    found = {"images": images}
+    found = {"images": images, "measured": _find_measured_error(runs, contrast)}
     pair = contrast.kind in ("difference", "noninferior", "equivalent") and contrast.unit in ("points", "fraction")
     if math.isnan(images) or not pair or contrast.measure in _UNBOUNDED:
         return found
@@ -162,12 +165,25 @@ def _count_images(runs: pd.DataFrame, measure: str) -> float:
     return float(first["test_size"]) if measure in _TESTED else math.nan
 
 
+def _find_measured_error(runs: pd.DataFrame, contrast: Contrast) -> float:
+    """The error of the images by the runs that were trained again; NaN without two seeds of either arm."""
+    path = shipped("experiments") / contrast.study / "image_scores.csv"
+    if not path.is_file():
+        return math.nan
+    scores = pd.read_csv(path, dtype={"digest": str})
+    return _find_image_error(runs.merge(scores, on=["digest", "seed"]), contrast)
+
+
 def _find_accuracy_error(runs: pd.DataFrame, contrast: Contrast) -> float:
     """The spread over images of the same two arms' difference in test accuracy, averaged over seeds; NaN if unknown."""
-    asked = replace(contrast, measure="test_accuracy", unit="fraction", kind="difference", because="", premise=())
-    judged = judge_contrasts(runs, [asked]).iloc[0]
-    if pd.isna(judged["image_error"]):
-        return math.nan
-    error = judged["sd"] / math.sqrt(judged["n"]) * math.sqrt((1 + judged["image_error"]) ** 2 - 1)
     chosen = select_runs(runs, {**contrast.where, **contrast.arm})
-    return float(error * math.sqrt(chosen["test_size"].max()))
+    asked = replace(contrast, measure="test_accuracy", unit="fraction", kind="difference", because="", premise=())
+    return _find_image_error(runs, asked) * math.sqrt(chosen["test_size"].max())
+
+
+def _find_image_error(runs: pd.DataFrame, contrast: Contrast) -> float:
+    """The standard error of a contrast's mean effect that its images add, in its unit; NaN where it isn't known."""
+    judged = judge_contrasts(runs, [contrast]).iloc[0]
+    if judged["n"] < 2 or pd.isna(judged["image_error"]):
+        return math.nan
+    return float(judged["sd"] / math.sqrt(judged["n"]) * math.sqrt((1 + judged["image_error"]) ** 2 - 1))
