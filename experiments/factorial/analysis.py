@@ -8,8 +8,11 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from poolscope.reports.document import Section
+from poolscope.reports.document import Plot, Section
+from poolscope.reports.figures.factorial import plot_cells, plot_effects
+from poolscope.reports.protocol import say_protocol
 from poolscope.reports.sections import Analysis, analyse_sweep
+from poolscope.statistics.arms import add_arms
 from poolscope.statistics.contrast_rule import count_needed_seeds, estimate
 from poolscope.statistics.factorial import select_whole, split_effects
 from poolscope.statistics.images import find_image_variance, read_correct
@@ -24,17 +27,12 @@ FACTORS = {
     "model.blocks": (3, 5),
 }
 NAMES = {
-    "pool.name": "max in place of average",
-    "pool.window": "3x3 in place of 2x2",
-    "model.pool_after": "late in place of early",
-    "model.blocks": "five blocks in place of three",
+    "pool.name": ("operator", "max in place of average"),
+    "pool.window": ("window", "3x3 in place of 2x2"),
+    "model.pool_after": ("placement", "late in place of early"),
+    "model.blocks": ("depth", "five blocks in place of three"),
 }
-SHOWN = {
-    "pool.name": "{}".format,
-    "pool.window": "{0}x{0}".format,
-    "model.pool_after": "{}".format,
-    "model.blocks": "{} blocks".format,
-}
+SHOWN = {"pool.name": "{}", "pool.window": "{0}x{0}", "model.pool_after": "{}", "model.blocks": "{} blocks"}
 COLUMNS = ["seed", "status", "test_accuracy", "test_correct", *FACTORS]
 DELTA = 1.0  # points of test accuracy: the smallest effect that matters
 TERMS = len(FACTORS) * (len(FACTORS) + 1) // 2
@@ -49,7 +47,7 @@ MATTERS, LITTLE, SIZE_OPEN, UNKNOWN = (
 
 def analyse(tables: Tables) -> Analysis:
     """The general comparison of the sixteen networks, preceded by what each factor changes."""
-    analysis = analyse_sweep(tables, baseline="max", by=["pool.window", "model.pool_after", "model.blocks"])
+    analysis = analyse_sweep(tables, baseline="max")
     if not set(COLUMNS) <= set(tables.runs):
         return analysis
     done = tables.runs[tables.runs["status"] == "done"]
@@ -68,7 +66,7 @@ def analyse(tables: Tables) -> Analysis:
         "Each factor's effect in each of the eight settings of the others, in points; 95 % t intervals, each alone.",
     )
     sections = [
-        Section("What each factor changes", text, show_effects(effects)),
+        Section("What each factor changes", text, show_effects(effects), plot_both(done, effects)),
         Section("One factor at a time", alone, show_simple_effects(simple)),
     ]
     extra = {**analysis.extra, "effects": effects, "simple_effects": simple}
@@ -119,12 +117,35 @@ def list_simple_effects(done: pd.DataFrame) -> pd.DataFrame:
     return simple.sort_values("factor", key=lambda names: names.map(list(FACTORS).index), kind="stable")
 
 
+def plot_both(done: pd.DataFrame, effects: pd.DataFrame) -> tuple[Plot, ...]:
+    """The effects over all runs, and the mean of each network; nothing before there are two whole seeds."""
+    chosen = effects[(effects["runs"] == "all") & (effects["n"] > 1)]
+    if chosen.empty:
+        return ()
+    protocol = say_protocol(add_arms(done))
+    caption = (
+        "Effect of each factor, and of each two together, on test accuracy, over the other factors. Lines: intervals, "
+        f"simultaneous at 95 % over the ten; band: less than a point either way; {chosen['n'].max()} seeds. {protocol}"
+    )
+    means = "Mean test accuracy of each of the sixteen networks, with its 95 % t interval over seeds."
+    return (
+        Plot("effects", plot_effects([name_term(term) for term in chosen["term"]], chosen, DELTA), caption),
+        Plot("networks", plot_cells(done, FACTORS, SHOWN), f"{means} {protocol}"),
+    )
+
+
+def name_term(term: str) -> str:
+    """A factor with what changes, or two factors."""
+    names = [NAMES[name] for name in term.split(" x ")]
+    return ": ".join(names[0]) if len(names) == 1 else " x ".join(factor for factor, _ in names)
+
+
 def show_effects(effects: pd.DataFrame) -> pd.DataFrame:
     """The effects as texts, with what the plan says of each."""
     rows = [
         {
             "runs": row["runs"],
-            "what changes": " x ".join(NAMES[name] for name in row["term"].split(" x ")),
+            "what changes": name_term(row["term"]),
             "seeds": row["n"],
             "points": show_points(row),
             "says": row["says"],
@@ -139,8 +160,8 @@ def show_simple_effects(simple: pd.DataFrame) -> pd.DataFrame:
     """The simple effects as texts: a row for each setting of the other factors, a column for each factor."""
     rows = [
         {
-            "what changes": NAMES[row["factor"]],
-            "in": ", ".join(SHOWN[name](row[name]) for name in FACTORS if row[name] != ""),
+            "what changes": name_term(row["factor"]),
+            "in": ", ".join(SHOWN[name].format(row[name]) for name in FACTORS if row[name] != ""),
             "seeds": row["n"],
             "points": show_points(row),
         }
@@ -165,11 +186,7 @@ def say_effects(effects: pd.DataFrame) -> str:
         (LITTLE, "Less than a point"),
         (UNKNOWN, "Not known"),
     ):
-        found = [
-            f"{' x '.join(NAMES[name] for name in row['term'].split(' x '))} [{show_points(row)}]"
-            for row in rows
-            if row["says"] == word
-        ]
+        found = [f"{name_term(row['term'])} [{show_points(row)}]" for row in rows if row["says"] == word]
         if found:
             told.append(f"{start}: {'; '.join(found)}.")
     return " ".join(told)

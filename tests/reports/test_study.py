@@ -328,7 +328,7 @@ def test_factorial_says_what_each_factor_changes(results: Path) -> None:
         simple = analysis.extra["simple_effects"].query("factor == @column")
         assert (len(simple), simple["effect"].mean()) == (8, pytest.approx(effects.mean()))
     assert found.loc["pool.window", "says"] == "more than a point"
-    assert analysis.answer.startswith("Shown to matter: 3x3 in place of 2x2 [+")
+    assert analysis.answer.startswith("Shown to matter: window: 3x3 in place of 2x2 [+")
 
 
 @pytest.mark.long
