@@ -24,7 +24,7 @@ times as many), with the median standard deviation of its contrasts, and the sha
                     as many fail beyond doubt as are less than half, and the effects of the others are so)  (an error)
 
 "The others" are those that err most often by themselves. A share p of so many `draws` has the Monte Carlo standard
-error √(p (1 - p) / draws), 0.002 for p = 0.025 and 5,000 draws; the largest over claims is too large by chance: of 15
+error √(p (1 - p) / draws), 0.002 for p = 0.025 and 5,000 draws; the largest over claims is too large by chance: of 16
 shares that are 0.025 in truth, 0.029 on average.
 """
 
