@@ -13,10 +13,9 @@ from poolscope.reports.figures.factorial import plot_cells, plot_effects
 from poolscope.reports.protocol import say_protocol
 from poolscope.reports.sections import Analysis, analyse_sweep
 from poolscope.statistics.arms import add_arms
-from poolscope.statistics.contrast_rule import count_needed_seeds, estimate
+from poolscope.statistics.contrast_rule import Estimate, count_needed_seeds, estimate
 from poolscope.statistics.factorial import select_whole, split_effects
 from poolscope.statistics.images import find_image_variance, read_correct
-from poolscope.statistics.inference import summarise
 from poolscope.statistics.learning import find_unlearned
 from poolscope.statistics.tables import Tables
 
@@ -37,8 +36,10 @@ COLUMNS = ["seed", "status", "test_accuracy", "test_correct", *FACTORS]
 DELTA = 1.0  # points of test accuracy: the smallest effect that matters
 TERMS = len(FACTORS) * (len(FACTORS) + 1) // 2
 LEVEL = 1 - 0.05 / TERMS
-MATTERS, LITTLE, SIZE_OPEN, UNKNOWN = (
+PLANNED = 192  # runs
+MATTERS, SMALL, LITTLE, SIZE_OPEN, UNKNOWN = (
     "more than a point",
+    "there is one, less than a point",
     "less than a point",
     "there is one, how large is open",
     "not known",
@@ -58,19 +59,20 @@ def analyse(tables: Tables) -> Analysis:
         effects = pd.concat([effects, kept.assign(runs="without seeds that have a run at chance")], ignore_index=True)
     text = (
         "A factor's effect is the mean test accuracy of the eight networks at its second level less that of the eight "
-        "at its first, with the same seed; an interaction's is half of what the second level of one factor adds to the "
-        "effect of the other. Intervals are those of a contrast (Student's t and studentised bootstrap, whichever is "
+        "at its first, with the same seed; an interaction's is what the second level of one factor adds to the effect "
+        "of the other. Intervals are those of a contrast (Student's t and studentised bootstrap, whichever is "
         "wider, with the error of the test images), simultaneous at 95 % over the ten rows. They decide no claim.",
     )
     alone = (
-        "Each factor's effect in each of the eight settings of the others, in points; 95 % t intervals, each alone.",
+        "Each factor's effect in each of the eight settings of the others, in points; intervals as above, but at 95 % "
+        "each alone.",
     )
     sections = [
         Section("What each factor changes", text, show_effects(effects), plot_both(done, effects)),
         Section("One factor at a time", alone, show_simple_effects(simple)),
     ]
     extra = {**analysis.extra, "effects": effects, "simple_effects": simple}
-    return replace(analysis.add(*sections), extra=extra, answer=say_effects(effects) or analysis.answer)
+    return replace(analysis.add(*sections), extra=extra, answer=say_effects(effects, len(done)) or analysis.answer)
 
 
 def list_effects(done: pd.DataFrame) -> pd.DataFrame:
@@ -81,7 +83,8 @@ def list_effects(done: pd.DataFrame) -> pd.DataFrame:
     by_image = split_effects(whole, FACTORS, right)
     rows = []
     for term, values in by_seed.items():
-        found = estimate(values, find_image_variance(by_image[term]))
+        times = len(term.split(" x "))  # of two factors: what one adds to the other's effect, not half of it
+        found = estimate(times * values, find_image_variance(times * by_image[term]))
         low, high = found.interval(LEVEL)
         row = {"term": term, "n": found.n, "effect": found.mean, "sd": found.sd, "error": found.error}
         rows.append({**row, "low": low, "high": high, "says": read_effect(found.n, low, high), "runs": "all"})
@@ -95,24 +98,24 @@ def read_effect(seeds: int, low: float, high: float) -> str:
     if low > DELTA or high < -DELTA:
         return MATTERS
     if low > -DELTA and high < DELTA:
-        return LITTLE
+        return SMALL if low > 0 or high < 0 else LITTLE
     return SIZE_OPEN if low > 0 or high < 0 else UNKNOWN
 
 
 def list_simple_effects(done: pd.DataFrame) -> pd.DataFrame:
     """Each factor's effect in points in each of the eight settings of the other three."""
-    cells = done.dropna(subset=["test_accuracy"]).pivot_table(
-        index="seed", columns=list(FACTORS), values="test_accuracy"
-    )
+    known = done.dropna(subset=["test_accuracy"]).set_index("seed")
+    cells = {cell: rows for cell, rows in known.groupby(list(FACTORS))}
     rows = []
     for setting in product(*FACTORS.values()):
         for name, (first, second) in FACTORS.items():
             there = dict(zip(FACTORS, setting, strict=True))
             sides = [tuple({**there, name: level}.values()) for level in (second, first)]
             if there[name] == first and all(side in cells for side in sides):
-                found = summarise(100 * (cells[sides[0]] - cells[sides[1]]).to_numpy())
+                found = compare_cells(*(cells[side] for side in sides))
+                low, high = found.interval(0.95)
                 row = {"factor": name, **there, name: "", "n": found.n, "effect": found.mean}
-                rows.append({**row, "low": found.low, "high": found.high})
+                rows.append({**row, "low": low, "high": high})
     simple = pd.DataFrame(rows, columns=["factor", *FACTORS, "n", "effect", "low", "high"])
     return simple.sort_values("factor", key=lambda names: names.map(list(FACTORS).index), kind="stable")
 
@@ -138,6 +141,16 @@ def name_term(term: str) -> str:
     """A factor with what changes, or two factors."""
     names = [NAMES[name] for name in term.split(" x ")]
     return ": ".join(names[0]) if len(names) == 1 else " x ".join(factor for factor, _ in names)
+
+
+def compare_cells(second: pd.DataFrame, first: pd.DataFrame) -> Estimate:
+    """The difference of two networks in points over the seeds of both, with the error of the test images."""
+    seeds = second.index.intersection(first.index).sort_values()
+    sides = (
+        [100 * read_correct(side.loc[seeds, "test_correct"].tolist()) for side in (second, first)] if len(seeds) else []
+    )
+    images = sides[0] - sides[1] if sides else np.empty((0, 1))
+    return estimate(images.mean(axis=1), find_image_variance(images))
 
 
 def show_effects(effects: pd.DataFrame) -> pd.DataFrame:
@@ -173,20 +186,22 @@ def show_simple_effects(simple: pd.DataFrame) -> pd.DataFrame:
 
 def show_points(row: dict[str, float]) -> str:
     """An effect with its interval."""
-    return f"{row['effect']:+.1f} ({row['low']:.1f} to {row['high']:.1f})"
+    return f"{row['effect']:+.2f} ({row['low']:.2f} to {row['high']:.2f})"
 
 
-def say_effects(effects: pd.DataFrame) -> str:
-    """The answer of the page: which factors matter, which hardly do, and which together."""
+def say_effects(effects: pd.DataFrame, finished: int) -> str:
+    """The answer of the page: which factors matter, which hardly do, and which together; "" with too few seeds."""
     rows = [row for row in effects.to_dict("records") if row["runs"] == "all" and row["n"] >= count_needed_seeds(TERMS)]
+    interim = [f"Interim, from {finished} of {PLANNED} planned runs."] if finished < PLANNED else []
     told = []
     for word, start in (
         (MATTERS, "Shown to matter"),
         (SIZE_OPEN, "There is an effect, how large is open"),
+        (SMALL, "There is an effect, less than a point"),
         (LITTLE, "Less than a point"),
         (UNKNOWN, "Not known"),
     ):
         found = [f"{name_term(row['term'])} [{show_points(row)}]" for row in rows if row["says"] == word]
         if found:
             told.append(f"{start}: {'; '.join(found)}.")
-    return " ".join(told)
+    return " ".join([*interim, *told]) if told else ""

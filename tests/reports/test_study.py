@@ -328,7 +328,11 @@ def test_factorial_says_what_each_factor_changes(results: Path) -> None:
         simple = analysis.extra["simple_effects"].query("factor == @column")
         assert (len(simple), simple["effect"].mean()) == (8, pytest.approx(effects.mean()))
     assert found.loc["pool.window", "says"] == "more than a point"
-    assert analysis.answer.startswith("Shown to matter: window: 3x3 in place of 2x2 [+")
+    lead = table.pivot_table(index="seed", columns=["pool.name", "model.blocks"], values="accuracy")
+    together = (lead["max", 5] - lead["avg", 5]) - (lead["max", 3] - lead["avg", 3])
+    assert found.loc["pool.name x model.blocks", "effect"] == pytest.approx(together.mean())
+    opening = "Interim, from 160 of 192 planned runs. Shown to matter: window: 3x3 in place of 2x2 [+"
+    assert analysis.answer.startswith(opening)
 
 
 @pytest.mark.long
