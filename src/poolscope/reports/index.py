@@ -127,9 +127,8 @@ def _describe_study(report: Report) -> dict[str, Any]:
     """What one study's part of the page shows."""
     title, paragraphs = read_paragraphs(report.study)
     sections = {section.title: section for section in report.analysis.sections}
-    decided = next(
-        (sections[name] for name in ("Verdicts", "Decisions", "Comparison") if name in sections), Section("")
-    )
+    first = next(iter(report.analysis.sections), Section(""))
+    decided = next((sections[name] for name in ("Verdicts", "Decisions") if name in sections), first)
     plots = [*decided.plots, *(sections["Comparison"].plots if "Comparison" in sections else ())]
     plots = list({plot.name: plot for plot in plots}.values())[:2]
     extra = report.analysis.extra
