@@ -25,11 +25,11 @@ FACTORS = {
     "model.pool_after": ("early", "late"),
     "model.blocks": (3, 5),
 }
-NAMES = {
-    "pool.name": ("operator", "max in place of average"),
-    "pool.window": ("window", "3x3 in place of 2x2"),
-    "model.pool_after": ("placement", "late in place of early"),
-    "model.blocks": ("depth", "five blocks in place of three"),
+NAMES = {  # of a factor: itself with what changes; its effect; what changes it, as the second factor of a pair
+    "pool.name": ("operator: max in place of average", "lead of max", ""),
+    "pool.window": ("window: 3x3 in place of 2x2", "gain by 3x3", "with 3x3 less with 2x2"),
+    "model.pool_after": ("placement: late in place of early", "gain by late", "late less early"),
+    "model.blocks": ("depth: five blocks in place of three", "", "five blocks less three"),
 }
 SHOWN = {"pool.name": "{}", "pool.window": "{0}x{0}", "model.pool_after": "{}", "model.blocks": "{} blocks"}
 COLUMNS = ["seed", "status", "test_accuracy", "test_correct", *FACTORS]
@@ -37,13 +37,8 @@ DELTA = 1.0  # points of test accuracy: the smallest effect that matters
 TERMS = len(FACTORS) * (len(FACTORS) + 1) // 2
 LEVEL = 1 - 0.05 / TERMS
 PLANNED = 192  # runs
-MATTERS, SMALL, LITTLE, SIZE_OPEN, UNKNOWN = (
-    "more than a point",
-    "there is one, less than a point",
-    "less than a point",
-    "there is one, how large is open",
-    "not known",
-)
+MATTERS, SMALL, LITTLE = "more than a point", "an effect, less than a point", "less than a point"
+SIZE_OPEN, UNKNOWN = "an effect, how large is open", "not known"
 
 
 def analyse(tables: Tables) -> Analysis:
@@ -60,8 +55,9 @@ def analyse(tables: Tables) -> Analysis:
     text = (
         "A factor's effect is the mean test accuracy of the eight networks at its second level less that of the eight "
         "at its first, with the same seed; an interaction's is what the second level of one factor adds to the effect "
-        "of the other. Intervals are those of a contrast (Student's t and studentised bootstrap, whichever is "
-        "wider, with the error of the test images), simultaneous at 95 % over the ten rows. They decide no claim.",
+        "of the other (operator and placement: max's lead in late networks less its lead in early ones). Intervals are "
+        "those of a contrast (Student's t and studentised bootstrap, whichever is wider, with the error of the test "
+        "images), simultaneous at 95 % over the ten rows. They decide no claim.",
     )
     alone = (
         "Each factor's effect in each of the eight settings of the others, in points; intervals as above, but at 95 % "
@@ -130,7 +126,10 @@ def plot_both(done: pd.DataFrame, effects: pd.DataFrame) -> tuple[Plot, ...]:
         "Effect of each factor, and of each two together, on test accuracy, over the other factors. Lines: intervals, "
         f"simultaneous at 95 % over the ten; band: less than a point either way; {chosen['n'].max()} seeds. {protocol}"
     )
-    means = "Mean test accuracy of each of the sixteen networks, with its 95 % t interval over seeds."
+    means = (
+        "Mean test accuracy of each of the sixteen networks, with its 95 % t interval over seeds. Early: pooled after "
+        "the first two blocks; late: after the last two; windows at stride 2."
+    )
     return (
         Plot("effects", plot_effects([name_term(term) for term in chosen["term"]], chosen, DELTA), caption),
         Plot("networks", plot_cells(done, FACTORS, SHOWN), f"{means} {protocol}"),
@@ -138,9 +137,9 @@ def plot_both(done: pd.DataFrame, effects: pd.DataFrame) -> tuple[Plot, ...]:
 
 
 def name_term(term: str) -> str:
-    """A factor with what changes, or two factors."""
-    names = [NAMES[name] for name in term.split(" x ")]
-    return ": ".join(names[0]) if len(names) == 1 else " x ".join(factor for factor, _ in names)
+    """A factor with what changes; two factors as what the second level of one adds to the effect of the other."""
+    first, *others = (NAMES[name] for name in term.split(" x "))
+    return f"{first[1]}: {others[0][2]}" if others else first[0]
 
 
 def compare_cells(second: pd.DataFrame, first: pd.DataFrame) -> Estimate:
@@ -194,14 +193,8 @@ def say_effects(effects: pd.DataFrame, finished: int) -> str:
     rows = [row for row in effects.to_dict("records") if row["runs"] == "all" and row["n"] >= count_needed_seeds(TERMS)]
     interim = [f"Interim, from {finished} of {PLANNED} planned runs."] if finished < PLANNED else []
     told = []
-    for word, start in (
-        (MATTERS, "Shown to matter"),
-        (SIZE_OPEN, "There is an effect, how large is open"),
-        (SMALL, "There is an effect, less than a point"),
-        (LITTLE, "Less than a point"),
-        (UNKNOWN, "Not known"),
-    ):
+    for word in (MATTERS, SIZE_OPEN, SMALL, LITTLE, UNKNOWN):
         found = [f"{name_term(row['term'])} [{show_points(row)}]" for row in rows if row["says"] == word]
         if found:
-            told.append(f"{start}: {'; '.join(found)}.")
+            told.append(f"{word[0].upper()}{word[1:]}: {'; '.join(found)}.")
     return " ".join([*interim, *told]) if told else ""

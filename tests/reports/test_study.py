@@ -331,7 +331,7 @@ def test_factorial_says_what_each_factor_changes(results: Path) -> None:
     lead = table.pivot_table(index="seed", columns=["pool.name", "model.blocks"], values="accuracy")
     together = (lead["max", 5] - lead["avg", 5]) - (lead["max", 3] - lead["avg", 3])
     assert found.loc["pool.name x model.blocks", "effect"] == pytest.approx(together.mean())
-    opening = "Interim, from 160 of 192 planned runs. Shown to matter: window: 3x3 in place of 2x2 [+"
+    opening = "Interim, from 160 of 192 planned runs. More than a point: window: 3x3 in place of 2x2 [+"
     assert analysis.answer.startswith(opening)
 
 

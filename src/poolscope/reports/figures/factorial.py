@@ -40,7 +40,8 @@ def plot_cells(runs: pd.DataFrame, factors: Mapping[str, tuple[Any, Any]], names
     """Draw the mean test accuracy of each of sixteen cells, in per cent, with its 95 % t interval over seeds.
 
     runs: finished ones. factors: four columns with two levels each: an operator, drawn as a line; what the horizontal
-    axis shows; and two whose levels have a panel each. names: a format of the last three's levels, "{} blocks".
+    axis shows, a window's size; and two whose levels have a panel each. names: a format of the last three's levels,
+    such as "{} blocks".
     """
     (lines, of_lines), (across, of_across), *others = factors.items()
     panels = list(product(*(levels for _, levels in others)))
@@ -62,7 +63,7 @@ def plot_cells(runs: pd.DataFrame, factors: Mapping[str, tuple[Any, Any]], names
                 ax.errorbar(places, means, errors, **style_operator(operator), label=operator, elinewidth=0.9)
             ax.set_xticks(range(len(of_across)), [names[across].format(level) for level in of_across])
             titled = (names[column].format(level) for (column, _), level in zip(others, panel, strict=True))
-            ax.set(title=", ".join(titled), xlim=(-0.4, len(of_across) - 0.6))
+            ax.set(title=", ".join(titled), xlabel="window", xlim=(-0.4, len(of_across) - 0.6))
         axes[0].set(ylabel="test accuracy (%)")
         axes[0].legend(loc="best")
     return figure
